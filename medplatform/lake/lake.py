@@ -1,0 +1,226 @@
+"""Publish deliveries and scan tables. All storage calls of the platform go through here.
+
+Publishing order: part files are staged under a private folder, renamed into place, and the ledger
+entry is written last. Readers list only what the ledger names, so a process killed at any point
+leaves either the old or the new state, and the next run clears the rest away.
+"""
+
+import errno
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medplatform import __version__
+from medplatform.lake.ledger import Ledger, LedgerEntry, SourceEntry, WrittenFile, flush_folder
+from medplatform.lake.stage import QUARANTINE, Stage, describe
+from medplatform.lake.table import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class LakeError(RuntimeError):
+    """The lake could not do what was asked; nothing was published. The message says the remedy."""
+
+
+class Lake:
+    """The lake under one root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ledger = Ledger(root / "_ledger")
+
+    @contextmanager
+    def stage(self, modality: str, delivery: str, generation: str) -> Iterator[Stage]:
+        """Lock a delivery, clear what an interrupted run left, and open a stage for it.
+
+        Raises
+        ------
+        LakeError
+            Another process works on the same delivery, or the disk is full.
+        """
+        with self._lock(modality, delivery):
+            folder = self.root / "_staging" / modality / delivery
+            stage = None
+            try:
+                self._sweep(modality, delivery)
+                stage = Stage(folder, generation)
+                yield stage
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise
+                raise LakeError(
+                    f"The disk of {self.root} is full ({error.strerror}) while writing "
+                    f"{modality}/{delivery}. Nothing of it was published. Free some space and "
+                    f"run the ingest again."
+                ) from error
+            finally:
+                if stage:
+                    stage.discard()
+
+    def publish(
+        self,
+        stage: Stage,
+        *,
+        modality: str,
+        delivery: str,
+        status: Literal["published", "rejected", "duplicate"],
+        content_digest: str,
+        sources: Sequence[SourceEntry],
+        findings: Sequence[dict] = (),
+        duplicate_of: str | None = None,
+        started_at: datetime,
+    ) -> LedgerEntry:
+        """Move the staged files into place and write the ledger entry last."""
+        stage.close()
+        for source in sources:
+            source.counts = {
+                unit: counts
+                for (source_id, unit), counts in stage.counts.items()
+                if source_id == source.source_id
+            }
+        tables: dict[str, list[WrittenFile]] = {}
+        for name, parts in stage.parts().items():
+            folder = self._delivery_folder(modality, delivery, name)
+            folder.mkdir(parents=True, exist_ok=True)
+            tables[name] = []
+            for part in parts:
+                target = part.replace(folder / part.name)
+                tables[name].append(describe(target, self.root))
+            flush_folder(folder)
+        entry = LedgerEntry(
+            modality=modality,
+            delivery=delivery,
+            status=status,
+            generation=stage.generation,
+            content_digest=content_digest,
+            sources=list(sources),
+            quarantine=tables.pop(QUARANTINE.name, []),
+            tables=tables,
+            findings=list(findings),
+            refusals=dict(sorted(stage.refusals.items())),
+            kept_kinds=dict(sorted(stage.kept_kinds.items())),
+            duplicate_of=duplicate_of,
+            code_version=__version__,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+        )
+        self.ledger.put(entry)
+        self._sweep(modality, delivery)
+        return entry
+
+    def files(self, table: str) -> list[Path]:
+        """The published Parquet files of a table, oldest delivery name first."""
+        return [
+            self.root / file.path
+            for entry in self.ledger.entries(table.partition("_")[0])
+            for file in entry.tables.get(table, [])
+        ]
+
+    def scan(self, table: Table, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        """The published rows of a table with their `delivery`, as a lazy polars frame."""
+        files = self.files(table.name)
+        if not files:
+            empty = pl.from_arrow(table.schema().empty_table())
+            assert isinstance(empty, pl.DataFrame)
+            frame = empty.with_columns(delivery=pl.lit(None, pl.String)).lazy()
+        else:
+            frame = pl.scan_parquet(
+                files,
+                hive_partitioning=True,
+                hive_schema={"delivery": pl.String},
+                missing_columns="insert",
+                extra_columns="ignore",
+            )
+        return frame if columns is None else frame.select(columns)
+
+    def quarantine(self, modality: str | None = None) -> pl.DataFrame:
+        """All refusals with `modality` and `delivery`, of all modalities or one."""
+        frames = [
+            pl.read_parquet(self.root / file.path, hive_partitioning=False).with_columns(
+                modality=pl.lit(entry.modality), delivery=pl.lit(entry.delivery)
+            )
+            for entry in self.ledger.entries(modality)
+            for file in entry.quarantine
+        ]
+        empty = pl.from_arrow(QUARANTINE.schema().empty_table())
+        assert isinstance(empty, pl.DataFrame)
+        names = {"modality": pl.String, "delivery": pl.String}
+        return pl.concat([empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames])
+
+    def rows(self, table: str) -> int:
+        """Published rows of a table."""
+        return sum(entry.rows(table) for entry in self.ledger.entries(table.partition("_")[0]))
+
+    def iter_batches(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """Published rows in batches of at most `rows`, in bounded memory."""
+        for path in self.files(table.name):
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(batch_size=rows, columns=list(columns))
+
+    def create_views(
+        self, connection: "duckdb.DuckDBPyConnection", tables: Sequence[Table], schema: str = "lake"
+    ) -> None:
+        """Give DuckDB one view per table that reads exactly the published files."""
+        connection.execute(f"create schema if not exists {schema}")
+        for table in tables:
+            files = [str(path) for path in self.files(table.name)]
+            if files:
+                body = (
+                    "select * from read_parquet(["
+                    + ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+                    + "], hive_partitioning = true, hive_types_autocast = false, "
+                    "union_by_name = true)"
+                )
+            else:
+                empty = self.root / "_empty" / f"{table.name}.parquet"
+                empty.parent.mkdir(parents=True, exist_ok=True)
+                pq.write_table(table.schema().empty_table(), empty)
+                quoted = str(empty).replace("'", "''")
+                body = f"select *, null::varchar as delivery from read_parquet('{quoted}')"
+            connection.execute(f"create or replace view {schema}.{table.name} as {body}")
+
+    def _delivery_folder(self, modality: str, delivery: str, table: str) -> Path:
+        if table == QUARANTINE.name:
+            return self.root / "_quarantine" / modality / f"delivery={delivery}"
+        return self.root / table / f"delivery={delivery}"
+
+    def _sweep(self, modality: str, delivery: str) -> None:
+        """Delete the stage and every file of a delivery that its ledger entry does not name."""
+        entry = self.ledger.get(modality, delivery)
+        named = set[Path]()
+        if entry:
+            written = [*entry.quarantine, *(f for files in entry.tables.values() for f in files)]
+            named = {self.root / file.path for file in written}
+        folders = [
+            *self.root.glob(f"{modality}_*/delivery={delivery}"),
+            self._delivery_folder(modality, delivery, QUARANTINE.name),
+        ]
+        for folder in folders:
+            for path in folder.glob("*"):
+                if path not in named:
+                    path.unlink()
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+        Stage.clear(self.root / "_staging" / modality / delivery)
+
+    @contextmanager
+    def _lock(self, modality: str, delivery: str) -> Iterator[None]:
+        path = self.root / "_locks" / f"{modality}.{delivery}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LakeError(
+                    f"Another process is reading {modality}/{delivery} right now. "
+                    f"Wait for it to end, then run this again."
+                ) from None
+            yield

@@ -1,0 +1,235 @@
+"""A stage: where one delivery is written before it is published, with its refusals and counts.
+
+Rows go to part files of bounded size, so memory does not grow with the delivery.
+"""
+
+import hashlib
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from medplatform.lake.ledger import Counts, WrittenFile
+from medplatform.lake.table import Column, Phi, Table
+
+PART_BYTES = 128 << 20
+CHUNK_ROWS = 4096
+
+QUARANTINE = Table(
+    name="quarantine",
+    description="One row per reason why a delivered record was refused. The record itself stays "
+    "in landing.",
+    columns=(
+        Column(
+            name="unit",
+            dtype=pa.string(),
+            required=True,
+            description="Kind of record: resource, instance, variant, sample, file.",
+        ),
+        Column(
+            name="file",
+            dtype=pa.string(),
+            required=True,
+            description="Label of the file without identifiers; the vault knows its path.",
+        ),
+        Column(
+            name="byte_offset", dtype=pa.int64(), description="Where the record begins in the file."
+        ),
+        Column(
+            name="resource_type",
+            dtype=pa.string(),
+            description="FHIR resource type, DICOM SOP class or VCF line class, where known.",
+        ),
+        Column(
+            name="element",
+            dtype=pa.string(),
+            description="FHIRPath, DICOM tag or VCF field at fault.",
+        ),
+        Column(
+            name="code", dtype=pa.string(), required=True, description="Stable name of the reason."
+        ),
+        Column(
+            name="reason",
+            dtype=pa.string(),
+            required=True,
+            description="The reason and its remedy in words, without any value of the record.",
+        ),
+        Column(
+            name="severity",
+            dtype=pa.string(),
+            required=True,
+            values=("error", "warning"),
+            description="error: the record was refused; warning: read, with this remark.",
+            phi=Phi.NONE,
+        ),
+    ),
+    key=("source_id", "record_number", "code", "element"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why one record (or, with `record_number` 0, a whole file) was not accepted."""
+
+    source_id: str
+    file: str
+    record_number: int
+    code: str
+    reason: str
+    unit: str = "file"
+    byte_offset: int | None = None
+    resource_type: str | None = None
+    element: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class Stage:
+    """Collects the rows, refusals and counts of one delivery under a private folder.
+
+    Not thread-safe; one stage per delivery and process.
+    """
+
+    def __init__(self, folder: Path, generation: str) -> None:
+        self.folder = folder
+        self.generation = generation
+        self.counts: dict[tuple[str, str], Counts] = defaultdict(Counts)
+        self.refusals: Counter[str] = Counter()
+        self.kept_kinds: Counter[str] = Counter()
+        self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
+        self._bytes: Counter[str] = Counter()
+        self._parts: dict[str, list[Path]] = defaultdict(list)
+        self._tables: dict[str, Table] = {}
+        folder.mkdir(parents=True)
+
+    def write(self, table: Table, rows: Iterable[Mapping[str, Any]] | pa.Table) -> None:
+        """Add rows of a table, as mappings or as an Arrow table of exactly its schema."""
+        self._tables[table.name] = table
+        if isinstance(rows, pa.Table):
+            self._add_chunk(table, rows)
+            return
+        pending = self._rows[table.name]
+        pending.extend(rows)
+        if len(pending) >= CHUNK_ROWS or table.large:
+            self._flush_rows(table)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Record one reason. Counting the record as quarantined is the caller's: see `count`."""
+        self.refusals[refusal.code] += 1
+        row = {column.name: getattr(refusal, column.name) for column in QUARANTINE.all_columns}
+        self.write(QUARANTINE, [row])
+
+    def count(self, source_id: str, unit: str, **amounts: int) -> None:
+        """Add to `delivered`, `accepted`, `quarantined`, `blank` or `kept` of a source file."""
+        counts = self.counts[source_id, unit]
+        for name, amount in amounts.items():
+            setattr(counts, name, getattr(counts, name) + amount)
+
+    def keep(self, source_id: str, unit: str, kind: str) -> None:
+        """Count a valid record of a kind that has no table: it stays in landing."""
+        self.kept_kinds[kind] += 1
+        self.count(source_id, unit, kept=1)
+
+    def rows_staged(self, table: str) -> int:
+        """Rows written so far (all of them, after `close`)."""
+        written = sum(pq.read_metadata(part).num_rows for part in self._parts[table])
+        return written + len(self._rows[table]) + sum(c.num_rows for c in self._chunks[table])
+
+    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
+        """Read back what was staged (after `close`), some columns or all."""
+        schema = self._tables[table].schema()
+        if columns is not None:
+            schema = pa.schema([schema.field(name) for name in columns])
+        parts = [pq.read_table(part, columns=columns) for part in self._parts[table]]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def tables(self) -> list[str]:
+        """Names of the tables that have rows, without the quarantine."""
+        return sorted(name for name, parts in self._parts.items() if parts and name != "quarantine")
+
+    def drop(self, tables: Iterable[str]) -> None:
+        """Forget staged tables: a rejected delivery publishes none."""
+        for name in list(tables):
+            for part in self._parts.pop(name, []):
+                part.unlink()
+
+    def close(self) -> None:
+        """Write what is still in memory."""
+        for table in list(self._tables.values()):
+            self._flush_rows(table)
+            self._flush_chunks(table)
+
+    def parts(self) -> dict[str, list[Path]]:
+        """The closed part files per table, the quarantine among them."""
+        return {name: list(parts) for name, parts in self._parts.items()}
+
+    def discard(self) -> None:
+        """Remove the folder and all in it."""
+        self.clear(self.folder)
+
+    @staticmethod
+    def clear(folder: Path) -> None:
+        """Remove what a stage left in a folder, after a kill too."""
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def _flush_rows(self, table: Table) -> None:
+        rows = self._rows.pop(table.name, [])
+        if rows:
+            self._add_chunk(table, pa.Table.from_pylist(list(rows), schema=table.schema()))
+
+    def _add_chunk(self, table: Table, chunk: pa.Table) -> None:
+        self._chunks[table.name].append(chunk)
+        self._bytes[table.name] += chunk.nbytes
+        if self._bytes[table.name] >= PART_BYTES:
+            self._flush_chunks(table)
+
+    def _flush_chunks(self, table: Table) -> None:
+        chunks = self._chunks.pop(table.name, [])
+        self._bytes[table.name] = 0
+        if not chunks:
+            return
+        content = pa.concat_tables(chunks)
+        if table.sort_by:
+            content = content.take(
+                pc.sort_indices(content, sort_keys=[(n, "ascending") for n in table.sort_by])
+            )
+        number = len(self._parts[table.name])
+        path = self.folder / table.name / f"part-{self.generation}-{number:05d}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        write_parquet(table, content, path)
+        self._parts[table.name].append(path)
+
+
+def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
+    """Write one file of a table, durably: zstd, or plain pages where cells are compressed."""
+    with path.open("wb") as stream:
+        pq.write_table(
+            content,
+            stream,
+            compression="none" if table.large else "zstd",
+            use_dictionary=[c.name for c in table.all_columns if pa.types.is_string(c.dtype)],
+            write_statistics=[c.name for c in table.all_columns if c.name not in table.large],
+            row_group_size=16 if table.large else 1 << 20,
+        )
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def describe(path: Path, relative_to: Path) -> WrittenFile:
+    """Digest and size of a published file."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return WrittenFile(
+        path=path.relative_to(relative_to).as_posix(),
+        rows=pq.read_metadata(path).num_rows,
+        bytes=path.stat().st_size,
+        sha256=digest,
+    )

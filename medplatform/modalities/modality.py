@@ -1,0 +1,48 @@
+"""What a modality is: its tables, and a reader that turns a delivery into rows and refusals.
+
+Adding one: a folder here with tables and a reader, and one line in `MODALITIES` (`__init__.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from medplatform.lake import Stage, Table
+from medplatform.modalities.delivery import Delivery, Source
+from medplatform.privacy import Identity
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being read, how much is done and how much there is."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Reader(Protocol):
+    """Reads a whole delivery into a stage.
+
+    A reader never raises for bad input: it refuses the record (or the file) and goes on. For each
+    source file and kind of record it counts what was delivered and what became of it, so that
+    delivered = accepted + quarantined + blank + kept.
+    """
+
+    def __call__(
+        self, delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modality:
+    """One kind of input.
+
+    `count_records` counts the records of one source file by a way of its own, simpler than the
+    reader (lines, files, VCF body lines), so that the count identity is checked against something
+    the reader did not compute. It returns {unit: records}, or {} for a file it cannot count.
+    """
+
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    read: Reader
+    count_records: Callable[[Source], dict[str, int]]

@@ -1,0 +1,216 @@
+"""Who a record is about: from identifiers as delivered to a pseudonym and a date shift.
+
+A subject is named by (identifier system, value). The same pair gives the same pseudonym in every
+modality and run under one master key. Nothing is guessed: what cannot be resolved raises
+`UnresolvedSubject`, and the reader quarantines the record.
+
+Links from local ids (a FHIR Patient id) to subjects are kept in `identity.sqlite` in the vault,
+so that an Observation delivered after its Patient finds its subject.
+"""
+
+import base64
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from medplatform.privacy.keys import KeyRing
+
+MAX_SHIFT_DAYS = 365
+DateLike = TypeVar("DateLike", date, datetime)
+
+
+class UnresolvedSubject(LookupError):
+    """The subject of a record is not known. `code` and the message go to the quarantine."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A patient as the lake knows them: pseudonym, and the days all their dates are moved by."""
+
+    patient_id: str
+    shift_days: int
+
+    def shift(self, moment: DateLike) -> DateLike:
+        """Move a date or datetime by this subject's shift; intervals within a patient are kept."""
+        return moment + timedelta(days=self.shift_days)
+
+
+class Identity:
+    """Resolves subjects and pseudonymises ids with one key ring and one vault.
+
+    Parameters
+    ----------
+    keys
+        The key ring of the installation.
+    vault
+        Folder of the identity map; created with mode 0700.
+    default_system
+        Identifier system of local ids that name none (`Settings.patient_identifier_system`).
+    issuer_systems
+        DICOM issuer of patient id -> identifier system.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        vault: Path,
+        *,
+        default_system: str | None = None,
+        issuer_systems: Mapping[str, str] | None = None,
+    ) -> None:
+        self.keys = keys
+        self.vault = vault
+        self.default_system = default_system
+        self.issuer_systems = dict(issuer_systems or {})
+        self._subjects: dict[tuple[str, str], Subject] = {}
+        self._links: dict[tuple[str, str], Subject] = {}
+        vault.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._map = vault / "identity.sqlite"
+        with self._database() as database:
+            database.execute(
+                "create table if not exists link (namespace text, local_id text, patient_id text, "
+                "primary key (namespace, local_id)) without rowid"
+            )
+            database.execute(
+                "create table if not exists source (source_id text primary key, path text) "
+                "without rowid"
+            )
+        self._map.chmod(0o600)
+
+    def subject(self, system: str | None, value: str | None) -> Subject:
+        """The subject named by an identifier. `system` None means the installation's default.
+
+        Raises
+        ------
+        UnresolvedSubject
+            The value is empty.
+        """
+        value = (value or "").strip()
+        if not value:
+            raise UnresolvedSubject(
+                "subject.missing", "The record names no patient. Deliver it with a patient id."
+            )
+        key = (system or self.default_system or "", value)
+        if key not in self._subjects:
+            self._subjects[key] = self._make_subject(*key)
+        return self._subjects[key]
+
+    def subject_of_issuer(self, issuer: str | None, value: str | None) -> Subject:
+        """The subject of a DICOM Patient ID (0010,0020) with its issuer (0010,0021).
+
+        Raises
+        ------
+        UnresolvedSubject
+            The id is empty, or the issuer is not listed in `issuer_systems`.
+        """
+        issuer = (issuer or "").strip()
+        if not issuer:
+            return self.subject(None, value)
+        if issuer not in self.issuer_systems:
+            raise UnresolvedSubject(
+                "subject.unknown_issuer",
+                "The issuer of the patient id is not known here. "
+                "Add it to MEDPLATFORM_ISSUER_SYSTEMS and ingest the delivery again.",
+            )
+        return self.subject(self.issuer_systems[issuer], value)
+
+    def link(self, namespace: str, local_id: str, subject: Subject) -> None:
+        """Remember that a local id (a FHIR Patient id, say) names a subject. Kept by `save`.
+
+        Raises
+        ------
+        UnresolvedSubject
+            The same local id named another subject before.
+        """
+        known = self.linked(namespace, local_id)
+        if known and known != subject:
+            raise UnresolvedSubject(
+                "subject.conflict",
+                "This id named another patient in an earlier record. Check the source system: "
+                "ids must not be used again.",
+            )
+        self._links[namespace, local_id] = subject
+
+    def linked(self, namespace: str, local_id: str) -> Subject | None:
+        """The subject that a local id names, from this run or an earlier one."""
+        key = (namespace, local_id)
+        if key not in self._links:
+            with self._database() as database:
+                row = database.execute(
+                    "select patient_id from link where namespace = ? and local_id = ?", key
+                ).fetchone()
+            if row is None:
+                return None
+            self._links[key] = self._from_pseudonym(row[0])
+        return self._links[key]
+
+    def preload(self, namespace: str) -> None:
+        """Read all links of a namespace into memory: one query instead of one per record."""
+        with self._database() as database:
+            for local_id, patient_id in database.execute(
+                "select local_id, patient_id from link where namespace = ?", (namespace,)
+            ):
+                key = (namespace, local_id)
+                self._links.setdefault(key, self._from_pseudonym(patient_id))
+
+    def save(self) -> None:
+        """Write the links of this run to the vault. Idempotent, safe beside other processes."""
+        rows = [(*key, subject.patient_id) for key, subject in self._links.items()]
+        with self._database() as database:
+            database.executemany("insert or ignore into link values (?, ?, ?)", rows)
+
+    def remember_sources(self, paths: Mapping[str, str]) -> None:
+        """Keep the path of each source id in the vault: the lake holds none."""
+        with self._database() as database:
+            database.executemany("insert or replace into source values (?, ?)", paths.items())
+
+    def source_path(self, source_id: str) -> str | None:
+        """Path of a delivered file, for those who may read the vault."""
+        with self._database() as database:
+            row = database.execute(
+                "select path from source where source_id = ?", (source_id,)
+            ).fetchone()
+        return row[0] if row else None
+
+    def token(self, kind: str, value: str) -> str:
+        """Pseudonym of an id that is no patient: an encounter, a resource, an accession, a sample.
+
+        Equal (kind, value) give equal tokens over files, runs and modalities.
+        """
+        return self._pseudonym("token", kind, value)
+
+    def uid(self, value: str) -> str:
+        """A DICOM UID under 2.25 (PS3.5 B.2) in place of a UID; equal in, equal out."""
+        return f"2.25.{int.from_bytes(self.keys.mac('uid', value.strip())[:16], 'big')}"
+
+    def _pseudonym(self, purpose: str, *parts: str) -> str:
+        digest = self.keys.mac(purpose, *parts)[:16]
+        text = base64.b32encode(digest).decode().rstrip("=").lower()
+        return f"k{self.keys.version}_{text}"
+
+    def _make_subject(self, system: str, value: str) -> Subject:
+        return self._from_pseudonym(self._pseudonym("patient", system, value))
+
+    def _from_pseudonym(self, patient_id: str) -> Subject:
+        # 2 * 365 values, zero left out: a date is never delivered unmoved.
+        number = int.from_bytes(self.keys.mac("date-shift", patient_id)[:8], "big")
+        days = number % (2 * MAX_SHIFT_DAYS) - MAX_SHIFT_DAYS
+        return Subject(patient_id, days if days < 0 else days + 1)
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        database = sqlite3.connect(self._map, timeout=60)
+        try:
+            with database:
+                yield database
+        finally:
+            database.close()

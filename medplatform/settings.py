@@ -1,0 +1,181 @@
+"""Where things are: every path, address and secret, one documented field each.
+
+This is the only module that reads the environment (and `.env`). What is acceptable (tables,
+gates, policies) is declared in code and reviewed; what one run does is its run configuration.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """The environment asks for something that cannot work; the message names the remedy."""
+
+
+class Settings(BaseSettings):
+    """Settings of one installation, read from `MEDPLATFORM_*` variables and `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEDPLATFORM_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data: Annotated[
+        Path, Field(description="Root folder of landing, vault, lake, marts, models and services.")
+    ] = Path("data")
+    key_file: Annotated[
+        Path | None,
+        Field(description="Master key of the pseudonyms (0600). Default: vault/master.key."),
+    ] = None
+    patient_identifier_system: Annotated[
+        str | None,
+        Field(
+            description="The `system` of the identifier that names a patient in every modality. "
+            "Unset: the one identifier of type MR (medical record number) of each FHIR Patient."
+        ),
+    ] = None
+    issuer_systems: Annotated[
+        dict[str, str],
+        Field(
+            description="DICOM Issuer of Patient ID (0010,0021) -> identifier system, as JSON. "
+            "An issuer that is not listed is quarantined."
+        ),
+    ] = Field(default_factory=dict)
+    device: Annotated[
+        Literal["auto", "cuda", "cpu"],
+        Field(description="Where models train. `cuda` fails clearly where there is no GPU."),
+    ] = "auto"
+    quiet_period_s: Annotated[
+        float,
+        Field(ge=0, description="A delivery without `_DONE` is closed after this many quiet secs."),
+    ] = 300.0
+    timezone: Annotated[str, Field(description="IANA time zone of the nightly schedule.")] = "UTC"
+    nightly_cron: Annotated[str, Field(description="When the nightly retraining starts.")] = (
+        "0 2 * * *"
+    )
+    schedule_on: Annotated[
+        bool, Field(description="Start the nightly schedule and the delivery sensor by themselves.")
+    ] = False
+    operator: Annotated[
+        str, Field(description="Who trains here, as recorded on runs and in the audit log.")
+    ] = "platform"
+    mlflow_tracking_uri: Annotated[
+        str | None, Field(description="MLflow server or database. Default: SQLite under data/.")
+    ] = None
+    mlflow_ui_url: Annotated[
+        str, Field(description="Address of the MLflow UI, used in links from Dagster.")
+    ] = "http://127.0.0.1:5000"
+    dagster_ui_url: Annotated[
+        str, Field(description="Address of the Dagster UI, used in links from MLflow.")
+    ] = "http://127.0.0.1:3000"
+    database_url: Annotated[
+        SecretStr | None,
+        Field(description="PostgreSQL of Dagster's storage (`postgresql+psycopg2://…`)."),
+    ] = None
+
+    @field_validator("data", "key_file", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except Exception as error:
+            raise ValueError(f"{value!r} is no IANA time zone, e.g. Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _psycopg2_only(self) -> "Settings":
+        urls = {
+            "database_url": self.database_url.get_secret_value() if self.database_url else "",
+            "mlflow_tracking_uri": self.mlflow_tracking_uri or "",
+        }
+        for name, url in urls.items():
+            scheme = url.partition("://")[0]
+            if scheme.startswith("postgres") and scheme != "postgresql+psycopg2":
+                raise ValueError(
+                    f"MEDPLATFORM_{name.upper()} must begin with postgresql+psycopg2:// "
+                    f"(it begins with {scheme}://, which SQLAlchemy 2.1 reads as psycopg 3)"
+                )
+        return self
+
+    @property
+    def landing(self) -> Path:
+        """Deliveries as they came, never changed."""
+        return self.data / "landing"
+
+    @property
+    def vault(self) -> Path:
+        """Keys, identity map and audit log: all that may identify a patient, beside landing."""
+        return self.data / "vault"
+
+    @property
+    def lake(self) -> Path:
+        """De-identified tables, ledger and quarantine."""
+        return self.data / "lake"
+
+    @property
+    def marts(self) -> Path:
+        """What dbt builds."""
+        return self.data / "marts"
+
+    @property
+    def datasets(self) -> Path:
+        """Frozen data sets, named by their digest."""
+        return self.data / "datasets"
+
+    @property
+    def models(self) -> Path:
+        """Runs, checkpoints, verdicts and the promotion log."""
+        return self.data / "models"
+
+    @property
+    def reference(self) -> Path:
+        """Public reference files: polygenic scoring files, known ceilings of synthetic data."""
+        return self.data / "reference"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.data / "dagster"
+
+    @property
+    def master_key(self) -> Path:
+        """The file that holds the master key."""
+        return self.key_file or self.vault / "master.key"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry store."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.data / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def artifact_root(self) -> Path:
+        """Where MLflow keeps artifacts when no server proxies them."""
+        return self.data / "mlflow" / "artifacts"
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the settings once per process.
+
+    Raises
+    ------
+    SettingsError
+        A variable holds something that cannot work.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'MEDPLATFORM_' + str(e['loc'][0]).upper() + ': ' if e['loc'] else ''}{e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(f"Settings are not usable: {reasons}") from None
