@@ -80,12 +80,10 @@ class Lake:
     ) -> LedgerEntry:
         """Move the staged files into place and write the ledger entry last."""
         stage.close()
+        counts = stage.counts_by_source()
         for source in sources:
-            source.counts = {
-                unit: counts
-                for (source_id, unit), counts in stage.counts.items()
-                if source_id == source.source_id
-            }
+            # Two files of equal bytes share their id and their counts: the first carries them.
+            source.counts = counts.pop(source.source_id, {})
         tables: dict[str, list[WrittenFile]] = {}
         for name, parts in stage.parts().items():
             folder = self._delivery_folder(modality, delivery, name)
@@ -153,13 +151,17 @@ class Lake:
         empty = pl.from_arrow(QUARANTINE.schema().empty_table())
         assert isinstance(empty, pl.DataFrame)
         names = {"modality": pl.String, "delivery": pl.String}
-        return pl.concat([empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames])
+        return pl.concat(
+            [empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames]
+        )
 
     def rows(self, table: str) -> int:
         """Published rows of a table."""
         return sum(entry.rows(table) for entry in self.ledger.entries(table.partition("_")[0]))
 
-    def iter_batches(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def iter_batches(
+        self, table: Table, columns: Sequence[str], rows: int
+    ) -> Iterator[pa.RecordBatch]:
         """Published rows in batches of at most `rows`, in bounded memory."""
         for path in self.files(table.name):
             with pq.ParquetFile(path) as file:

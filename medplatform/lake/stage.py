@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medplatform.lake.ledger import Counts, WrittenFile
@@ -132,6 +131,13 @@ class Stage:
         for name, amount in amounts.items():
             setattr(counts, name, getattr(counts, name) + amount)
 
+    def counts_by_source(self) -> dict[str, dict[str, Counts]]:
+        """Counts per kind of record, per source file."""
+        grouped: dict[str, dict[str, Counts]] = defaultdict(dict)
+        for (source_id, unit), counts in self.counts.items():
+            grouped[source_id][unit] = counts
+        return grouped
+
     def keep(self, source_id: str, unit: str, kind: str) -> None:
         """Count a valid record of a kind that has no table: it stays in landing."""
         self.kept_kinds[kind] += 1
@@ -149,6 +155,10 @@ class Stage:
             schema = pa.schema([schema.field(name) for name in columns])
         parts = [pq.read_table(part, columns=columns) for part in self._parts[table]]
         return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def columns(self, table: str) -> list[str]:
+        """The columns that the staged files of a table have."""
+        return pq.read_schema(self._parts[table][0]).names
 
     def tables(self) -> list[str]:
         """Names of the tables that have rows, without the quarantine."""
@@ -198,9 +208,7 @@ class Stage:
             return
         content = pa.concat_tables(chunks)
         if table.sort_by:
-            content = content.take(
-                pc.sort_indices(content, sort_keys=[(n, "ascending") for n in table.sort_by])
-            )
+            content = content.sort_by([(name, "ascending") for name in table.sort_by])
         number = len(self._parts[table.name])
         path = self.folder / table.name / f"part-{self.generation}-{number:05d}.parquet"
         path.parent.mkdir(exist_ok=True)
@@ -215,8 +223,8 @@ def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
             content,
             stream,
             compression="none" if table.large else "zstd",
-            use_dictionary=[c.name for c in table.all_columns if pa.types.is_string(c.dtype)],
-            write_statistics=[c.name for c in table.all_columns if c.name not in table.large],
+            use_dictionary=[c.name for c in table.all_columns if pa.types.is_string(c.dtype)],  # pyright: ignore[reportArgumentType] - stubs know bool only
+            write_statistics=[c.name for c in table.all_columns if c.name not in table.large],  # pyright: ignore[reportArgumentType]
             row_group_size=16 if table.large else 1 << 20,
         )
         stream.flush()

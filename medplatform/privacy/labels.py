@@ -8,7 +8,7 @@ import re
 from pathlib import PurePath
 
 _SAFE_STEMS = frozenset(
-    "crosswalk labels index masks delivery manifest genotypes cohort calls metadata DICOMDIR".split()
+    {"crosswalk", "labels", "index", "genotypes", "cohort", "calls", "DICOMDIR"}
 )
 # A FHIR export names files Type.ndjson or Type.000.ndjson.
 _RESOURCE_FILE = re.compile(
@@ -17,7 +17,9 @@ _RESOURCE_FILE = re.compile(
     r"Immunization|Location|Medication|Organization|Practitioner|PractitionerRole|Bundle)"
     r"(\.\d{1,4})?"
 )
-_SUFFIX = re.compile(r"(\.(ndjson|json|gz|dcm|vcf|bgz|bcf|csv|tsv|png|jpe?g|tiff?|zip|tar|txt)){1,2}$")
+_SUFFIX = re.compile(
+    r"(\.(ndjson|json|gz|dcm|vcf|bgz|bcf|csv|tsv|png|jpe?g|tiff?|zip|tar|txt)){1,2}$"
+)
 
 
 def source_label(path: PurePath, source_id: str) -> str:

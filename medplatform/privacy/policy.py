@@ -9,7 +9,8 @@ OLDEST_AGE = 90
 
 # Three-digit ZIP areas of at most 20,000 people (2020 census), to be replaced by 000.
 RESTRICTED_ZIP3 = frozenset(
-    "036 059 102 203 205 369 556 692 753 772 821 823 878 879 884 893".split()
+    {"036", "059", "102", "203", "205", "369", "556", "692", "753", "772", "821", "823", "878"}
+    | {"879", "884", "893"}
 )
 
 SAFE_HARBOR: dict[str, str] = {

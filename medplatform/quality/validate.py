@@ -1,0 +1,105 @@
+"""Run the rules of a table over the staged rows of one delivery.
+
+Great Expectations returns examples of failing values with most result formats; they are patient
+data, so none are asked for and only counts leave this module.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from medplatform.lake import Table
+from medplatform.quality.rules import Rule, Severity, rules_of
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationValidationResult,
+    )
+
+COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+class Finding(BaseModel):
+    """What one rule found: `value` rows break it, `threshold` may."""
+
+    table: str
+    check: str
+    rule: str
+    severity: Severity
+    success: bool
+    value: int
+    threshold: int
+    rows: int
+
+
+def is_rejected(findings: Iterable[Finding]) -> bool:
+    """Whether a critical rule failed, so that the delivery must stay out of the lake."""
+    return any(f.severity == "critical" and not f.success for f in findings)
+
+
+def columns_read(rules: Sequence[Rule]) -> list[str]:
+    """The columns that rules look at: all that need to be in memory."""
+    return sorted({column for rule in rules for column in rule.columns})
+
+
+def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Finding]:
+    """Check rows of a table against all its rules.
+
+    Parameters
+    ----------
+    table
+        The declaration.
+    rows
+        The columns named by `columns_read`, of all rows of the delivery.
+    present
+        The columns that the stored files have.
+    """
+    rules = rules_of(table)
+    findings = [_compare_columns(table, rules[0], present, rows.num_rows)]
+    batch = _batch(table.name, rows)
+    findings.extend(_apply(table, rule, batch, rows.num_rows) for rule in rules[1:])
+    return findings
+
+
+def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int) -> Finding:
+    # Only the columns under a rule are loaded, so this one is decided on the file's schema.
+    wrong = len(set(rule.arguments["column_set"]) ^ set(present))
+    return _finding(table, rule, success=wrong == 0, value=wrong, threshold=0, rows=rows)
+
+
+def _apply(table: Table, rule: Rule, batch: "Batch", rows: int) -> Finding:
+    import great_expectations.expectations as gxe
+
+    name = "".join(part.capitalize() for part in rule.expectation.split("_"))
+    expectation = getattr(gxe, name)(**rule.arguments, severity=rule.severity)
+    result: ExpectationValidationResult = batch.validate(expectation, result_format=COUNTS_ONLY)  # pyright: ignore[reportArgumentType]
+    allowed = math.floor(rows * (1 - rule.arguments.get("mostly", 1)))
+    return _finding(
+        table,
+        rule,
+        success=bool(result.success),
+        value=int((result.result or {}).get("unexpected_count", 0 if result.success else rows)),
+        threshold=allowed,
+        rows=rows,
+    )
+
+
+def _finding(table: Table, rule: Rule, **numbers: Any) -> Finding:
+    return Finding(
+        table=table.name, check=rule.check, rule=rule.label, severity=rule.severity, **numbers
+    )
+
+
+def _batch(name: str, rows: pa.Table) -> "Batch":
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("stage").add_dataframe_asset(name)
+    whole = asset.add_batch_definition_whole_dataframe("delivery")
+    return whole.get_batch(batch_parameters={"dataframe": rows.to_pandas()})
