@@ -1,0 +1,95 @@
+"""One patient has one pseudonym and one date shift everywhere; nothing is guessed."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject
+
+KEYS = KeyRing(b"m" * 32)
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Identity:
+    return Identity(
+        KEYS, tmp_path, default_system="urn:mrn", issuer_systems={"HOSPITAL": "urn:mrn"}
+    )
+
+
+def test_fhir_dicom_and_crosswalk_agree(identity: Identity) -> None:
+    subject = identity.subject("urn:mrn", "4711")
+    assert identity.subject(None, " 4711 ") == subject
+    assert identity.subject_of_issuer("HOSPITAL", "4711") == subject
+    assert identity.subject_of_issuer("", "4711") == subject
+
+
+def test_the_same_value_of_another_system_is_another_patient(identity: Identity) -> None:
+    assert identity.subject("urn:other", "4711") != identity.subject("urn:mrn", "4711")
+
+
+@pytest.mark.parametrize("value", [None, "", "   "])
+def test_an_empty_id_is_not_a_patient(identity: Identity, value: str | None) -> None:
+    with pytest.raises(UnresolvedSubject) as caught:
+        identity.subject(None, value)
+    assert caught.value.code == "subject.missing"
+
+
+def test_an_unknown_issuer_is_not_guessed_and_not_shown(identity: Identity) -> None:
+    with pytest.raises(UnresolvedSubject) as caught:
+        identity.subject_of_issuer("ELSEWHERE", "4711")
+    assert caught.value.code == "subject.unknown_issuer"
+    assert "ELSEWHERE" not in str(caught.value)
+
+
+def test_links_outlive_the_run(identity: Identity, tmp_path: Path) -> None:
+    subject = identity.subject(None, "4711")
+    identity.link("fhir:Patient", "p1", subject)
+    identity.save()
+    assert Identity(KEYS, tmp_path).linked("fhir:Patient", "p1") == subject
+    assert Identity(KEYS, tmp_path).linked("fhir:Patient", "p2") is None
+
+
+def test_a_local_id_cannot_change_its_patient(identity: Identity) -> None:
+    identity.link("fhir:Patient", "p1", identity.subject(None, "1"))
+    with pytest.raises(UnresolvedSubject) as caught:
+        identity.link("fhir:Patient", "p1", identity.subject(None, "2"))
+    assert caught.value.code == "subject.conflict"
+
+
+def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None:
+    assert (tmp_path / "identity.sqlite").stat().st_mode & 0o077 == 0
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_every_date_is_moved_by_1_to_365_days(value: str) -> None:
+    digest = KEYS.mac("patient", "s", value)
+    shift = Identity._from_pseudonym(_Pseudonymiser(), digest.hex()).shift_days
+    assert 1 <= abs(shift) <= 365
+
+
+class _Pseudonymiser(Identity):
+    def __init__(self) -> None:
+        self.keys = KEYS
+
+
+def test_intervals_within_a_patient_are_kept() -> None:
+    subject = Subject("k1_x", -40)
+    admitted, discharged = date(2024, 2, 27), date(2024, 3, 2)
+    assert subject.shift(discharged) - subject.shift(admitted) == discharged - admitted
+    assert subject.shift(datetime(2024, 3, 2, 8, tzinfo=UTC)).hour == 8
+
+
+def test_uids_are_valid_dicom_uids_and_consistent(identity: Identity) -> None:
+    uid = identity.uid("1.2.840.1")
+    assert uid == identity.uid("1.2.840.1 ")
+    assert uid.startswith("2.25.")
+    assert len(uid) <= 64
+    assert uid != identity.uid("1.2.840.2")
+
+
+def test_pseudonyms_do_not_contain_what_they_replace(identity: Identity) -> None:
+    assert "4711" not in identity.subject(None, "4711").patient_id
+    assert identity.token("Encounter", "e1").startswith("k1_")

@@ -1,0 +1,84 @@
+"""The declared rules are enforced, and findings hold numbers only."""
+
+import pyarrow as pa
+import pytest
+
+from medplatform.lake import Column, Table
+from medplatform.quality import CHECKS, Finding, is_rejected, rules_of, validate
+from medplatform.quality.rules import checks_of
+from medplatform.quality.validate import columns_read
+
+VISIT = Table(
+    name="ehr_encounter",
+    description="One row per visit.",
+    columns=(
+        Column(name="visit_id", dtype=pa.string(), required=True, description="Id."),
+        Column(name="status", dtype=pa.string(), values=("done", "planned"), description="State."),
+        Column(name="weight_kg", dtype=pa.float64(), minimum=1, maximum=300, description="Weight."),
+        Column(name="started_at", dtype=pa.timestamp("us", "UTC"), description="Start."),
+        Column(name="ended_at", dtype=pa.timestamp("us", "UTC"), description="End."),
+    ),
+    key=("visit_id", "status"),
+)
+GOOD = {
+    "visit_id": ["a", "b"],
+    "status": ["done", None],
+    "weight_kg": [70.0, None],
+    "started_at": [0, 10],
+    "ended_at": [5, None],
+    "source_id": ["s", "s"],
+    "record_number": [1, 2],
+}
+
+
+def find(**changes: list) -> dict[str, list[Finding]]:
+    rows = pa.table({**GOOD, **changes}, schema=_nullable(VISIT.schema()))
+    present = [column.name for column in VISIT.all_columns]
+    findings = validate(VISIT, rows.select(columns_read(rules_of(VISIT))), present)
+    return {name: [f for f in findings if f.check == name] for name in CHECKS}
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_nullable(True) for field in schema])
+
+
+def test_good_rows_pass_every_rule() -> None:
+    findings = [finding for found in find().values() for finding in found]
+    assert {finding.check for finding in findings} == {check.name for check in checks_of(VISIT)}
+    assert all(finding.success for finding in findings)
+    assert not is_rejected(findings)
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "broken_rows"),
+    [
+        ("required_values_are_present", {"visit_id": ["a", None]}, 1),
+        ("key_is_unique", {"visit_id": ["a", "a"], "status": ["done", "done"]}, 2),
+        ("codes_are_known", {"status": ["done", "DONE"]}, 1),
+        ("values_are_plausible", {"weight_kg": [70.0, 7000.0]}, 1),
+        ("dates_are_in_order", {"ended_at": [-5, 12]}, 1),
+    ],
+)
+def test_each_rule_is_broken_by_its_own_fault(
+    check: str, changes: dict[str, list], broken_rows: int
+) -> None:
+    found = find(**changes)
+    broken = [finding for finding in found[check] if not finding.success]
+    assert [finding.value for finding in broken] == [broken_rows]
+    others = [f for name, findings in found.items() if name != check for f in findings]
+    assert all(finding.success for finding in others)
+    assert is_rejected(broken) == (CHECKS[check].severity == "critical")
+
+
+def test_a_missing_column_is_found() -> None:
+    rows = pa.table(GOOD, schema=VISIT.schema())
+    findings = validate(VISIT, rows.select(columns_read(rules_of(VISIT))), ["visit_id"])
+    assert not findings[0].success
+    assert findings[0].value == 6
+
+
+def test_findings_hold_no_value_of_a_row() -> None:
+    found = find(visit_id=["CANARY", "CANARY"], status=["CANARY", "CANARY"])
+    text = "".join(f.model_dump_json() for findings in found.values() for f in findings)
+    assert not found["codes_are_known"][0].success
+    assert "CANARY" not in text
