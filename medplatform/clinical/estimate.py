@@ -32,6 +32,11 @@ def normal_interval(value: float, standard_error: float) -> Estimate:
     return Estimate(value, value - Z95 * standard_error, value + Z95 * standard_error)
 
 
+def standard_error_of(estimate: Estimate) -> float:
+    """Standard error behind an interval made by `normal_interval`."""
+    return (estimate.high - estimate.low) / (2 * Z95)
+
+
 def logit_interval(value: float, standard_error: float) -> Estimate:
     """Wald interval on the logit scale, for a share strictly between 0 and 1."""
     centre = log(value / (1 - value))
