@@ -14,7 +14,6 @@ from typing import Literal
 
 from medplatform import __version__
 from medplatform.lake import Counts, Lake, LedgerEntry, Refusal, SourceEntry, Stage
-from medplatform.modalities import TABLES
 from medplatform.modalities.delivery import (
     Delivery,
     DeliveryError,
@@ -227,7 +226,7 @@ def _reject(stage: Stage, findings: Sequence[Finding], delivery: Delivery) -> No
                     source_id=record["source_id"],
                     file=labels[record["source_id"]],
                     record_number=record["record_number"],
-                    unit=TABLES[table].name,
+                    unit=table,
                     code="delivery.rejected",
                     reason=reason,
                 )

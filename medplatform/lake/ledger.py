@@ -117,8 +117,12 @@ class Ledger:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target, flush to disk, rename over it, flush the folder."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    """Write beside the target, flush to disk, rename over it, flush the folder.
+
+    The draft has a fixed name, so what a killed writer left is overwritten by the next one: callers
+    make sure that there is one writer at a time.
+    """
+    draft = path.with_name(f".{path.name}.draft")
     with draft.open("wb") as stream:
         stream.write(content)
         stream.flush()

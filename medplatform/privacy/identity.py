@@ -11,7 +11,7 @@ so that an Observation delivered after its Patient finds its subject.
 import base64
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,10 @@ from medplatform.privacy.keys import KeyRing
 
 MAX_SHIFT_DAYS = 365
 DateLike = TypeVar("DateLike", date, datetime)
+
+
+class VaultError(RuntimeError):
+    """The identity map cannot be read or written; the message names the remedy."""
 
 
 class UnresolvedSubject(LookupError):
@@ -208,9 +212,11 @@ class Identity:
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        database = sqlite3.connect(self._map, timeout=60)
         try:
-            with database:
+            with closing(sqlite3.connect(self._map, timeout=60)) as database, database:
                 yield database
-        finally:
-            database.close()
+        except sqlite3.OperationalError as error:
+            raise VaultError(
+                f"The identity map {self._map} cannot be used ({error}). Check free space and "
+                f"permissions of {self.vault}, then run this again."
+            ) from error
