@@ -1,0 +1,15 @@
+select
+    medication_request_id,
+    patient_id,
+    encounter_id,
+    version_id,
+    last_updated_at,
+    status,
+    intent,
+    medication_code,
+    medication_system,
+    medication_display,
+    authored_at,
+    delivery
+from {{ source('lake', 'ehr_medication_request') }}
+qualify {{ is_latest_version('medication_request_id') }}

@@ -1,0 +1,21 @@
+select
+    observation_id,
+    component_number,
+    patient_id,
+    encounter_id,
+    version_id,
+    last_updated_at,
+    status,
+    category_code,
+    observation_code,
+    observation_system,
+    observation_display,
+    observed_at,
+    value_number,
+    value_text,
+    value_unit,
+    value_code,
+    value_system,
+    delivery
+from {{ source('lake', 'ehr_observation') }}
+qualify {{ is_latest_version('observation_id') }}

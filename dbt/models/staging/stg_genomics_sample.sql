@@ -1,0 +1,12 @@
+select
+    sample_id,
+    patient_id,
+    cohort_id,
+    sample_index,
+    genome_build,
+    build_evidence,
+    call_rate,
+    het_hom_ratio,
+    delivery
+from {{ source('lake', 'genomics_sample') }}
+qualify {{ is_latest_version('sample_id, cohort_id', is_versioned=false) }}

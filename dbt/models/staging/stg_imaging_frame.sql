@@ -1,0 +1,13 @@
+select
+    instance_id,
+    frame_number,
+    patient_id,
+    height,
+    width,
+    channels,
+    dtype,
+    codec,
+    pixel_sha256,
+    delivery
+from {{ source('lake', 'imaging_frame') }}
+qualify {{ is_latest_version('instance_id', is_versioned=false) }}

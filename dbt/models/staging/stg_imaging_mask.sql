@@ -1,0 +1,15 @@
+select
+    mask_id,
+    instance_id,
+    frame_number,
+    patient_id,
+    segment_number,
+    segment_label,
+    segment_code,
+    height,
+    width,
+    codec,
+    foreground_pixels,
+    delivery
+from {{ source('lake', 'imaging_mask') }}
+qualify {{ is_latest_version('mask_id', is_versioned=false) }}
