@@ -136,12 +136,23 @@ class GateSet:
         content = json.dumps([self.name, self.version, declared], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def thresholds(self, gate: str) -> Mapping[str, float]:
+        """Thresholds of one gate, by name.
+
+        Raises
+        ------
+        KeyError
+            No such gate is declared.
+        """
+        return {g.name: g.thresholds for g in self.gates}[gate]
+
     def evaluate(self, evidence: Evidence) -> tuple[GateResult, ...]:
         """Results of all gates, in the order of declaration."""
         results: dict[str, GateResult] = {}
         for gate in self.gates:
             result = gate.evaluate(evidence)
-            unmet = [name for name in gate.requires if results[name].state is not State.PASS]
+            required = [results[name] for name in gate.requires]
+            unmet = [r.title for r in required if r.state is not State.PASS]
             results[gate.name] = _undecided(result, unmet) if unmet else result
         return tuple(results.values())
 
@@ -157,5 +168,5 @@ def overall(results: Iterable[GateResult]) -> State:
 def _undecided(result: GateResult, unmet: list[str]) -> GateResult:
     if result.state is State.INCONCLUSIVE:
         return result
-    reason = f"Not decided, because {' and '.join(unmet)} is not passed. Measured: {result.reason}"
+    reason = f"Not decided without “{'”, “'.join(unmet)}”. Measured: {result.reason}"
     return result.model_copy(update={"state": State.INCONCLUSIVE, "reason": reason})

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medplatform.clinical import calibration, discrimination
+from medplatform.clinical.disclosure import is_small, shown
 from medplatform.clinical.estimate import Estimate, TooFew
 from medplatform.clinical.evaluate import Evidence, headline, headline_difference, headline_name
 from medplatform.clinical.gate import Finding, State
@@ -49,8 +50,7 @@ def feature_time(evidence: Evidence, thresholds: Mapping[str, float]) -> Finding
     if evidence.feature_at is None or evidence.prediction_at is None:
         return Finding(
             state=State.PASS,
-            reason="The rows carry no feature times; the mart takes features before the "
-            "prediction only.",
+            reason="The rows carry no feature times, so there is nothing to compare.",
             n=len(evidence.candidate),
         )
     late = int((evidence.feature_at > evidence.prediction_at).sum())
@@ -187,14 +187,16 @@ def calibration_in_the_large(evidence: Evidence, thresholds: Mapping[str, float]
 
 
 def _enough(counts: Mapping[str, int], needed: Mapping[str, float], rows: int) -> Finding:
+    # A count beside a suppressed one would reveal it, since the report tells the total.
     scarcest = min(counts, key=lambda name: counts[name] - needed[name])
-    found = ", ".join(f"{count} {name.replace('_', '-')}" for name, count in counts.items())
+    count = counts[scarcest]
+    told = [name for name in counts if is_small(counts[name])] or list(counts)
+    found = ", ".join(f"{shown(counts[name])} {name.replace('_', '-')}" for name in told)
     demand = ", ".join(f"{needed[name]:g} {name.replace('_', '-')}" for name in counts)
-    enough = counts[scarcest] >= needed[scarcest]
     return Finding(
-        state=State.PASS if enough else State.INCONCLUSIVE,
+        state=State.PASS if count >= needed[scarcest] else State.INCONCLUSIVE,
         reason=f"The test cohort has {found}; {demand} are needed.",
-        value=float(counts[scarcest]),
+        value=None if is_small(count) else float(count),
         threshold=needed[scarcest],
         n=rows,
     )

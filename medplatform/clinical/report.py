@@ -1,0 +1,155 @@
+"""The report that a clinician reads before signing: one HTML file without outside resources."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from medplatform.clinical.card import FIGURE_TITLES, ModelFacts, cohort_sizes, limits
+from medplatform.clinical.disclosure import subgroup_table
+from medplatform.clinical.evaluate import Evidence
+from medplatform.clinical.gate import GateResult, State
+from medplatform.clinical.plots import calibration_plot, dice_plot, roc_plot
+from medplatform.clinical.subgroups import Subgroup
+from medplatform.clinical.verdict import Verdict
+
+STATE_SENTENCES: Mapping[State, str] = {
+    State.PASS: "All gates are passed. The model may be signed off by a person who did not "
+    "train it.",
+    State.FAIL: "At least one gate failed. The model must not be used.",
+    State.INCONCLUSIVE: "The data cannot decide at least one gate. The model must not be used.",
+}
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{margin-bottom:.2rem}h2{margin-top:2rem;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e5e5e5;vertical-align:top}
+.state{padding:.1rem .5rem;border-radius:.3rem;color:#fff;font-weight:600;white-space:nowrap}
+.PASS{background:#2e7d32}.FAIL{background:#b3261e}.INCONCLUSIVE{background:#8a6100}
+.banner{padding:.8rem 1rem;border-radius:.4rem;color:#fff;font-size:1.1rem}
+.small{color:#666;font-size:.85rem;overflow-wrap:anywhere}
+figure{display:inline-block;margin:0 1rem 0 0}
+"""
+
+
+def render_report(
+    verdict: Verdict, evidence: Evidence, facts: ModelFacts, groups: Sequence[Subgroup]
+) -> str:
+    """The report as HTML; counts below 11 are suppressed in it.
+
+    `groups` are those of `subgroups(evidence.candidate, …)` under the thresholds of the gate.
+    """
+    name = escape(f"{facts.title}, version {verdict.model.version}")
+    sections = [
+        f"<h1>{name}</h1>",
+        f'<p class="banner {verdict.state.value}"><b>{verdict.state.value}</b>. '
+        f"{STATE_SENTENCES[verdict.state]}</p>",
+        _section("Intended use", f"<p>{escape(facts.intended_use)}</p>"),
+        _section("Gates", _gates(verdict.results)),
+        _section("Test cohort", _pairs(cohort_sizes(verdict))),
+        _section("Figures with 95 % intervals", _figures(verdict)),
+        _section("Plots", _plots(evidence)),
+        _section("Groups of patients", _subgroups(groups)),
+        _section("Limits", _list(limits(verdict))),
+        _section("Training data and settings", _pairs({**facts.data, **facts.settings})),
+        _provenance(verdict, facts),
+    ]
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+        f"<style>{STYLE}</style></head><body>{''.join(sections)}</body></html>\n"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<h2>{escape(title)}</h2>{body}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _pairs(items: Mapping[str, str]) -> str:
+    return _table(("", ""), ((escape(label), escape(text)) for label, text in items.items()))
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+
+
+def _gates(results: Iterable[GateResult]) -> str:
+    rows = (
+        (
+            f'<span class="state {r.state.value}">{r.state.value}</span>',
+            escape(r.title),
+            escape(r.reason),
+        )
+        for r in results
+    )
+    return _table(("State", "Gate", "What was found"), rows)
+
+
+def _figures(verdict: Verdict) -> str:
+    columns = {
+        "Model": verdict.metrics,
+        "Baseline": verdict.baseline_metrics,
+        "Champion": verdict.champion_metrics,
+    }
+    used = {title: metrics for title, metrics in columns.items() if metrics}
+    names = [name for name in FIGURE_TITLES if any(name in metrics for metrics in used.values())]
+    rows = (
+        (FIGURE_TITLES[name], *(str(metrics.get(name, "")) for metrics in used.values()))
+        for name in names
+    )
+    return _table(("Figure", *used), rows)
+
+
+def _subgroups(groups: Sequence[Subgroup]) -> str:
+    table = subgroup_table(groups)
+    if not table:
+        return "<p>No attribute of the patients is known.</p>"
+    rows = [[escape(cell) for cell in row.values()] for row in table]
+    header = ("Attribute", "Group", "Patients", "Events", "Figure", "Lead over the other groups")
+    note = '<p class="small">Counts below 11 are suppressed, and those that would reveal them.</p>'
+    return _table(header, rows) + note
+
+
+def _plots(evidence: Evidence) -> str:
+    named = {
+        "model": evidence.candidate,
+        "baseline": evidence.baseline,
+        "champion": evidence.champion,
+    }
+    models = {name: predictions for name, predictions in named.items() if predictions is not None}
+    if evidence.candidate.dice is None:
+        plots = {
+            "ROC curve": roc_plot(models),
+            "Calibration": calibration_plot(evidence.candidate),
+        }
+    else:
+        plots = {"Dice per image": dice_plot(models)}
+    drawn = [_image(title, png) for title, png in plots.items() if png is not None]
+    return "".join(drawn) or "<p>Too few patients to be drawn.</p>"
+
+
+def _image(title: str, png: bytes) -> str:
+    source = f"data:image/png;base64,{b64encode(png).decode()}"
+    caption = escape(title)
+    return (
+        f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def _provenance(verdict: Verdict, facts: ModelFacts) -> str:
+    champion = f"version {verdict.champion.version}" if verdict.champion else "none"
+    lines = [
+        f"Verdict {verdict.digest}",
+        f"Model {verdict.model.name} version {verdict.model.version}, files {verdict.model.digest}",
+        f"Data set {verdict.dataset_digest}",
+        f"Gates {verdict.gates}, {verdict.gates_digest}",
+        f"Compared with champion: {champion}",
+        f"Trained by {facts.trainer}, judged at {verdict.created_at:%Y-%m-%d %H:%M} UTC",
+    ]
+    return f'<p class="small">{"<br>".join(escape(line) for line in lines)}</p>'
