@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     dagster_ui_url: Annotated[
         str, Field(description="Address of the Dagster UI, used in links from MLflow.")
     ] = "http://127.0.0.1:3000"
+    code_server: Annotated[
+        str,
+        Field(
+            pattern=r"^[^:/\s]+:\d{1,5}$",
+            description="HOST:PORT of the Dagster code server, which also executes the runs.",
+        ),
+    ] = "127.0.0.1:4000"
     database_url: Annotated[
         SecretStr | None,
         Field(description="PostgreSQL of Dagster's storage (`postgresql+psycopg2://…`)."),
