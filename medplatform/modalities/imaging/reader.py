@@ -1,0 +1,131 @@
+"""Reads an imaging delivery into a stage, file by file, in bounded memory.
+
+DICOM files are looked through twice: first for their SOP Instance UIDs alone, so that of two
+files that claim the same UID with different content neither is read.
+"""
+
+from collections import defaultdict
+from itertools import islice
+
+from medplatform.lake import Stage
+from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.imaging.account import Account, Record
+from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
+from medplatform.modalities.imaging.layout import Kind, kind_of
+from medplatform.modalities.imaging.pictures import PictureReader
+from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell
+from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
+from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
+from medplatform.modalities.modality import Progress
+from medplatform.privacy import Identity, Subject, UnresolvedSubject
+
+CELLS_PER_WRITE = 64
+
+
+def read_delivery(
+    delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
+) -> None:
+    """Read DICOM files, and pictures with their masks and labels. Never raises for bad input."""
+    kinds: dict[Kind, list[Source]] = defaultdict(list)
+    for source in delivery.sources:
+        kinds[kind_of(source.path)].append(source)
+    account = Account(stage)
+    for source in kinds[Kind.SIDECAR]:
+        account.keep(source, Kind.SIDECAR.unit, "sidecar", {})
+    with ReadingProcess() as process:
+        DicomReader(account, identity, process, progress).read(kinds[Kind.DICOM])
+        pictures = PictureReader(delivery, account, identity, process, progress)
+        pictures.read(kinds[Kind.TABLE], kinds[Kind.PICTURE], kinds[Kind.MASK])
+
+
+class DicomReader:
+    """The DICOM files of one delivery."""
+
+    def __init__(
+        self, account: Account, identity: Identity, process: ReadingProcess, progress: Progress
+    ) -> None:
+        self.account = account
+        self.identity = identity
+        self.process = process
+        self.progress = progress
+        self._contents: dict[str, set[str]] = defaultdict(set)
+        self._uids: dict[str, str] = {}
+        self._accepted: set[str] = set()
+
+    def read(self, sources: list[Source]) -> None:
+        """Read all of them."""
+        for number, source in enumerate(sources, 1):
+            self._identify(source)
+            self.progress("DICOM headers", number, len(sources))
+        for number, source in enumerate(sources, 1):
+            self._read_file(source)
+            self.progress("DICOM files", number, len(sources))
+
+    def _identify(self, source: Source) -> None:
+        if source.sha256 not in self._uids and (uid := self.process.identify(source.path)):
+            self._uids[source.sha256] = uid
+            self._contents[uid].add(source.sha256)
+
+    def _read_file(self, source: Source) -> None:
+        record = self.account.open_file(source, Kind.DICOM.unit)
+        uid = self._uids.get(source.sha256)
+        if source.sha256 in self._accepted:
+            self.account.refuse(record, "record.duplicate")
+        elif uid and len(self._contents[uid]) > 1:
+            self.account.refuse(record, "record.conflict", element="(0008,0018)")
+        else:
+            self._read_content(record)
+
+    def _read_content(self, record: Record) -> None:
+        opened = self.process.read("dicom", record.source.path)
+        if isinstance(opened, Failure):
+            self.account.refuse(
+                record, opened.code, element=opened.element, resource_type=opened.sop_class_uid
+            )
+            return
+        header = opened.header
+        sop_class_uid = header.columns["sop_class_uid"]
+        try:
+            subject = self.identity.subject_of_issuer(header.issuer, header.patient_id)
+        except UnresolvedSubject as error:
+            self.account.refuse(
+                record,
+                error.code,
+                reason=error.reason,
+                element="(0010,0020)",
+                resource_type=sop_class_uid,
+            )
+            return
+        self._write(record, opened, subject)
+        for problem in header.problems:
+            self.account.remark(record, problem, sop_class_uid)
+        self._accepted.add(record.source.sha256)
+        self.account.accept(record)
+
+    def _write(self, record: Record, opened: Opened, subject: Subject) -> None:
+        stage, identity = self.account.stage, self.identity
+        sop_instance_uid = opened.header.sop_instance_uid or ""
+        instance_id = identity.uid(sop_instance_uid)
+        row = instance_row(record, opened.header, instance_id, subject, identity)
+        stage.write(IMAGING_INSTANCE, [row])
+        while cells := list(islice(opened.cells, CELLS_PER_WRITE)):
+            frames = [c for c in cells if isinstance(c, FrameCell)]
+            masks = [c for c in cells if isinstance(c, MaskCell)]
+            if frames:
+                stage.write(
+                    IMAGING_FRAME, [frame_row(record, c, instance_id, subject) for c in frames]
+                )
+            if masks:
+                stage.write(
+                    IMAGING_MASK,
+                    [
+                        mask_row(
+                            record,
+                            cell,
+                            identity.token("mask", f"{sop_instance_uid}/{cell.number}"),
+                            identity.uid(cell.source_uid or ""),
+                            subject.patient_id,
+                        )
+                        for cell in masks
+                    ],
+                )

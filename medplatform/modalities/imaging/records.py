@@ -1,0 +1,100 @@
+"""What the reading process sends back: plain values, still with the identifiers as delivered.
+
+They live between two processes of one machine and are never stored; `rows` makes rows of them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one file may cost the reading process."""
+
+    seconds: int = 120
+    memory_bytes: int = 4 << 30
+    file_bytes: int = 2 << 30
+    pixel_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An element that could not be used: the code of the reason and the tag, never the value."""
+
+    code: str
+    element: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file cannot be accepted."""
+
+    code: str
+    element: str | None = None
+    sop_class_uid: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Header:
+    """What is read of an image apart from its pixels.
+
+    `columns` holds columns of `imaging_instance` that need no de-identification; the moments are
+    in UTC and not yet shifted.
+    """
+
+    sop_instance_uid: str | None = None
+    study_uid: str | None = None
+    series_uid: str | None = None
+    patient_id: str | None = None
+    issuer: str | None = None
+    study_at: datetime | None = None
+    acquired_at: datetime | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCell:
+    """One frame, compressed."""
+
+    frame_number: int
+    height: int
+    width: int
+    channels: int
+    dtype: str
+    codec: str
+    pixels: bytes
+    pixel_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskCell:
+    """One mask, compressed, with the image frame it was drawn on.
+
+    `number` tells the masks of one file apart; `source_uid` is None for a mask picture, which is
+    matched by its name.
+    """
+
+    number: int
+    source_uid: str | None = None
+    frame_number: int = 1
+    segment_number: int = 1
+    segment_label: str | None = None
+    segment_code: str | None = None
+    height: int
+    width: int
+    codec: str
+    pixels: bytes
+    foreground_pixels: int
+
+
+Cell = FrameCell | MaskCell
+
+
+@dataclass(slots=True)
+class Reading:
+    """One file, read and decoded to the end."""
+
+    header: Header
+    cells: list[Cell]

@@ -1,0 +1,56 @@
+"""Why an image is refused or remarked on: stable codes, each with its reason and remedy.
+
+Reasons are fixed sentences, so no value of a record can reach them.
+"""
+
+REASONS: dict[str, str] = {
+    "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG nor JPEG. Remove it from the "
+    "delivery, or convert it to one of these.",
+    "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end. Export "
+    "it again from its source.",
+    "dicom.no_sop_instance_uid": "The object has no SOP Instance UID (0008,0018), so it cannot be "
+    "told from others. Export it again from its source.",
+    "dicom.too_large": "The file or its pixels exceed the size that is read at once. Split the "
+    "object, or have it checked for forged dimensions.",
+    "dicom.crashed": "The decoder ended abnormally while reading the file, as it does on forged "
+    "or damaged content. Export the file again from its source.",
+    "dicom.timeout": "Reading the file took longer than a file may take. Have it checked for "
+    "forged content, or split the object.",
+    "dicom.bad_value": "The element does not hold a value of its type and is left empty.",
+    "dicom.unknown_term": "The element holds no term that the standard defines and is left empty.",
+    "dicom.no_transfer_syntax": "The file does not name its transfer syntax; its pixels are read "
+    "in the encoding of the data set.",
+    "pixels.undecodable": "The pixel data cannot be decoded. Export the object again, best "
+    "uncompressed or in JPEG 2000.",
+    "pixels.truncated": "The pixel data ends before the last frame. Export the object again.",
+    "picture.unreadable": "The picture cannot be decoded. Export it again as PNG or JPEG.",
+    "mask.no_image": "No accepted image of the delivery has the stem of this mask. Deliver the "
+    "image beside it, in images/ or in the folder that holds masks/.",
+    "mask.ambiguous_image": "Several images of the delivery have the stem of this mask. Give each "
+    "image a stem of its own.",
+    "mask.other_size": "The mask has another height or width than its image. Deliver it in the "
+    "size of the image.",
+    "mask.lossy": "A mask stored with loss does not have exact edges. Deliver masks as PNG.",
+    "mask.no_source_image": "A frame of the segmentation does not name the one image frame it was "
+    "drawn on; it is left out.",
+    "mask.undescribed_segment": "The segment of a mask is not described in the Segment Sequence "
+    "(0062,0002), so its meaning is left empty.",
+    "label.unreadable": "The label table is not a UTF-8 CSV file with the columns that "
+    "delivery.json names. Correct label_file_column and label_patient_column, or the table.",
+    "label.no_table": "delivery.json names a label table that the delivery does not hold. Add the "
+    "file, or correct `labels` in delivery.json.",
+    "label.malformed": "The row has not one cell for each column. Write one row per line.",
+    "label.no_image": "The row names no image of the delivery that was accepted. Deliver the "
+    "image, or remove the row.",
+    "label.ambiguous": "Several images of the delivery have this stem, and the label table does "
+    "not tell them apart. Name the files with their folders in it.",
+    "label.too_long": "The label is longer than 64 characters and is left empty: free text is not "
+    "a class.",
+    "subject.missing": "Nothing says who the image is of. Add a label table with a patient column "
+    "(`labels`, `label_file_column` and `label_patient_column` in delivery.json), or declare "
+    '`"subjects": "per_record"` in delivery.json where each image is a person of its own.',
+    "record.duplicate": "The delivery holds the same record with the same content more than "
+    "once; one of them was read.",
+    "record.conflict": "The delivery holds the same record with different contents, and neither "
+    "was read. Find out which is right and deliver only that.",
+}

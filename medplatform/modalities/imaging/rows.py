@@ -1,0 +1,71 @@
+"""De-identification: headers and cells, with identifiers as delivered, to rows of the lake.
+
+Ids become keyed pseudonyms, moments are shifted with the patient's days, and nothing but the
+columns that the tables declare goes on.
+"""
+
+from typing import Any
+
+from medplatform.modalities.imaging.account import Record
+from medplatform.modalities.imaging.records import FrameCell, Header, MaskCell
+from medplatform.privacy import Identity, Subject
+
+Row = dict[str, Any]
+
+
+def instance_row(
+    record: Record, header: Header, instance_id: str, subject: Subject, identity: Identity
+) -> Row:
+    """A row of `imaging_instance`."""
+    return {
+        **header.columns,
+        "instance_id": instance_id,
+        "series_id": identity.uid(header.series_uid) if header.series_uid else None,
+        "study_id": identity.uid(header.study_uid) if header.study_uid else None,
+        "patient_id": subject.patient_id,
+        "study_at": subject.shift(header.study_at) if header.study_at else None,
+        "acquired_at": subject.shift(header.acquired_at) if header.acquired_at else None,
+        **_lineage(record),
+    }
+
+
+def frame_row(record: Record, cell: FrameCell, instance_id: str, subject: Subject) -> Row:
+    """A row of `imaging_frame`."""
+    return {
+        "instance_id": instance_id,
+        "frame_number": cell.frame_number,
+        "patient_id": subject.patient_id,
+        "height": cell.height,
+        "width": cell.width,
+        "channels": cell.channels,
+        "dtype": cell.dtype,
+        "codec": cell.codec,
+        "pixels": cell.pixels,
+        "pixel_sha256": cell.pixel_sha256,
+        **_lineage(record),
+    }
+
+
+def mask_row(
+    record: Record, cell: MaskCell, mask_id: str, instance_id: str, patient_id: str
+) -> Row:
+    """A row of `imaging_mask`."""
+    return {
+        "mask_id": mask_id,
+        "instance_id": instance_id,
+        "frame_number": cell.frame_number,
+        "patient_id": patient_id,
+        "segment_number": cell.segment_number,
+        "segment_label": cell.segment_label,
+        "segment_code": cell.segment_code,
+        "height": cell.height,
+        "width": cell.width,
+        "codec": cell.codec,
+        "pixels": cell.pixels,
+        "foreground_pixels": cell.foreground_pixels,
+        **_lineage(record),
+    }
+
+
+def _lineage(record: Record) -> Row:
+    return {"source_id": record.source.source_id, "record_number": record.number}

@@ -1,0 +1,70 @@
+"""Defined terms that may leave the hospital; a value outside them is dropped as free text."""
+
+import re
+
+
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SEXES = {"M": "male", "F": "female", "O": "other"}
+LATERALITIES = frozenset("LRUB")
+YES_NO = {"YES": True, "NO": False}
+
+MODALITIES = _terms(
+    """
+    ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM
+    HC HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS
+    OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN
+    RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
+    AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST TH VF
+    """
+)
+"""Modality (0008,0060): PS3.3 C.7.3.1.1.1, the retired terms last."""
+
+BODY_PARTS = _terms(
+    """
+    ABDOMEN ABDOMENPELVIS ADRENAL ANKLE ANUS AORTA APPENDIX ARM AXILLA BACK BILEDUCT BLADDER
+    BRACHIALPLEXUS BRAIN BREAST BRONCHUS BUTTOCK CALCANEUS CALF CAROTID CEREBELLUM CERVIX CHEEK
+    CHEST CHESTABDOMEN CHESTABDPELVIS CHOROID CIRCLEOFWILLIS CLAVICLE COCCYX COLON CORNEA
+    CORONARYARTERY CSPINE CTSPINE DUODENUM EAR ELBOW ESOPHAGUS EXTREMITY EYE EYELID FACE FEMUR
+    FINGER FOOT FOREARM GALLBLADDER HAND HEAD HEADNECK HEART HIP HUMERUS IAC ILEUM ILIUM JAW
+    JEJUNUM KIDNEY KNEE LARYNX LEG LIVER LSPINE LSSPINE LUNG MAXILLA MEDIASTINUM MOUTH NECK
+    NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE ORBIT OVARY PANCREAS PAROTID PATELLA PELVIS
+    PENIS PHARYNX PROSTATE RECTUM RETINA RIB SCALP SCAPULA SCLERA SCROTUM SHOULDER SINUS SKULL
+    SPINE SPLEEN SSPINE STERNUM STOMACH SUBMANDIBULAR TESTIS THIGH THUMB THYMUS THYROID TIBIA
+    TLSPINE TMJOINT TOE TONGUE TRACHEA TSPINE UPPERARM URETER URETHRA UTERUS VAGINA VULVA
+    WHOLEBODY WRIST ZYGOMA
+    """
+)
+"""Body Part Examined (0018,0015): PS3.16 Annex L."""
+
+VIEWS = _terms(
+    """
+    AP PA LL RL RLD LLD RLO LLO LAT LATERAL OBLIQUE
+    CC MLO ML LM LMO ISO XCCL XCCM FB SIO AT CV
+    """
+)
+"""View Position (0018,5101): PS3.3 C.8.1.1, C.8.7, and the mammography views of CID 4014."""
+
+TERMINOLOGIES = frozenset({"SCT", "SRT", "SNM3", "DCM", "FMA", "UMLS", "LN", "RADLEX", "UBERON"})
+"""Coding Scheme Designators (0008,0102) of public terminologies, PS3.16 8."""
+
+_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,9})){1,12}")
+_CODE = re.compile(r"[A-Za-z0-9.:-]{1,16}")
+
+
+def standard_uid(value: str | None) -> str | None:
+    """A UID under the root of the DICOM standard, None for any other."""
+    return value if value and _STANDARD_UID.fullmatch(value) else None
+
+
+def public_code(scheme: str | None, value: str | None) -> str | None:
+    """`scheme:value` of a public terminology, None for any other.
+
+    >>> public_code("SCT", "108369006")
+    'SCT:108369006'
+    """
+    if scheme in TERMINOLOGIES and value and _CODE.fullmatch(value):
+        return f"{scheme}:{value}"
+    return None
