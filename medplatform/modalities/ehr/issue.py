@@ -1,0 +1,91 @@
+"""Why a record is refused: every code with its reason and remedy, in one reviewed place.
+
+A reason names the rule and the element, never a value of the record.
+"""
+
+from dataclasses import dataclass
+
+REASONS: dict[str, str] = {
+    "file.encoding": "The file is UTF-16 or UTF-32, FHIR JSON is UTF-8. Convert it and deliver "
+    "it again.",
+    "file.format": "The file is neither NDJSON nor JSON. Deliver FHIR R4 as NDJSON or JSON, plain "
+    "or gzipped.",
+    "file.truncated": "The gzip file ends early; what stands before the break was read. Deliver "
+    "the whole file again.",
+    "file.corrupt": "The gzip data are damaged; what stands before the damage was read. Deliver "
+    "the file again.",
+    "file.too_large": "The JSON document is larger than 128 MiB. Deliver it as NDJSON, one "
+    "resource on a line.",
+    "file.not_json": "The JSON document cannot be parsed to its end. Export the file again.",
+    "file.duplicate": "The delivery holds another file with the same bytes, which was read in "
+    "place of this one.",
+    "record.too_large": "The line is longer than 128 MiB. Deliver large attachments apart from "
+    "the records.",
+    "record.no_type": "The record has no resourceType, so it is no FHIR resource. Take it out of "
+    "the delivery.",
+    "record.no_id": "The resource has no id, so nothing can refer to it. Give it an id at the "
+    "source.",
+    "record.bad_id": "The id is not 1 to 64 letters, digits, '-' or '.' (FHIR id). Correct it at "
+    "the source.",
+    "record.duplicate": "The same id, version and content stood earlier in this delivery. Nothing "
+    "needs to be done.",
+    "record.conflict": "The same id and version stood earlier in this delivery with other "
+    "content. Find out at the source which is right.",
+    "json.invalid": "The record is not valid JSON in UTF-8 (RFC 8259). Export it again.",
+    "json.duplicate_key": "An object has the same key twice, so its meaning is open. Correct the "
+    "export.",
+    "json.not_an_object": "The record is JSON but no object. Deliver one FHIR resource per record.",
+    "entry.no_resource": "The Bundle entry holds no resource; deletions and bare responses are "
+    "not applied. Deliver current resources.",
+    "fhir.unknown_type": "The resourceType is not known in FHIR R4. Check the version of the "
+    "export.",
+    "fhir.missing_element": "A required element is missing. Complete it at the source.",
+    "fhir.unknown_element": "There is an element that FHIR R4 does not define here. Check the "
+    "version of the export.",
+    "fhir.invalid": "The element is not valid FHIR R4. Correct it at the source.",
+    "fhir.too_deep": "The resource is nested too deeply to be checked. Correct it at the source.",
+    "fhir.modifier": "A modifier extension or implicit rules change the meaning in a way that is "
+    "not known here, so the record must not be used.",
+    "subject.missing": "The record names no patient. Deliver it with a patient identifier or "
+    "reference.",
+    "subject.ambiguous": "The Patient has several identifiers that could name it. Set "
+    "MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM to the one that does.",
+    "subject.unknown": "The Patient that is referred to was not delivered, or was refused. "
+    "Deliver it, then ingest this delivery again.",
+    "subject.not_a_patient": "The subject is not a Patient. Such records stay in landing.",
+    "subject.conflict": "The id of this Patient names two persons. Check the source system: ids "
+    "must not be used again.",
+    "value.wrong_type": "The value has another JSON type than FHIR R4 asks for. Correct the "
+    "export.",
+    "value.out_of_range": "The date or number is outside what can be stored (years 1700 to 2199, "
+    "no birth in the future). Correct it at the source.",
+    "value.not_in_value_set": "The code is not in the value set that FHIR R4 requires here. "
+    "Correct it at the source.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One reason; `element` is a FHIRPath such as `Patient.name[0].given`."""
+
+    code: str
+    reason: str
+    element: str | None = None
+
+
+def make_issue(code: str, element: str | None = None) -> Issue:
+    """An issue with the reason that belongs to its code."""
+    return Issue(code, REASONS[code], element)
+
+
+class Refused(ValueError):
+    """A record or file cannot be accepted; raised and caught within this package."""
+
+    def __init__(self, issue: Issue) -> None:
+        super().__init__(issue.reason)
+        self.issue = issue
+
+
+def refused(code: str, element: str | None = None) -> Refused:
+    """The exception for a code."""
+    return Refused(make_issue(code, element))

@@ -1,0 +1,328 @@
+"""The tables of health records, one per FHIR R4 resource type that is read.
+
+Value sets are the required bindings of FHIR R4; a record with another code is refused.
+"""
+
+import pyarrow as pa
+
+from medplatform.lake import Column, Phi, Table
+
+SEX = ("male", "female", "other", "unknown")
+ENCOUNTER_STATUS = (
+    "planned",
+    "arrived",
+    "triaged",
+    "in-progress",
+    "onleave",
+    "finished",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+)
+CLINICAL_STATUS = ("active", "recurrence", "relapse", "inactive", "remission", "resolved")
+VERIFICATION_STATUS = (
+    "unconfirmed",
+    "provisional",
+    "differential",
+    "confirmed",
+    "refuted",
+    "entered-in-error",
+)
+OBSERVATION_STATUS = (
+    "registered",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+)
+MEDICATION_STATUS = (
+    "active",
+    "on-hold",
+    "cancelled",
+    "completed",
+    "entered-in-error",
+    "stopped",
+    "draft",
+    "unknown",
+)
+MEDICATION_INTENT = (
+    "proposal",
+    "plan",
+    "order",
+    "original-order",
+    "reflex-order",
+    "filler-order",
+    "instance-order",
+    "option",
+)
+PROCEDURE_STATUS = (
+    "preparation",
+    "in-progress",
+    "not-done",
+    "on-hold",
+    "stopped",
+    "completed",
+    "entered-in-error",
+    "unknown",
+)
+REPORT_STATUS = (
+    "registered",
+    "partial",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "appended",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+)
+COMPARATOR = ("<", "<=", ">=", ">")
+VALUE_TYPE = (
+    "Quantity",
+    "CodeableConcept",
+    "String",
+    "Boolean",
+    "Integer",
+    "Range",
+    "Ratio",
+    "SampledData",
+    "Time",
+    "DateTime",
+    "Period",
+)
+_TIME = pa.timestamp("us", tz="UTC")
+_TEXT = pa.string()
+
+
+def _text(name: str, description: str, values: tuple[str, ...] = ()) -> Column:
+    return Column(name=name, dtype=_TEXT, description=description, values=values)
+
+
+def _token(name: str, description: str, *, required: bool = False) -> Column:
+    return Column(
+        name=name, dtype=_TEXT, description=description, required=required, phi=Phi.PSEUDONYM
+    )
+
+
+def _moment(name: str, description: str) -> Column:
+    return Column(
+        name=name,
+        dtype=_TIME,
+        description=f"{description} UTC, moved by the patient's shift.",
+        phi=Phi.SHIFTED_DATE,
+    )
+
+
+def _coded(name: str, meaning: str) -> tuple[Column, Column, Column]:
+    return (
+        _text(f"{name}_code", f"{meaning}: the code that is kept of the delivered codings."),
+        _text(f"{name}_system", f"URI of the code system of `{name}_code`."),
+        _text(f"{name}_display", "Display text of the code; public terminologies only."),
+    )
+
+
+_PATIENT_ID = _token("patient_id", "Pseudonym of the patient, the same everywhere.", required=True)
+_VERSION = (
+    Column(
+        name="version_id",
+        dtype=_TEXT,
+        required=True,
+        description="Version of the record at its source (a count, or the token of another version "
+        "id), empty where it names none.",
+    ),
+    _moment("last_updated_at", "When the source last changed the record."),
+)
+_ENCOUNTER_ID = _token("encounter_id", "Token of the encounter that the record belongs to.")
+
+PATIENT = Table(
+    name="ehr_patient",
+    description="One row per delivered version of a FHIR Patient.",
+    columns=(
+        _PATIENT_ID,
+        *_VERSION,
+        Column(
+            name="sex",
+            dtype=_TEXT,
+            description="Administrative gender.",
+            values=SEX,
+            phi=Phi.QUASI_IDENTIFIER,
+        ),
+        Column(
+            name="birth_year",
+            dtype=pa.int32(),
+            description="Year of the shifted date of birth; years of ages over 89 are merged.",
+            minimum=1900,
+            phi=Phi.QUASI_IDENTIFIER,
+        ),
+        Column(
+            name="is_deceased",
+            dtype=pa.bool_(),
+            required=True,
+            description="Whether the record says that the patient died.",
+        ),
+        _moment("deceased_at", "When the patient died."),
+        Column(
+            name="zip3",
+            dtype=_TEXT,
+            description="First three digits of the US postal code of the home; 000 for areas of "
+            "at most 20,000 people.",
+            phi=Phi.QUASI_IDENTIFIER,
+        ),
+    ),
+    key=("patient_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+ENCOUNTER = Table(
+    name="ehr_encounter",
+    description="One row per delivered version of a FHIR Encounter.",
+    columns=(
+        _token("encounter_id", "Token of the encounter.", required=True),
+        _PATIENT_ID,
+        *_VERSION,
+        _text("status", "State of the encounter.", ENCOUNTER_STATUS),
+        _text("class_code", "Class, e.g. AMB, EMER, IMP (v3-ActCode)."),
+        _text("type_code", "Type of the encounter: the code that is kept."),
+        _text("type_system", "URI of the code system of `type_code`."),
+        _moment("started_at", "When the encounter began."),
+        _moment("ended_at", "When the encounter ended."),
+    ),
+    key=("encounter_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+CONDITION = Table(
+    name="ehr_condition",
+    description="One row per delivered version of a FHIR Condition (a problem or diagnosis).",
+    columns=(
+        _token("condition_id", "Token of the condition.", required=True),
+        _PATIENT_ID,
+        _ENCOUNTER_ID,
+        *_VERSION,
+        _text("clinical_status", "Whether the condition is active.", CLINICAL_STATUS),
+        _text("verification_status", "How sure the condition is.", VERIFICATION_STATUS),
+        *_coded("condition", "The condition"),
+        _moment("onset_at", "When the condition began."),
+        _moment("abated_at", "When the condition ended."),
+        _moment("recorded_at", "When the condition was written down."),
+    ),
+    key=("condition_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+OBSERVATION = Table(
+    name="ehr_observation",
+    description="One row per value of a delivered version of a FHIR Observation: the observation "
+    "itself without components, or each of its components.",
+    columns=(
+        _token("observation_id", "Token of the observation.", required=True),
+        Column(
+            name="component_number",
+            dtype=pa.int32(),
+            required=True,
+            minimum=0,
+            description="0 for the observation's own value, from 1 for its components.",
+        ),
+        _PATIENT_ID,
+        _ENCOUNTER_ID,
+        *_VERSION,
+        _text("status", "State of the observation.", OBSERVATION_STATUS),
+        _text("category_code", "Category, e.g. vital-signs, laboratory, survey."),
+        *_coded("observation", "What was observed"),
+        _moment("observed_at", "When the value held (start of a period)."),
+        _moment("issued_at", "When the value was made available."),
+        _text("value_type", "FHIR type of the delivered value, null if none.", VALUE_TYPE),
+        Column(
+            name="value_number",
+            dtype=pa.float64(),
+            description="The value of a Quantity or integer, in `value_unit`.",
+        ),
+        _text("value_text", "The number exactly as delivered: 72.50 stays 72.50."),
+        _text("value_comparator", "Set where the value is only a bound.", COMPARATOR),
+        _text("value_unit", "UCUM code of the unit, else the unit's short name."),
+        _text("value_code", "The code of a coded value; true or false of a Boolean."),
+        _text("value_system", "URI of the code system of `value_code`."),
+    ),
+    key=("observation_id", "version_id", "component_number"),
+    sort_by=("patient_id",),
+)
+
+MEDICATION_REQUEST = Table(
+    name="ehr_medication_request",
+    description="One row per delivered version of a FHIR MedicationRequest.",
+    columns=(
+        _token("medication_request_id", "Token of the request.", required=True),
+        _PATIENT_ID,
+        _ENCOUNTER_ID,
+        *_VERSION,
+        _text("status", "State of the request.", MEDICATION_STATUS),
+        _text("intent", "Whether it is a plan or an order.", MEDICATION_INTENT),
+        Column(
+            name="is_prohibition",
+            dtype=pa.bool_(),
+            required=True,
+            description="Whether the request says NOT to give the medication (doNotPerform).",
+        ),
+        *_coded("medication", "The medication"),
+        _moment("authored_at", "When the request was made."),
+    ),
+    key=("medication_request_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+PROCEDURE = Table(
+    name="ehr_procedure",
+    description="One row per delivered version of a FHIR Procedure.",
+    columns=(
+        _token("procedure_id", "Token of the procedure.", required=True),
+        _PATIENT_ID,
+        _ENCOUNTER_ID,
+        *_VERSION,
+        _text("status", "State of the procedure.", PROCEDURE_STATUS),
+        *_coded("procedure", "The procedure"),
+        _moment("performed_at", "When the procedure began."),
+        _moment("ended_at", "When the procedure ended."),
+    ),
+    key=("procedure_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+DIAGNOSTIC_REPORT = Table(
+    name="ehr_diagnostic_report",
+    description="One row per delivered version of a FHIR DiagnosticReport.",
+    columns=(
+        _token("diagnostic_report_id", "Token of the report.", required=True),
+        _PATIENT_ID,
+        _ENCOUNTER_ID,
+        *_VERSION,
+        _text("status", "State of the report.", REPORT_STATUS),
+        _text("category_code", "The service that made the report, e.g. LAB, RAD."),
+        *_coded("report", "What was reported"),
+        _moment("effective_at", "When the findings held (start of a period)."),
+        _moment("issued_at", "When the report was made available."),
+        Column(
+            name="result_count",
+            dtype=pa.int32(),
+            required=True,
+            minimum=0,
+            description="Number of observations that the report refers to.",
+        ),
+    ),
+    key=("diagnostic_report_id", "version_id"),
+    sort_by=("patient_id",),
+)
+
+TABLE_OF: dict[str, Table] = {
+    "Patient": PATIENT,
+    "Encounter": ENCOUNTER,
+    "Condition": CONDITION,
+    "Observation": OBSERVATION,
+    "MedicationRequest": MEDICATION_REQUEST,
+    "Procedure": PROCEDURE,
+    "DiagnosticReport": DIAGNOSTIC_REPORT,
+}
+"""FHIR resource type -> the table its rows go to."""
