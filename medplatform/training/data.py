@@ -1,0 +1,138 @@
+"""Freeze the data set of a recipe, and read it back.
+
+Patients are dealt into train, validation and test by a hash of their pseudonym and the recipe's
+salt. Adding patients never moves one, so the test cohort stays locked, and no patient is ever in
+two splits.
+"""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from medplatform.lake import Lake, Snapshot, freeze, read_snapshot
+from medplatform.lake.ledger import write_atomically
+from medplatform.training.recipe import Recipe, TrainingError
+
+Split = Literal["train", "validation", "test"]
+
+SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.15, "test": 0.25}
+ROWS = "rows"
+
+
+class DatasetTooSmall(TrainingError):
+    """There are too few patients to train on; the message says what to deliver."""
+
+
+class DatasetMissing(TrainingError):
+    """No data set of the recipe has been frozen yet."""
+
+
+def assign_split(patient_ids: Iterable[str], salt: str) -> list[Split]:
+    """The split of each patient: the first 64 bits of SHA-256(salt:patient) as a fraction."""
+    return [_split(patient_id, salt) for patient_id in patient_ids]
+
+
+def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot:
+    """Collect the rows of a recipe, deal them into splits and freeze them.
+
+    Equal rows under an equal lineage give the same digest and the same folder.
+
+    Raises
+    ------
+    DatasetTooSmall
+        There are fewer patients than the recipe needs, or a split has none.
+    """
+    collected = recipe.collect(lake, marts)
+    rows = collected.rows.sort(recipe.row_id)
+    if rows[recipe.row_id].n_unique() != rows.height:
+        raise ValueError(f"{recipe.name}: {recipe.row_id} repeats in the collected rows")
+    rows = rows.with_columns(
+        split=pl.Series(assign_split(rows["patient_id"], recipe.split_salt), dtype=pl.String)
+    )
+    counts = _counts(rows, recipe)
+    _require_patients(recipe, counts)
+    facts = {
+        **collected.facts,
+        "recipe": recipe.name,
+        "split": {"rule": "sha256(salt:patient_id)", "salt": recipe.split_salt, "shares": SHARES},
+        "counts": counts,
+        "lineage": _lineage(recipe, lake),
+    }
+    snapshot = freeze(datasets, recipe.name, {ROWS: rows}, facts)
+    write_atomically(
+        datasets / recipe.name / "latest.json", json.dumps({"digest": snapshot.digest}).encode()
+    )
+    return snapshot
+
+
+def latest_snapshot(datasets: Path, recipe: Recipe) -> Snapshot:
+    """The data set that was frozen last.
+
+    Raises
+    ------
+    DatasetMissing
+        There is none yet.
+    """
+    pointer = datasets / recipe.name / "latest.json"
+    if not pointer.exists():
+        raise DatasetMissing(
+            f"No data set of {recipe.name} is frozen yet. Materialize datasets/{recipe.name} "
+            f"after ingesting {', '.join(recipe.modalities)}."
+        )
+    digest = json.loads(pointer.read_bytes())["digest"]
+    return read_snapshot(datasets / recipe.name / digest[:16])
+
+
+def load_rows(snapshot: Snapshot, split: Split | None = None) -> pl.DataFrame:
+    """Rows of a frozen data set, all or those of one split, in their frozen order."""
+    rows = pl.read_parquet(snapshot.file(ROWS))
+    return rows if split is None else rows.filter(pl.col("split") == split)
+
+
+def _split(patient_id: str, salt: str) -> Split:
+    digest = sha256(f"{salt}:{patient_id}".encode()).digest()
+    fraction = int.from_bytes(digest[:8], "big") / 2**64
+    if fraction < SHARES["train"]:
+        return "train"
+    return "validation" if fraction < SHARES["train"] + SHARES["validation"] else "test"
+
+
+def _counts(rows: pl.DataFrame, recipe: Recipe) -> dict[str, dict[str, int]]:
+    counts = {}
+    for split in SHARES:
+        part = rows.filter(pl.col("split") == split)
+        counts[split] = {"rows": part.height, "patients": part["patient_id"].n_unique()}
+        if recipe.outcome:
+            counts[split]["events"] = int(part[recipe.outcome].sum())
+    return counts
+
+
+def _require_patients(recipe: Recipe, counts: dict[str, dict[str, int]]) -> None:
+    patients = sum(part["patients"] for part in counts.values())
+    empty = [split for split, part in counts.items() if not part["patients"]]
+    if patients >= recipe.minimum_patients and not empty:
+        return
+    shortage = (
+        f"only {patients} of the {recipe.minimum_patients} patients it needs at least"
+        if patients < recipe.minimum_patients
+        else f"no patient in {' and '.join(empty)} among {patients}"
+    )
+    raise DatasetTooSmall(
+        f"{recipe.name}: {shortage}. It reads {', '.join(recipe.depends_on)}; ingest more "
+        f"deliveries of {' and '.join(recipe.modalities)}, materialize these assets, then freeze "
+        f"again."
+    )
+
+
+def _lineage(recipe: Recipe, lake: Lake) -> dict[str, Any]:
+    """Every published delivery behind the rows, with the generation of its content."""
+    return {
+        f"{entry.modality}/{entry.delivery}": entry.generation
+        for modality in sorted(recipe.modalities)
+        for entry in lake.ledger.entries(modality)
+        if entry.status == "published"
+    }

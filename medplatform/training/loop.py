@@ -1,0 +1,159 @@
+"""The training loop: one function, read from top to bottom.
+
+It knows no recipe, no tracking and no orchestrator. An epoch depends on its number, the weights
+and the optimiser alone: all random numbers are seeded anew for each epoch. Therefore a run that
+was killed and resumed from its checkpoint ends with the same weights as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from medplatform.training.checkpoint import load_checkpoint, save_checkpoint
+from medplatform.training.device import make_deterministic
+from medplatform.training.learner import Learner
+from medplatform.training.recipe import TrainingConfig, TrainingError
+
+WARMUP = 0.15
+CLIP_NORM = 1.0
+
+Tensors = tuple[Tensor, Tensor]
+Report = Callable[[int, dict[str, float]], None]
+
+
+class TrainingDiverged(TrainingError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model with its best weights, in evaluation mode, on the CPU."""
+
+    model: nn.Module
+    best_epoch: int
+    history: list[dict[str, float]]
+    resumed_at: int
+    """Epochs that were already done when this process started."""
+
+
+def train(
+    learner: Learner[Any],
+    config: TrainingConfig,
+    training: Tensors,
+    validation: Tensors,
+    *,
+    device: torch.device,
+    checkpoint: Path,
+    key: str,
+    report: Report,
+) -> Trained:
+    """Train until the validation value stops improving, and keep the best weights.
+
+    Parameters
+    ----------
+    training, validation
+        Inputs and targets; they are moved to the device as a whole.
+    checkpoint
+        File written after every epoch. It is resumed from if it was written under the same key.
+    key
+        Names recipe, data set and configuration.
+    report
+        Called after every epoch with its number (from 1) and its metrics; on resume also for the
+        epochs in the checkpoint.
+
+    Raises
+    ------
+    TrainingDiverged
+        The training loss became infinite or NaN.
+    """
+    make_deterministic(config.seed, device)
+    model = learner.build_model(*training).to(device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    x, y = (tensor.to(device) for tensor in training)
+    steps = math.ceil(len(x) / config.batch_size)
+    best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "weights": _copy(model)}
+    history: list[dict[str, float]] = []
+
+    if state := load_checkpoint(checkpoint, key):
+        model.load_state_dict(state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+        best, history = state["best"], state["history"]
+    resumed_at = len(history)
+    for epoch, metrics in enumerate(history, 1):
+        report(epoch, metrics)
+
+    for epoch in range(resumed_at + 1, config.epochs + 1):
+        if epoch - best["epoch"] > config.patience:
+            break
+        started = time.monotonic()
+        torch.manual_seed(config.seed + epoch)
+        generator = torch.Generator().manual_seed(config.seed + epoch)
+        order = torch.randperm(len(x), generator=generator)
+        total = 0.0
+        model.train()
+        for step, batch in enumerate(order.split(config.batch_size)):
+            done = ((epoch - 1) * steps + step) / (config.epochs * steps)
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * _schedule(done)
+            xb, yb = learner.augment(x[batch], y[batch], generator)
+            with _autocast(device):
+                loss = learner.loss(model, xb, yb)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+            optimizer.step()
+            total += loss.item() * len(batch)
+        if not math.isfinite(total):
+            raise TrainingDiverged(
+                f"The training loss is no longer a number in epoch {epoch}. "
+                f"Train again with a smaller learning_rate (it was {config.learning_rate:g})."
+            )
+        model.eval()
+        with torch.no_grad(), _autocast(device):
+            found = learner.validate(model, *(tensor.to(device) for tensor in validation))
+        metrics = {f"validation_{name}": value for name, value in found.items()}
+        metrics |= {
+            "train_loss": total / len(x),
+            "learning_rate": optimizer.param_groups[0]["lr"],
+            "epoch_seconds": time.monotonic() - started,
+        }
+        history.append(metrics)
+        value = found[learner.objective] * (1 if learner.maximise else -1)
+        if value > best["value"]:
+            best = {"epoch": epoch, "value": value, "weights": _copy(model)}
+        save_checkpoint(
+            checkpoint,
+            key,
+            weights=model.state_dict(),
+            optimizer=optimizer.state_dict(),
+            best=best,
+            history=history,
+        )
+        report(epoch, metrics)
+
+    model.load_state_dict(best["weights"])
+    return Trained(model.cpu().eval(), best["epoch"], history, resumed_at)
+
+
+def _schedule(done: float) -> float:
+    """Share of the peak learning rate: linear warm-up, then half a cosine down to zero."""
+    if done < WARMUP:
+        return 0.05 + 0.95 * done / WARMUP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARMUP) / (1 - WARMUP)))
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on a GPU only: most CPUs emulate it, 33 times slower than float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
