@@ -1,0 +1,168 @@
+"""The records of one VCF file: batch by batch into variants and packed genotypes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from medplatform.lake import Table
+from medplatform.modalities.genomics.cohort import Cohort
+from medplatform.modalities.genomics.genotypes import Packed, pack
+from medplatform.modalities.genomics.header import Header
+from medplatform.modalities.genomics.lines import LineReader, Lines
+from medplatform.modalities.genomics.order import SeenKeys, SortOrder
+from medplatform.modalities.genomics.report import FileReport
+from medplatform.modalities.genomics.rules import (
+    CUT,
+    DUPLICATE,
+    GT_ALLELE,
+    GT_MALFORMED,
+    Fault,
+    Rule,
+)
+from medplatform.modalities.genomics.tables import GENOTYPE, VARIANT
+from medplatform.modalities.genomics.variant import Sites, parse_sites
+
+BATCH_LINES = 4096
+BATCH_BYTES = 8 << 20
+
+
+def read_body(lines: LineReader, header: Header, cohort: Cohort, report: FileReport) -> None:
+    """Read all records behind the line #CHROM."""
+    body = _Body(header, cohort, report)
+    while (batch := lines.read_batch(BATCH_LINES, BATCH_BYTES)) is not None:
+        body.read(batch, is_cut=lines.is_cut)
+
+
+class _Body:
+    def __init__(self, header: Header, cohort: Cohort, report: FileReport) -> None:
+        self._header = header
+        self._cohort = cohort
+        self._report = report
+        self._seen = SeenKeys()
+        self._order: SortOrder | None = SortOrder()
+
+    def read(self, lines: Lines, *, is_cut: bool) -> None:
+        """Read one batch; `is_cut` says that its last line is not whole."""
+        whole = lines.head(len(lines) - 1) if is_cut else lines
+        sites, faults = parse_sites(whole, self._header)
+        if is_cut:
+            faults.append(Fault(len(whole), CUT))
+        blank = sum(not text or text.isspace() for text in whole.texts)
+
+        genotyped = np.flatnonzero([text is not None for text in sites.samples])
+        texts = [text for text in sites.samples if text is not None]
+        packed = pack(texts, len(self._header.samples))
+        broken = _broken_genotypes(packed, sites.alternate_count[genotyped])
+        is_good = np.ones(len(sites), bool)
+        for rule, mask in broken:
+            faults += [Fault(int(row), rule) for row in sites.rows[genotyped[mask]]]
+            is_good[genotyped[mask]] = False
+        good = np.flatnonzero(is_good)
+        is_new = self._seen.add(sites.keys[good])
+        faults += [Fault(int(row), DUPLICATE) for row in sites.rows[good[~is_new]]]
+
+        accepted = good[is_new]
+        place = np.flatnonzero(np.isin(genotyped, accepted))
+        self._write(
+            lines.first_number,
+            sites.take(accepted),
+            np.searchsorted(accepted, genotyped[place]),
+            packed.take(place, self._cohort.columns),
+        )
+        self._report.count("variant", delivered=len(lines), blank=blank, accepted=len(accepted))
+        self._refuse(lines, faults)
+
+    def _write(
+        self, first_number: int, sites: Sites, genotyped: np.ndarray, packed: Packed
+    ) -> None:
+        """Write accepted records; `genotyped` are the sites that the rows of `packed` belong to."""
+        numbers = first_number + sites.rows
+        self._warn_of_order(sites, numbers)
+        if not len(self._cohort.columns):
+            genotyped, packed = genotyped[:0], packed.take(genotyped[:0])
+        self._cohort.add(packed)
+        called, counts = _count_alleles(sites.alternate_count, genotyped, packed)
+        arrow = sites.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._stage(
+            VARIANT,
+            numbers,
+            {name: arrow[name] for name in arrow.column_names}
+            | {"called_count": called, "alternate_counts": counts},
+        )
+        self._stage(
+            GENOTYPE,
+            numbers[genotyped],
+            {
+                "variant_id": arrow["variant_id"].take(pa.array(genotyped)),
+                "cohort_id": pa.repeat(self._report.source.source_id, len(genotyped)),
+                "genotypes": packed.cells(),
+                "sample_count": pa.repeat(len(self._cohort.columns), len(genotyped)),
+            },
+        )
+
+    def _stage(self, table: Table, numbers: np.ndarray, columns: Mapping[str, Any]) -> None:
+        if not len(numbers):
+            return
+        lineage = {
+            "source_id": pa.repeat(self._report.source.source_id, len(numbers)),
+            "record_number": pa.array(numbers),
+        }
+        known = {**columns, **lineage}
+        arrays = {column.name: known[column.name] for column in table.all_columns}
+        self._report.stage.write(table, pa.table(arrays).cast(table.schema()))
+
+    def _warn_of_order(self, sites: Sites, numbers: np.ndarray) -> None:
+        if self._order is None:
+            return
+        place = self._order.first_break(
+            sites.frame["chromosome"].to_list(), sites.frame["position"].to_numpy()
+        )
+        if place is not None:
+            self._order = None
+            self._report.warn(
+                "record.unsorted",
+                "From this line on, records are not sorted by position (VCF specification, "
+                "section 1.6.1). They were read; sort them with bcftools sort.",
+                int(numbers[place]),
+                "POS",
+            )
+
+    def _refuse(self, lines: Lines, faults: list[Fault]) -> None:
+        for row, rule in sorted(faults):
+            self._report.refuse(
+                "variant",
+                lines.first_number + row,
+                rule.code,
+                rule.reason,
+                element=rule.element,
+                byte_offset=int(lines.offsets[row]),
+            )
+
+
+def _broken_genotypes(packed: Packed, alternate_count: np.ndarray) -> list[tuple[Rule, np.ndarray]]:
+    """Rules on genotypes, each with a mask of the records that break it."""
+    is_malformed = np.zeros(len(packed.codes), bool)
+    is_malformed[list(packed.malformed)] = True
+    is_unknown = packed.largest_alleles() > alternate_count
+    return [(GT_MALFORMED, is_malformed), (GT_ALLELE, is_unknown & ~is_malformed)]
+
+
+def _count_alleles(
+    alternate_count: np.ndarray, genotyped: np.ndarray, packed: Packed
+) -> tuple[pa.Array, pa.Array]:
+    """Called alleles, and copies of each alternate allele, per site; null without genotypes."""
+    is_null = np.ones(len(alternate_count), bool)
+    is_null[genotyped] = False
+    called = np.zeros(len(alternate_count), np.int32)
+    called[genotyped] = packed.called_alleles()
+    listed = np.where(is_null, 0, alternate_count)
+    offsets = np.concatenate([[0], np.cumsum(listed)]).astype(np.int32)
+    counts = np.zeros(offsets[-1], np.int32)
+    for allele in range(1, int(listed.max(initial=0)) + 1):
+        rows = np.flatnonzero(listed[genotyped] >= allele)
+        counts[offsets[genotyped[rows]] + allele - 1] = packed.take(rows).allele_counts(allele)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(counts), mask=pa.array(is_null))
+    return pa.array(called, mask=is_null), lists

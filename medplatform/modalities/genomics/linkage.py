@@ -1,0 +1,104 @@
+"""From sample names to patients: through the crosswalk of the delivery, or each its own person."""
+
+from medplatform.lake import Stage
+from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.genomics.crosswalk import (
+    CROSSWALK,
+    Crosswalk,
+    CrosswalkError,
+    read_crosswalk,
+)
+from medplatform.modalities.genomics.report import FileReport
+from medplatform.privacy import Identity, Subject, UnresolvedSubject
+
+PER_RECORD_SYSTEM = "urn:medplatform:per-record"
+_MISSING = UnresolvedSubject(
+    "crosswalk.missing",
+    "The delivery does not say which patient the sample is from. Add a crosswalk.csv with the "
+    "columns sample_id,patient_id; or, where each sample is a person of its own, declare "
+    '{"subjects": "per_record"} in delivery.json.',
+)
+_UNUSABLE = UnresolvedSubject(
+    "crosswalk.unusable",
+    "The crosswalk of the delivery was refused, so the sample has no patient. Correct it.",
+)
+
+
+class Linkage:
+    """Finds the subject of each sample of a delivery."""
+
+    def __init__(self, delivery: Delivery, stage: Stage, identity: Identity) -> None:
+        self._identity = identity
+        self._stage = stage
+        self._is_per_record = delivery.options.subjects == "per_record"
+        self._used: set[str] = set()
+        self._crosswalk: Crosswalk | None = None
+        self._source: Source | None = None
+        self._problem = _MISSING
+        for source in delivery.sources:
+            if source.path.name == CROSSWALK:
+                self._open(source)
+
+    def subject(self, sample: str) -> Subject:
+        """The patient of a sample.
+
+        Raises
+        ------
+        UnresolvedSubject
+            There is no usable crosswalk, or it does not link the sample to one patient.
+        """
+        if self._is_per_record:
+            return self._identity.subject(PER_RECORD_SYSTEM, sample)
+        if self._crosswalk is None:
+            raise self._problem
+        self._used.add(sample)
+        link = self._crosswalk.links.get(sample)
+        if link is None:
+            raise UnresolvedSubject(
+                "subject.unresolved",
+                "The crosswalk does not link the sample to exactly one patient. Add or correct its "
+                "row; sample_id must be written as in the header of the VCF file.",
+            )
+        return self._identity.subject(link.system, link.patient_id)
+
+    def warn_of_unused(self) -> None:
+        """Note the rows of the crosswalk whose sample no file has."""
+        if self._crosswalk is None or self._source is None:
+            return
+        report = FileReport(self._stage, self._source)
+        for sample, link in self._crosswalk.links.items():
+            if sample not in self._used:
+                report.warn(
+                    "crosswalk.unknown_sample",
+                    "No file of the delivery has the sample of this row. Check the spelling.",
+                    link.line,
+                    "sample_id",
+                )
+
+    def _open(self, source: Source) -> None:
+        report = FileReport(self._stage, source)
+        try:
+            self._refuse_second(source)
+            crosswalk = read_crosswalk(source.path)
+        except CrosswalkError as error:
+            report.refuse_file(error.code, error.reason)
+            self._problem, self._crosswalk = _UNUSABLE, None
+            return
+        report.count("file", delivered=1, accepted=1)
+        for remark in crosswalk.remarks:
+            report.warn(remark.code, remark.reason, remark.line, remark.element)
+        self._crosswalk = crosswalk
+
+    def _refuse_second(self, source: Source) -> None:
+        if self._is_per_record:
+            raise CrosswalkError(
+                "crosswalk.contradiction",
+                "delivery.json declares each sample a person of its own, so the crosswalk was not "
+                "read. Remove the declaration or the crosswalk.",
+            )
+        if self._source is not None:
+            raise CrosswalkError(
+                "crosswalk.several",
+                "The delivery has several crosswalks. Put all rows into one.",
+            )
+        self._source = source

@@ -1,0 +1,124 @@
+"""Reads a genomics delivery: VCF files and their crosswalk, into variants, samples, genotypes.
+
+A line that breaks a rule is refused and the next is read. Memory is bounded by the batch, not by
+the file.
+"""
+
+from collections import Counter
+
+from medplatform.lake import Stage
+from medplatform.modalities.delivery import Delivery
+from medplatform.modalities.genomics.body import read_body
+from medplatform.modalities.genomics.cohort import Cohort
+from medplatform.modalities.genomics.crosswalk import CROSSWALK
+from medplatform.modalities.genomics.header import Header, HeaderError, read_header
+from medplatform.modalities.genomics.lines import (
+    Failure,
+    LineReader,
+    find_failure,
+    lacks_end_block,
+)
+from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.report import FileReport
+from medplatform.modalities.modality import Progress
+from medplatform.privacy import Identity
+
+INDEX_MAGICS = (b"TBI\x01", b"CSI\x01")
+
+FAILURES: dict[Failure, str] = {
+    Failure.TRUNCATED: "The compressed file ends before its end; only whole lines up to there "
+    "were read. Transfer it again from the source and deliver it under a new name.",
+    Failure.CORRUPT: "The compressed file is damaged (a checksum does not fit), so none of it was "
+    "read. Transfer it again from the source.",
+    Failure.LINE_TOO_LONG: "A line is longer than 256 MiB, so this is no VCF from there on. "
+    "Export the file again.",
+}
+
+
+def read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /) -> None:
+    """Read a whole delivery into a stage; see `medplatform.modalities.modality.Reader`."""
+    linkage = Linkage(delivery, stage, identity)
+    copies: Counter[str] = Counter()
+    for number, source in enumerate(delivery.sources, 1):
+        if source.path.name != CROSSWALK:
+            copies[source.source_id] += 1
+            report = FileReport(stage, source)
+            _read_file(report, delivery, identity, linkage, copies[source.source_id])
+        progress(source.label, number, len(delivery.sources))
+    linkage.warn_of_unused()
+
+
+def _read_file(
+    report: FileReport, delivery: Delivery, identity: Identity, linkage: Linkage, copy: int
+) -> None:
+    path = report.source.path
+    if find_failure(path) is Failure.CORRUPT:
+        report.refuse_file(Failure.CORRUPT, FAILURES[Failure.CORRUPT])
+        return
+    with LineReader(path) as lines:
+        if lines.peek(4) in INDEX_MAGICS:
+            report.count("file", delivered=1)
+            report.stage.keep(report.source.source_id, "file", "index of a VCF file")
+            return
+        try:
+            header = read_header(lines, delivery.options.genome_build)
+            _refuse_unusable(header, lines, copy)
+        except HeaderError as error:
+            _refuse_file(report, lines, error)
+            return
+        _warn_of_oddities(report, header)
+        cohort = Cohort(header, report, identity, linkage)
+        read_body(lines, header, cohort, report)
+        cohort.close()
+        _refuse_rest(report, lines)
+
+
+def _refuse_unusable(header: Header, lines: LineReader, copy: int) -> None:
+    if copy > 1:
+        raise HeaderError(
+            "file.duplicate",
+            "The delivery has another file of the same content, and that was read. Remove one.",
+            len(header.samples),
+        )
+    if lines.is_cut:
+        raise HeaderError(
+            "header.truncated",
+            "The file ends within the line #CHROM. Transfer it again from the source.",
+            len(header.samples),
+        )
+
+
+def _refuse_file(report: FileReport, lines: LineReader, error: HeaderError) -> None:
+    """Refuse all records of a file where they can be told apart, otherwise the file as one."""
+    if error.samples is None:
+        report.refuse_file(error.code, error.reason)
+        return
+    variants = sum(1 for _ in iter(lines.read_line, None))
+    report.refuse_all(error.code, error.reason, variant=variants, sample=error.samples)
+    _refuse_rest(report, lines)
+
+
+def _refuse_rest(report: FileReport, lines: LineReader) -> None:
+    if lines.failure is not None:
+        report.refuse_file(lines.failure, FAILURES[lines.failure])
+
+
+def _warn_of_oddities(report: FileReport, header: Header) -> None:
+    if not header.has_version:
+        report.warn(
+            "header.no_version",
+            "The file does not begin with ##fileformat (VCF specification, section 1.4.1); it was "
+            "read as VCF 4.",
+        )
+    if header.build.name is None:
+        report.warn(
+            "build.unknown",
+            "Nothing says which genome build the positions belong to, so no score can use them. "
+            'Declare it in delivery.json, e.g. {"genome_build": "GRCh38"}.',
+        )
+    if lacks_end_block(report.source.path):
+        report.warn(
+            "file.no_end_block",
+            "The bgzip file lacks its end block, so whole blocks may be missing. Compare it with "
+            "the source.",
+        )

@@ -1,0 +1,94 @@
+"""The rules that a VCF record must satisfy, each with a stable code, its field and a reason."""
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """What a record must satisfy: stable code, VCF field, and the reason when it does not."""
+
+    code: str
+    element: str | None
+    reason: str
+
+
+TOO_FEW = Rule(
+    "line.too_few_columns",
+    None,
+    "The line has fewer columns than the line #CHROM. It was cut or edited; export it again.",
+)
+TOO_MANY = Rule(
+    "line.too_many_columns",
+    None,
+    "The line has more columns than the line #CHROM, so values cannot be given to samples. Export "
+    "the file again.",
+)
+SPACES = Rule(
+    "line.spaces",
+    None,
+    "The columns are separated by spaces. VCF wants tabs (section 1.6): export the file again.",
+)
+HEADER_IN_BODY = Rule(
+    "line.header_in_body",
+    None,
+    "A header line stands among the records: two files were joined. Deliver them separately, or "
+    "join them with bcftools concat.",
+)
+CUT = Rule(
+    "line.truncated", None, "The file ends within this line. Transfer it again from the source."
+)
+ENCODING = Rule(
+    "line.encoding", None, "The line is not UTF-8 (VCF 4.3, section 1.2). Convert the file."
+)
+CONTIG = Rule("contig.syntax", "CHROM", "CHROM is not a valid contig name. Correct it.")
+POSITION = Rule(
+    "position.not_an_integer", "POS", "POS is not an integer from 0 to 2147483647. Correct it."
+)
+BEYOND = Rule(
+    "position.beyond_contig",
+    "POS",
+    "POS lies behind the end of the chromosome in the genome build of this file: the build is "
+    "probably wrong. Check it, in the header and in delivery.json.",
+)
+REFERENCE = Rule("reference.syntax", "REF", "REF is not a sequence of bases. Correct it.")
+ALTERNATE = Rule(
+    "alternate.syntax",
+    "ALT",
+    "ALT is not a list of bases, *, <symbolic> alleles or breakends. Correct it.",
+)
+REPEATED = Rule(
+    "alternate.repeated",
+    "ALT",
+    "An alternate allele equals REF or another one. Remove it and renumber the genotypes.",
+)
+QUALITY = Rule("quality.not_a_number", "QUAL", "QUAL is not a finite number. Correct it or use '.'")
+FILTER = Rule("filter.syntax", "FILTER", "FILTER is not a list of names separated by ';'.")
+END = Rule("info.end_not_an_integer", "INFO/END", "END is not an integer. Correct or remove it.")
+END_BEFORE = Rule(
+    "info.end_before_position", "INFO/END", "END lies before POS. Correct or remove it."
+)
+GT_NOT_FIRST = Rule(
+    "format.gt_not_first", "FORMAT", "GT must be the first key of FORMAT (section 1.6.2)."
+)
+GT_MALFORMED = Rule(
+    "genotype.malformed",
+    "FORMAT/GT",
+    "A genotype is not a list of allele numbers or '.', separated by / or |. Correct it.",
+)
+GT_ALLELE = Rule(
+    "genotype.unknown_allele",
+    "FORMAT/GT",
+    "A genotype names an allele that the line does not have. Correct GT or ALT.",
+)
+DUPLICATE = Rule(
+    "record.duplicate",
+    None,
+    "An earlier line of the file has the same position and alleles. Leave one of them: bcftools "
+    "norm --rm-dup exact",
+)
+
+
+class Fault(NamedTuple):
+    """A line that breaks a rule; `row` is its index in the batch."""
+
+    row: int
+    rule: Rule
