@@ -23,7 +23,7 @@ from medplatform.synthetic.vcf import calls, fixed_fields, header
 _SEED = 4711
 _FAMILY, _GIVEN = "Quaxelthorpe", "Zephyrantha"
 _MRN = "CANARY-MRN-90817263"
-_PHONE = "(989) 555-0177 ext 60913"
+_PHONE = "(989) 555-0177"  # no patient of a cohort has this area code
 _STEM = f"{_FAMILY}_{_GIVEN}_1947-03-09".upper()
 _UIDS = ("study", "series:CT", "series:SEG", "image:1", "image:2", "seg", "frame", "dimensions")
 
@@ -37,7 +37,7 @@ CANARY = Person(
     birth_date=date(1947, 3, 9),
     ssn="999-77-1234",
     phone=_PHONE,
-    email="zeph.quaxel@canary.example.org",
+    email="zephyrantha.quaxelthorpe@canary.example.org",
     address_line="7719 Wyvernmoor Crescent",
     city="Yttervale",
     state="CA",
@@ -140,7 +140,8 @@ def _write_images(folder: Path, history: History) -> None:
     write_study(study, CANARY, history, _SEED)
     for path in sorted(study.iterdir()):
         dataset = dcmread(path)
-        dataset.StudyDescription = dataset.PatientComments = _REMARK
+        dataset.StudyDescription = f"Chest of {_GIVEN} {_FAMILY}"
+        dataset.PatientComments = _REMARK
         dataset.ReferringPhysicianName = f"{_FAMILY}^{_GIVEN}"
         dataset.PatientAddress = CANARY.address_line
         dataset.PatientTelephoneNumbers = CANARY.phone

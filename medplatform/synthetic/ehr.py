@@ -8,7 +8,6 @@ from typing import IO, cast
 
 import orjson
 
-from medplatform.synthetic.fhir import RESOURCE_TYPES
 from medplatform.synthetic.terminology import Element
 
 COMPRESSED = frozenset({"Observation"})
@@ -22,28 +21,29 @@ def write_bulk_export(
 ) -> None:
     """Write the records of patients, each the resources of one patient, into a folder.
 
-    One resource is in memory at a time. `done` is called with the number of patients written, every hundred patients.
+    A type that occurs nowhere gets no file. One resource is in memory at a time. `done` is called
+    with the number of patients written, every hundred patients.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        files = {
-            kind: stack.enter_context(open_ndjson(folder, kind, compress=kind in COMPRESSED))
-            for kind in RESOURCE_TYPES
-        }
+        files: dict[str, IO[bytes]] = {}
         for number, record in enumerate(records, 1):
             for resource in record:
-                line = orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE)
-                files[resource["resourceType"]].write(line)
+                kind = resource["resourceType"]
+                if kind not in files:
+                    files[kind] = stack.enter_context(open_ndjson(folder, kind))
+                files[kind].write(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE))
             if number % 100 == 0:
                 done(number)
 
 
 @contextmanager
-def open_ndjson(folder: Path, kind: str, *, compress: bool) -> Iterator[IO[bytes]]:
+def open_ndjson(folder: Path, kind: str) -> Iterator[IO[bytes]]:
     """A file for resources of one type; compressed bytes do not depend on clock or file name."""
-    path = folder / f"{kind}.ndjson{'.gz' if compress else ''}"
+    is_compressed = kind in COMPRESSED
+    path = folder / f"{kind}.ndjson{'.gz' if is_compressed else ''}"
     with path.open("wb") as raw:
-        if not compress:
+        if not is_compressed:
             yield raw
             return
         with gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as stream:

@@ -8,17 +8,6 @@ from medplatform.synthetic.cohort import History
 from medplatform.synthetic.people import Person
 from medplatform.synthetic.terminology import Code, Element, coding, concept, status
 
-RESOURCE_TYPES = (
-    "Patient",
-    "Encounter",
-    "Condition",
-    "Observation",
-    "MedicationRequest",
-    "Procedure",
-    "DiagnosticReport",
-    "Immunization",
-)
-
 _LABS = ("hba1c", "ldl", "creatinine")
 _TAKEN_AFTER = timedelta(minutes=10)
 _ADMITTED_AFTER = timedelta(minutes=90)
