@@ -9,19 +9,28 @@ import re
 import struct
 from collections.abc import Callable, Mapping, Set
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from pydicom import Dataset, Sequence
+from pydicom.datadict import tag_for_keyword
+from pydicom.errors import BytesLengthException
+from pydicom.pixels.common import PhotometricInterpretation
 
 from medplatform.modalities.imaging import terms
 from medplatform.modalities.imaging.records import Header, Problem
 from medplatform.privacy.policy import OLDEST_AGE
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
 VALUE_ERRORS = (
-    ValueError, TypeError, AttributeError, LookupError, OverflowError, ArithmeticError,
-    NotImplementedError, struct.error, RecursionError,
-)  # fmt: skip
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 """What pydicom raises on an element whose bytes are not of its VR."""
 
 _INT32 = 1 << 31
@@ -41,11 +50,11 @@ T = TypeVar("T")
 class Elements:
     """Typed access to the elements of a data set, collecting what could not be used."""
 
-    def __init__(self, dataset: "Dataset") -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.problems: list[Problem] = []
 
-    def value(self, keyword: str, dataset: "Dataset | None" = None) -> Any:
+    def value(self, keyword: str, dataset: Dataset | None = None) -> Any:
         """The value of an element, None where it is absent, empty or not of its VR."""
         source = self.dataset if dataset is None else dataset
         try:
@@ -56,7 +65,7 @@ class Elements:
         return None if value is None or (hasattr(value, "__len__") and not len(value)) else value
 
     def read(
-        self, keyword: str, convert: Callable[[Any], T], dataset: "Dataset | None" = None
+        self, keyword: str, convert: Callable[[Any], T], dataset: Dataset | None = None
     ) -> T | None:
         """The converted value; what cannot be converted is remarked on."""
         value = self.value(keyword, dataset)
@@ -81,15 +90,15 @@ class Elements:
             return None
         return term or None
 
-    def items(self, keyword: str, dataset: "Dataset | None" = None) -> list["Dataset"]:
+    def items(self, keyword: str, dataset: Dataset | None = None) -> list[Dataset]:
         """The items of a sequence."""
         return self.read(keyword, _items, dataset) or []
 
-    def item(self, keyword: str, dataset: "Dataset | None" = None) -> "Dataset | None":
+    def item(self, keyword: str, dataset: Dataset | None = None) -> Dataset | None:
         """The first item of a sequence."""
         return next(iter(self.items(keyword, dataset)), None)
 
-    def shared(self, keyword: str, sequence: str) -> "Dataset":
+    def shared(self, keyword: str, sequence: str) -> Dataset:
         """Where an element stands: at the top, or in the functional group of all frames."""
         if keyword not in self.dataset:
             groups = self.item("SharedFunctionalGroupsSequence")
@@ -111,13 +120,11 @@ def element(keyword: str) -> str:
     >>> element("PatientID")
     '(0010,0020)'
     """
-    from pydicom.datadict import tag_for_keyword
-
     tag = tag_for_keyword(keyword) or 0
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def read_header(dataset: "Dataset") -> Header:
+def read_header(dataset: Dataset) -> Header:
     """All that is kept of a data set but its pixels, and what is needed to de-identify it."""
     elements = Elements(dataset)
     offset = elements.read("TimezoneOffsetFromUTC", _offset) or UTC
@@ -142,12 +149,12 @@ def read_header(dataset: "Dataset") -> Header:
     return header
 
 
-def sop_class(dataset: "Dataset") -> str | None:
+def sop_class(dataset: Dataset) -> str | None:
     """SOP Class UID where the standard defines it."""
     return terms.standard_uid(Elements(dataset).read("SOPClassUID", _text))
 
 
-def read_code(elements: Elements, item: "Dataset") -> tuple[str | None, str | None, str | None]:
+def read_code(elements: Elements, item: Dataset) -> tuple[str | None, str | None, str | None]:
     """Scheme, value and meaning of a code sequence item (PS3.3 8)."""
     return (
         elements.read("CodingSchemeDesignator", _short_text, item),
@@ -300,8 +307,6 @@ def read_uid(value: Any) -> str | None:
 
 
 def _photometric(value: Any) -> str | None:
-    from pydicom.pixels.common import PhotometricInterpretation
-
     text = _text(value)
     return PhotometricInterpretation(text).value if text else None
 
@@ -344,9 +349,7 @@ def _flag(value: Any) -> bool:
     return {0: False, 1: True}[int(value)]
 
 
-def _items(value: Any) -> list["Dataset"]:
-    from pydicom import Sequence
-
+def _items(value: Any) -> list[Dataset]:
     if not isinstance(value, Sequence):
         raise TypeError("no sequence")
     return list(value)

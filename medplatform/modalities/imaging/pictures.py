@@ -55,6 +55,7 @@ class PictureReader:
         self._table: LabelTable | None = None
         self._stems: Counter[str] = Counter()
         self._images: dict[tuple[PurePath, str], Image | None] = {}
+        self._masks: Counter[tuple[PurePath, str]] = Counter()
         self._accepted: set[str] = set()
 
     def read(self, tables: list[Source], pictures: list[Source], masks: list[Source]) -> None:
@@ -64,6 +65,7 @@ class PictureReader:
         for number, source in enumerate(pictures, 1):
             self._read_picture(source)
             self.progress("pictures", number, len(pictures))
+        self._masks.update(pairing_key(self._relative(source)) for source in masks)
         for number, source in enumerate(masks, 1):
             self._read_mask(source)
             self.progress("masks", number, len(masks))
@@ -142,6 +144,9 @@ class PictureReader:
         record = self.account.open_file(source, Kind.MASK.unit)
         key = pairing_key(self._relative(source))
         image = self._images.get(key)
+        if self._masks[key] > 1:
+            self.account.refuse(record, "mask.ambiguous")
+            return
         if image is None:
             is_ambiguous = key in self._images
             self.account.refuse(record, "mask.ambiguous_image" if is_ambiguous else "mask.no_image")

@@ -51,6 +51,7 @@ class DicomReader:
         self._contents: dict[str, set[str]] = defaultdict(set)
         self._uids: dict[str, str] = {}
         self._accepted: set[str] = set()
+        self._accepted_uids: set[str] = set()
 
     def read(self, sources: list[Source]) -> None:
         """Read all of them."""
@@ -85,6 +86,10 @@ class DicomReader:
             return
         header = opened.header
         sop_class_uid = header.columns["sop_class_uid"]
+        if header.sop_instance_uid in self._accepted_uids:
+            # Its elements stand out of order, so that the first look did not find the UID.
+            self.account.refuse(record, "record.conflict", element="(0008,0018)")
+            return
         try:
             subject = self.identity.subject_of_issuer(header.issuer, header.patient_id)
         except UnresolvedSubject as error:
@@ -100,6 +105,7 @@ class DicomReader:
         for problem in header.problems:
             self.account.remark(record, problem, sop_class_uid)
         self._accepted.add(record.source.sha256)
+        self._accepted_uids.add(header.sop_instance_uid or "")
         self.account.accept(record)
 
     def _write(self, record: Record, opened: Opened, subject: Subject) -> None:

@@ -28,6 +28,7 @@ REASONS: dict[str, str] = {
     "image beside it, in images/ or in the folder that holds masks/.",
     "mask.ambiguous_image": "Several images of the delivery have the stem of this mask. Give each "
     "image a stem of its own.",
+    "mask.ambiguous": "Several masks of the delivery have the same stem. Deliver one per image.",
     "mask.other_size": "The mask has another height or width than its image. Deliver it in the "
     "size of the image.",
     "mask.lossy": "A mask stored with loss does not have exact edges. Deliver masks as PNG.",

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom import Dataset
 
 from medplatform.modalities.imaging import codec, terms
 from medplatform.modalities.imaging.dicom import decode_frames
@@ -16,9 +16,6 @@ from medplatform.modalities.imaging.header import (
     read_uid,
 )
 from medplatform.modalities.imaging.records import MaskCell, Problem
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 FRACTION_THRESHOLD = 0.5
 """Pixels of a fractional segmentation at or above this part of its maximum are in the segment."""
@@ -40,7 +37,7 @@ class SourceFrame:
     frame_number: int
 
 
-def read_masks(dataset: "Dataset") -> tuple[list[MaskCell], list[Problem]]:
+def read_masks(dataset: Dataset) -> tuple[list[MaskCell], list[Problem]]:
     """Masks of a segmentation, and what had to be left out.
 
     Raises
@@ -84,7 +81,7 @@ def read_masks(dataset: "Dataset") -> tuple[list[MaskCell], list[Problem]]:
 
 
 def _split(
-    elements: Elements, array: np.ndarray, places: list["Dataset"]
+    elements: Elements, array: np.ndarray, places: list[Dataset]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The binary masks in one frame of (rows, columns), with their segment numbers."""
     kind = elements.value("SegmentationType")
@@ -108,7 +105,7 @@ def _split(
         yield number, array > 0
 
 
-def _source(elements: Elements, places: list["Dataset"]) -> SourceFrame | None:
+def _source(elements: Elements, places: list[Dataset]) -> SourceFrame | None:
     """The image frame behind a frame; None where none, or several, are named.
 
     A frame resampled from several images fits none of them pixel by pixel.
