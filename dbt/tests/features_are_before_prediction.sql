@@ -3,7 +3,7 @@ with record as (
     select
         'ehr_observation' as record_table,
         observation_id as record_id,
-        observed_at as known_at
+        greatest(observed_at, issued_at) as known_at
     from {{ ref('stg_ehr_observation') }}
 
     union all

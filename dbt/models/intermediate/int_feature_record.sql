@@ -40,7 +40,7 @@ smoking_status as (
                 answer.concept = 'smoking_unknown'
                 and {{ has_code('observation.value', 'answer') }}
         )
-        and observation.observed_at < encounter.prediction_at
+        and greatest(observation.observed_at, observation.issued_at) < encounter.prediction_at
         and observation.observed_at
         >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
     qualify row_number() over (
@@ -84,6 +84,7 @@ medication as (
     where
         {{ is_in_effect('request.status') }}
         and coalesce(request.intent, 'order') not in ('proposal', 'plan', 'option')
+        and not request.is_prohibition
         and request.medication_code is not null
         and request.authored_at < encounter.prediction_at
         and request.authored_at

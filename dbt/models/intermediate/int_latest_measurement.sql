@@ -4,13 +4,14 @@ select
     measurement.measurement,
     measurement.observation_id,
     measurement.observed_at,
+    measurement.known_at,
     measurement.measured_value,
     measurement.unit
 from {{ ref('int_index_encounter') }} as encounter
 inner join {{ ref('int_measurement') }} as measurement
     on encounter.patient_id = measurement.patient_id
 where
-    measurement.observed_at < encounter.prediction_at
+    measurement.known_at < encounter.prediction_at
     and measurement.observed_at
     >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
 qualify row_number() over (

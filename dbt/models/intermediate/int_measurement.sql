@@ -4,6 +4,8 @@ select
     observation.patient_id,
     concept.concept as measurement,
     observation.observed_at,
+    -- A result that comes back from the laboratory later is known later.
+    greatest(observation.observed_at, observation.issued_at) as known_at,
     accepted.unit,
     observation.value_number * accepted.factor + accepted.intercept as measured_value
 from {{ ref('stg_ehr_observation') }} as observation
@@ -18,3 +20,5 @@ where
     {{ is_in_effect('observation.status') }}
     and observation.observed_at is not null
     and isfinite(observation.value_number)
+    -- "< 5" is a bound, not a value.
+    and observation.value_comparator is null

@@ -6,6 +6,7 @@ select
     last_updated_at,
     status,
     intent,
+    is_prohibition,
     medication_code,
     medication_system,
     medication_display,

@@ -1,0 +1,20 @@
+"""From the lake to marts: runs the dbt project over DuckDB views of the published files.
+
+The models, their tests and their documentation are in `dbt/`. Not here: what a model computes,
+and anything of Dagster, which runs the same project and calls the same functions.
+"""
+
+from medplatform.warehouse.results import BuildResult, NodeResult, publish
+from medplatform.warehouse.runner import build, prepare
+from medplatform.warehouse.views import POLYGENIC_SCORE, WarehouseError, refresh_views
+
+__all__ = [
+    "POLYGENIC_SCORE",
+    "BuildResult",
+    "NodeResult",
+    "WarehouseError",
+    "build",
+    "prepare",
+    "publish",
+    "refresh_views",
+]

@@ -1,0 +1,150 @@
+"""The dbt documents that follow from the table declarations: sources and staging models.
+
+`python -m medplatform.warehouse.documents` writes them; a test fails when they are out of date.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from medplatform.lake import Column, Table
+from medplatform.lake.table import LINEAGE
+from medplatform.modalities import TABLES
+from medplatform.warehouse.runner import PROJECT
+from medplatform.warehouse.views import LAKE, MART_INPUTS, MARTS_INPUT, MartInput, sql_type
+
+_HEADER = """\
+# Written by `python -m medplatform.warehouse.documents` from the table declarations.
+# Change the declaration, not this file.
+"""
+_DELIVERY = {
+    "name": "delivery",
+    "data_type": "varchar",
+    "description": "Delivery that the row came with.",
+}
+
+
+def render_documents() -> dict[str, str]:
+    """All derived documents: path below the dbt project -> content."""
+    staging = {
+        f"models/staging/stg_{table.name}.yml": render_staging(table)
+        for table in (*TABLES.values(), *MART_INPUTS)
+    }
+    return {"models/staging/sources.yml": render_sources(), **staging}
+
+
+def render_sources() -> str:
+    """The sources: one view per lake table, and the marts that are computed outside dbt."""
+    lake = {
+        "name": LAKE,
+        "schema": LAKE,
+        "description": "The published files of the lake, one view per table.",
+        "tables": [_source(table, ["lake", table.name]) for table in TABLES.values()],
+    }
+    inputs = {
+        "name": MARTS_INPUT,
+        "schema": MARTS_INPUT,
+        "description": "Marts that are computed outside dbt; empty until they are.",
+        "tables": [_source(table, ["marts", table.name]) for table in MART_INPUTS],
+    }
+    return _dump({"version": 2, "sources": [lake, inputs]})
+
+
+def render_staging(table: Table | MartInput) -> str:
+    """Documentation and tests of the staging model of one table."""
+    columns = _staging_columns(table)
+    entries = [_column(column) for column in columns]
+    if isinstance(table, Table):
+        entries.append(_DELIVERY)
+    # Of the versions of a record one is left, so the version is no part of the key any more.
+    key = [name for name in table.key if name != "version_id"]
+    if len(key) == 1:
+        entries[[c.name for c in columns].index(key[0])]["data_tests"] = ["unique", "not_null"]
+    model: dict[str, Any] = {
+        "name": f"stg_{table.name}",
+        "description": _staging_description(table),
+        "columns": entries,
+    }
+    if len(key) > 1:
+        model["data_tests"] = [
+            {
+                "unique_combination": {
+                    "name": f"stg_{table.name}_key_is_unique",
+                    "arguments": {"columns": key},
+                }
+            }
+        ]
+    return _dump({"version": 2, "models": [model]})
+
+
+def _staging_columns(table: Table | MartInput) -> Sequence[Column]:
+    """What staging shows: neither lineage nor cells of large bytes."""
+    if isinstance(table, MartInput):
+        return table.columns
+    hidden = ({column.name for column in LINEAGE} - {*table.key}) | {*table.large}
+    return [column for column in table.all_columns if column.name not in hidden]
+
+
+def _staging_description(table: Table | MartInput) -> str:
+    if isinstance(table, MartInput):
+        return table.description
+    large = f" Without {', '.join(table.large)}." if table.large else ""
+    return f"{table.description}{large} The newest version of each record over all deliveries."
+
+
+def _source(table: Table | MartInput, asset_key: list[str]) -> dict[str, Any]:
+    columns = table.all_columns if isinstance(table, Table) else table.columns
+    entries = [_column(column) for column in columns]
+    for column, entry in zip(columns, entries, strict=True):
+        if column.name in table.key and column.required:
+            entry["data_tests"] = ["not_null"]
+    if isinstance(table, Table):
+        entries.append(_DELIVERY)
+    return {
+        "name": table.name,
+        "description": table.description,
+        "config": {"meta": {"dagster": {"asset_key": asset_key}}},
+        "columns": entries,
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    unit = f" Unit: {column.unit}." if column.unit else ""
+    return {
+        "name": column.name,
+        "data_type": sql_type(column.dtype),
+        "description": column.description + unit,
+        "config": {"meta": {"phi": column.phi.value}},
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key, and never writes anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        return super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return _HEADER + yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+    )
+
+
+def write_documents(project: Path = PROJECT) -> list[Path]:
+    """Write the documents that changed and return their paths."""
+    documents = {project / path: content for path, content in render_documents().items()}
+    changed = [p for p, c in documents.items() if not p.exists() or p.read_text() != c]
+    for path in changed:
+        path.write_text(documents[path])
+    return changed
+
+
+if __name__ == "__main__":
+    for written in write_documents():
+        print(written)

@@ -1,0 +1,111 @@
+"""Run dbt without Dagster: views, `dbt build` in a process of its own, then the marts."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from medplatform.lake import Lake, Table
+from medplatform.warehouse.results import BuildResult, publish
+from medplatform.warehouse.views import WarehouseError, refresh_views
+
+PROJECT = Path(__file__).parents[2] / "dbt"
+_LARGEST_REPORT = 10
+
+
+def prepare(root: Path) -> dict[str, str]:
+    """Make the folder of the warehouse and return the environment that dbt needs.
+
+    Everything that dbt writes goes below `root` (`<data>/dbt`): the database, compiled SQL and
+    logs, which are derived from patients' records.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    return {
+        "MEDPLATFORM_WAREHOUSE": str(database(root)),
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(root / "target"),
+        "DBT_LOG_PATH": str(root / "logs"),
+        "DBT_LOG_LEVEL_FILE": "info",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def database(root: Path) -> Path:
+    """The DuckDB file of the warehouse."""
+    return root / "warehouse.duckdb"
+
+
+def build(
+    lake: Lake,
+    tables: Sequence[Table],
+    *,
+    root: Path,
+    marts: Path,
+    with_unit_tests: bool = False,
+) -> BuildResult:
+    """Build and test all models, then publish the marts whose tests passed.
+
+    Parameters
+    ----------
+    lake
+        Where the published files are.
+    tables
+        The tables of all modalities.
+    root
+        Folder of the warehouse, `<data>/dbt`.
+    marts
+        Where `<mart>.parquet` goes.
+    with_unit_tests
+        Also run the unit tests of the models, which depend on the code alone, not on the data.
+
+    Raises
+    ------
+    WarehouseError
+        A model or test failed, dbt could not start, or another process uses the warehouse.
+        Marts without a problem of their own are published all the same.
+    """
+    environment = prepare(root)
+    refresh_views(lake, tables, database(root), marts)
+    target = root / "target"
+    (target / "run_results.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "build"]
+    if not with_unit_tests:
+        command += ["--exclude-resource-type", "unit_test"]
+    # PATH, locale and library paths of this process stay; ours win over any DBT_* of a shell.
+    process = subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if not (target / "run_results.json").exists():
+        raise WarehouseError(
+            f"dbt could not start (exit code {process.returncode}). "
+            f"Its reason is at the end of {root / 'logs' / 'dbt.log'}."
+        )
+    result = publish(target, database(root), marts)
+    if not result.is_good:
+        raise WarehouseError(explain(result, root))
+    return result
+
+
+def explain(result: BuildResult, root: Path) -> str:
+    """What went wrong, for a person: the first problems and where to look."""
+    problems = result.problems
+    lines = [
+        f"  {node.kind} {node.name}: {node.message or node.status}"
+        for node in problems[:_LARGEST_REPORT]
+    ]
+    if len(problems) > _LARGEST_REPORT:
+        lines.append(f"  … and {len(problems) - _LARGEST_REPORT} more")
+    return "\n".join(
+        [
+            "dbt found problems, and the marts concerned were left as they were:",
+            *lines,
+            f"The SQL of each is below {root / 'target' / 'run'}.",
+        ]
+    )

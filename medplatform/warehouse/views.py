@@ -1,0 +1,159 @@
+"""The sources of dbt: one DuckDB view per lake table, over exactly the published files."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from medplatform.lake import Column, Lake, Phi, Table
+
+LAKE = "lake"
+MARTS_INPUT = "marts_input"
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse could not be built; the marts are those of the last good run.
+
+    The message names models and tests and the remedy, never values.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MartInput:
+    """A mart that is computed outside dbt and read by its models."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+POLYGENIC_SCORE = MartInput(
+    name="polygenic_score",
+    description="One row per patient and polygenic score.",
+    key=("patient_id", "score_name"),
+    columns=(
+        Column(
+            name="patient_id",
+            dtype=pa.string(),
+            required=True,
+            phi=Phi.PSEUDONYM,
+            description="Pseudonym of the patient.",
+        ),
+        Column(
+            name="score_name",
+            dtype=pa.string(),
+            required=True,
+            description="Name of the scoring file.",
+        ),
+        Column(
+            name="score",
+            dtype=pa.float64(),
+            phi=Phi.GENOTYPE,
+            description="Sum of effect weight times dosage over the matched variants.",
+        ),
+        Column(
+            name="matched_variants",
+            dtype=pa.int64(),
+            unit="1",
+            description="Variants of the scoring file that the genotypes have.",
+        ),
+        Column(
+            name="listed_variants",
+            dtype=pa.int64(),
+            unit="1",
+            description="Variants of the scoring file.",
+        ),
+    ),
+)
+MART_INPUTS = (POLYGENIC_SCORE,)
+
+
+def refresh_views(lake: Lake, tables: Sequence[Table], database: Path, marts: Path) -> None:
+    """Point the sources of dbt at what the ledger names now. Call it before each dbt run.
+
+    Parameters
+    ----------
+    lake
+        Where the published files are.
+    tables
+        The tables to give a view in schema `lake`; one without files gets an empty view.
+    database
+        The DuckDB file; made where it is missing.
+    marts
+        Folder of the marts; inputs that are not there get an empty view.
+
+    Raises
+    ------
+    WarehouseError
+        Another process writes to the database.
+    """
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(connect(database)) as connection:
+        lake.create_views(connection, tables, schema=LAKE)
+        connection.execute(f"create schema if not exists {MARTS_INPUT}")
+        for table in MART_INPUTS:
+            path = marts / f"{table.name}.parquet"
+            columns = ", ".join(
+                f"{column.name if path.exists() else 'null'}::{sql_type(column.dtype)} "
+                f"as {column.name}"
+                for column in table.columns
+            )
+            rows = f"from read_parquet({quote(path)})" if path.exists() else "where false"
+            connection.execute(
+                f"create or replace view {MARTS_INPUT}.{table.name} as select {columns} {rows}"
+            )
+
+
+def connect(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse for writing.
+
+    Raises
+    ------
+    WarehouseError
+        Another process has it open.
+    """
+    try:
+        return duckdb.connect(database)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise WarehouseError(
+            f"Another process has {database} open, and DuckDB lets one write at a time. "
+            f"Wait for it to end (or close your DuckDB shell), then run this again."
+        ) from None
+
+
+def sql_type(dtype: pa.DataType) -> str:
+    """Name of an Arrow type in DuckDB.
+
+    >>> sql_type(pa.list_(pa.int32()))
+    'integer[]'
+    """
+    if isinstance(dtype, pa.ListType):
+        return f"{sql_type(dtype.value_type)}[]"
+    return _SQL_TYPES[dtype]
+
+
+def quote(path: Path) -> str:
+    """A path as an SQL string."""
+    escaped = str(path).replace("'", "''")
+    return f"'{escaped}'"
+
+
+_SQL_TYPES = {
+    pa.string(): "varchar",
+    pa.bool_(): "boolean",
+    pa.int8(): "tinyint",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float32(): "float",
+    pa.float64(): "double",
+    pa.binary(): "blob",
+    pa.date32(): "date",
+    pa.timestamp("us", tz="UTC"): "timestamptz",
+}

@@ -1,0 +1,66 @@
+"""What is said about models: derived documents are up to date, hand-written ones complete."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from medplatform.modalities import TABLES
+from medplatform.warehouse.documents import render_documents, write_documents
+from medplatform.warehouse.runner import PROJECT
+from medplatform.warehouse.views import MART_INPUTS
+
+MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+SEEDS = sorted((PROJECT / "seeds").glob("*.csv"))
+
+
+def document(path: Path) -> dict[str, Any]:
+    content = yaml.safe_load(path.with_suffix(".yml").read_text())
+    (node,) = content.get("models") or content["seeds"]
+    return node
+
+
+@pytest.mark.parametrize("path", render_documents())
+def test_derived_document_is_up_to_date(path: str) -> None:
+    written = (PROJECT / path).read_text()
+    assert written == render_documents()[path], "run: python -m medplatform.warehouse.documents"
+
+
+def test_every_table_has_a_staging_model_and_every_staging_model_a_table() -> None:
+    models = {path.stem for path in MODELS if path.parent.name == "staging"}
+    assert models == {f"stg_{name}" for name in (*TABLES, *(table.name for table in MART_INPUTS))}
+
+
+def test_sources_lead_to_the_assets_that_fill_them() -> None:
+    lake, inputs = yaml.safe_load(render_documents()["models/staging/sources.yml"])["sources"]
+    keys = [
+        source["config"]["meta"]["dagster"]["asset_key"]
+        for source in (*lake["tables"], *inputs["tables"])
+    ]
+    assert keys == [*(["lake", name] for name in TABLES), ["marts", "polygenic_score"]]
+
+
+@pytest.mark.parametrize("path", [*MODELS, *SEEDS], ids=lambda path: path.stem)
+def test_every_model_and_column_is_described(path: Path) -> None:
+    node = document(path)
+    assert node["name"] == path.stem
+    assert node["description"].startswith("One row per ")
+    for column in node["columns"]:
+        assert column["description"].strip(), column["name"]
+        assert column["data_type"], column["name"]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODELS if path.parent.name == "marts"], ids=lambda path: path.stem
+)
+def test_every_mart_is_named_after_its_asset(path: Path) -> None:
+    assert document(path)["config"]["meta"]["dagster"]["asset_key"] == ["marts", path.stem]
+
+
+def test_documents_are_written_only_where_they_changed(tmp_path: Path) -> None:
+    (tmp_path / "models/staging").mkdir(parents=True)
+    assert sorted(write_documents(tmp_path)) == sorted(tmp_path / p for p in render_documents())
+    (tmp_path / "models/staging/sources.yml").write_text("version: 2\n")
+    assert write_documents(tmp_path) == [tmp_path / "models/staging/sources.yml"]
+    assert write_documents(tmp_path) == []
