@@ -1,8 +1,8 @@
 """The declared gate sets: what is acceptable, and why. Thresholds change here, in review, only.
 
 Subgroups need 40 events and 40 non-events: the standard error of an AUROC of 0.8 then is 0.05, half
-the margin. In simulated cohorts of 500 patients with 135 events a model that is equally good for
-all passes in 288 of 300; with 30 events it passes in 270, since ever smaller age bands are compared.
+the margin. In simulated cohorts of 500 patients with 135 events a model that knows the true risk
+passes in 288 of 300; with 30 events it passes in 270, since smaller age bands are compared too.
 
 `overall` is FAIL if any gate fails, else INCONCLUSIVE if any is, else PASS; so a cohort that is
 too small never passes.

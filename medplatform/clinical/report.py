@@ -28,7 +28,7 @@ th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e5e5e5;verti
 .PASS{background:#2e7d32}.FAIL{background:#b3261e}.INCONCLUSIVE{background:#8a6100}
 .banner{padding:.8rem 1rem;border-radius:.4rem;color:#fff;font-size:1.1rem}
 .small{color:#666;font-size:.85rem;overflow-wrap:anywhere}
-figure{display:inline-block;margin:0 1rem 0 0}
+.plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}
 """
 
 
@@ -131,7 +131,9 @@ def _plots(evidence: Evidence) -> str:
     else:
         plots = {"Dice per image": dice_plot(models)}
     drawn = [_image(title, png) for title, png in plots.items() if png is not None]
-    return "".join(drawn) or "<p>Too few patients to be drawn.</p>"
+    if not drawn:
+        return "<p>Too few patients to be drawn.</p>"
+    return f'<div class="plots">{"".join(drawn)}</div>'
 
 
 def _image(title: str, png: bytes) -> str:

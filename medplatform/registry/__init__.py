@@ -1,0 +1,54 @@
+"""From candidate to champion: register, judge, approve, promote, roll back.
+
+The hash-chained log under the models folder is the truth; MLflow's aliases and tags show it.
+MLflow and torch load on use.
+"""
+
+from medplatform.registry.aliases import sync_aliases
+from medplatform.registry.errors import (
+    DatasetMismatch,
+    ModelMismatch,
+    NotApproved,
+    NothingToRollBack,
+    NotJudged,
+    NotPassed,
+    RegistryError,
+    SelfApproval,
+    StaleChampion,
+    VerdictMismatch,
+    VersionMissing,
+)
+from medplatform.registry.history import History
+from medplatform.registry.judge import Judgement, judge
+from medplatform.registry.promotion import Promotion, approve, promote, rollback
+from medplatform.registry.registry import Registry
+from medplatform.registry.status import VersionStatus, status
+from medplatform.registry.versions import Registered, find_version, register
+
+__all__ = [
+    "DatasetMismatch",
+    "History",
+    "Judgement",
+    "ModelMismatch",
+    "NotApproved",
+    "NotJudged",
+    "NotPassed",
+    "NothingToRollBack",
+    "Promotion",
+    "Registered",
+    "Registry",
+    "RegistryError",
+    "SelfApproval",
+    "StaleChampion",
+    "VerdictMismatch",
+    "VersionMissing",
+    "VersionStatus",
+    "approve",
+    "find_version",
+    "judge",
+    "promote",
+    "register",
+    "rollback",
+    "status",
+    "sync_aliases",
+]

@@ -1,0 +1,68 @@
+"""What stands where: one row per model version, for the command line and the summary."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from medplatform.clinical import Estimate, State, VerdictError, read_verdict
+from medplatform.registry.history import History
+from medplatform.registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """One model version. `metrics` are those of its last verdict, empty before it."""
+
+    recipe: str
+    version: int
+    aliases: tuple[str, ...]
+    state: State | None
+    metrics: dict[str, Estimate]
+    reasons: tuple[str, ...]
+    trainer: str
+    approver: str | None
+    registered_at: datetime
+    test_set_reads: int
+    """How often the locked test rows of the recipe were read, for any version."""
+
+
+def status(registry: Registry, recipes: Iterable[str]) -> list[VersionStatus]:
+    """All versions of the recipes, newest first, as the log tells it.
+
+    Raises
+    ------
+    BrokenChain
+        The log was tampered with.
+    """
+    rows: list[VersionStatus] = []
+    for recipe in recipes:
+        history = registry.history(recipe)
+        rows += [_row(registry, history, version) for version in sorted(history.registered)[::-1]]
+    return rows
+
+
+def _row(registry: Registry, history: History, version: int) -> VersionStatus:
+    judged = history.judged.get(version)
+    metrics: dict[str, Estimate] = {}
+    reasons: tuple[str, ...] = ()
+    if judged:
+        path = registry.verdicts(history.recipe) / judged.detail["verdict_file"]
+        try:
+            verdict = read_verdict(path)
+            metrics, reasons = verdict.metrics, tuple(verdict.reasons)
+        except VerdictError as error:
+            reasons = (str(error),)
+    approval = history.approval(version, judged.detail["verdict"]) if judged else None
+    record = history.registered[version]
+    return VersionStatus(
+        recipe=history.recipe,
+        version=version,
+        aliases=history.aliases_of(version),
+        state=State(judged.detail["state"]) if judged else None,
+        metrics=metrics,
+        reasons=reasons,
+        trainer=record.detail["trainer"],
+        approver=approval.actor if approval else None,
+        registered_at=record.at,
+        test_set_reads=history.test_set_reads,
+    )
