@@ -4,6 +4,7 @@ The one path by which records enter, for the command line and for Dagster alike.
 does nothing; killing it at any point loses nothing.
 """
 
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from medplatform import __version__
-from medplatform.lake import Counts, Lake, LedgerEntry, Refusal, SourceEntry, Stage
+from medplatform.lake import (
+    DISK_FULL,
+    Counts,
+    Lake,
+    LakeError,
+    LedgerEntry,
+    Refusal,
+    SourceEntry,
+    Stage,
+)
 from medplatform.modalities.delivery import (
     Delivery,
     DeliveryError,
@@ -21,11 +31,15 @@ from medplatform.modalities.delivery import (
     open_delivery,
 )
 from medplatform.modalities.modality import Modality, Progress, silent
-from medplatform.privacy import Identity
+from medplatform.privacy import Identity, VaultError
 from medplatform.quality import Finding, is_rejected, rules_of, validate
 from medplatform.quality.validate import columns_read
 
 COUNT_CHECK = "every_record_is_accounted_for"
+
+
+class ReaderDefect(RuntimeError):
+    """A reader raised, which it never should; the message holds no value of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,7 @@ def ingest_delivery(
     with lake.stage(modality.name, name, _generation(delivery)) as stage:
         findings: list[Finding] = []
         if twin is None:
-            modality.read(delivery, stage, identity, progress)
+            _read(modality, delivery, stage, identity, progress)
             stage.close()
             findings = [_count_identity(modality, delivery, stage), *_validate(modality, stage)]
             if is_rejected(findings):
@@ -136,6 +150,27 @@ def ingest_delivery(
             started_at=started_at,
         )
     return Receipt(modality.name, name, status, entry)
+
+
+def _read(
+    modality: Modality, delivery: Delivery, stage: Stage, identity: Identity, progress: Progress
+) -> None:
+    """Run the reader; an exception that it did not expect is reported without its message.
+
+    The message of a ValueError quotes the value and that of an OSError the file name; the event
+    log is no place for either.
+    """
+    try:
+        modality.read(delivery, stage, identity, progress)
+    except Exception as error:
+        if isinstance(error, LakeError | VaultError) or getattr(error, "errno", None) in DISK_FULL:
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise ReaderDefect(
+            f"The reader of {modality.name}/{delivery.name} failed with {type(error).__name__} in "
+            f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno}). Nothing was "
+            f"published. This is a defect of the platform: please report it."
+        ) from None
 
 
 def _generation(delivery: Delivery) -> str:

@@ -3,13 +3,14 @@
 This package alone knows the storage format. It knows nothing of FHIR, DICOM, VCF or Dagster.
 """
 
-from medplatform.lake.lake import Lake, LakeError
+from medplatform.lake.lake import DISK_FULL, Lake, LakeError
 from medplatform.lake.ledger import Counts, LedgerEntry, SourceEntry, WrittenFile
 from medplatform.lake.snapshot import Snapshot, freeze, read_snapshot
 from medplatform.lake.stage import Refusal, Stage
 from medplatform.lake.table import Column, Phi, Table
 
 __all__ = [
+    "DISK_FULL",
     "Column",
     "Counts",
     "Lake",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
 class LakeError(RuntimeError):
     """The lake could not do what was asked; nothing was published. The message says the remedy."""
 
@@ -54,7 +57,7 @@ class Lake:
                 stage = Stage(folder, generation)
                 yield stage
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                if error.errno not in DISK_FULL:
                     raise
                 raise LakeError(
                     f"The disk of {self.root} is full ({error.strerror}) while writing "
@@ -162,10 +165,18 @@ class Lake:
     def iter_batches(
         self, table: Table, columns: Sequence[str], rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Published rows in batches of at most `rows`, in bounded memory."""
+        """Published rows in batches of at most `rows`, in bounded memory.
+
+        As in `scan`, `delivery` may be among the columns.
+        """
+        stored = [name for name in columns if name != "delivery"]
         for path in self.files(table.name):
+            delivery = path.parent.name.removeprefix("delivery=")
             with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(batch_size=rows, columns=list(columns))
+                for batch in file.iter_batches(batch_size=rows, columns=stored):
+                    if "delivery" in columns:
+                        batch = batch.append_column("delivery", pa.repeat(delivery, batch.num_rows))
+                    yield batch
 
     def create_views(
         self, connection: "duckdb.DuckDBPyConnection", tables: Sequence[Table], schema: str = "lake"

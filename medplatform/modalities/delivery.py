@@ -119,7 +119,13 @@ def open_delivery(
         )
     sources = []
     for number, path in enumerate(paths, 1):
-        sources.append(_hash(path))
+        try:
+            sources.append(_hash(path))
+        except OSError as error:
+            raise DeliveryError(
+                f"File {number} of {len(paths)} (in order of path) of delivery {modality}/{name} "
+                f"cannot be read: {error.strerror}. Make it readable, then run this again."
+            ) from None
         if progress:
             progress(number, len(paths))
     return Delivery(modality, name, root, tuple(sources), _options(root))

@@ -1,11 +1,12 @@
 """A delivery enters the lake whole or not at all, once, and no record is lost on the way."""
 
+import traceback
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from medplatform.ingest import COUNT_CHECK, Receipt, ingest_delivery, ingest_pending
+from medplatform.ingest import COUNT_CHECK, ReaderDefect, Receipt, ingest_delivery, ingest_pending
 from medplatform.lake import Lake
 from medplatform.modalities.delivery import DeliveryError, deliver
 from medplatform.modalities.modality import Modality
@@ -158,6 +159,20 @@ def test_a_reader_that_loses_a_record_is_caught(site: Site) -> None:
         assert receipt.status == "rejected"
         assert receipt.entry is not None
         assert not next(f for f in receipt.entry.findings if f["check"] == COUNT_CHECK)["success"]
+    assert site.values() == []
+
+
+def test_an_unexpected_error_of_a_reader_is_reported_without_its_message(site: Site) -> None:
+    def defective(delivery, stage, identity, progress) -> None:
+        float("Jane Doe")
+
+    deliver_lines(site.landing, "d1", {"a.txt": GOOD})
+    modality = Modality(
+        name="toy", title="Toy", tables=(READING,), read=defective, count_records=count_records
+    )
+    with pytest.raises(ReaderDefect, match="ValueError in defective") as caught:
+        site.ingest("d1", modality=modality)
+    assert "Jane" not in "".join(traceback.format_exception(caught.value))
     assert site.values() == []
 
 
