@@ -27,14 +27,8 @@ from pydicom.uid import (
 )
 
 from medplatform.modalities.imaging import codec
-from medplatform.modalities.imaging.header import (
-    VALUE_ERRORS,
-    Elements,
-    element,
-    read_header,
-    read_uid,
-    sop_class,
-)
+from medplatform.modalities.imaging.elements import VALUE_ERRORS, Elements, element
+from medplatform.modalities.imaging.header import read_header, sop_class
 from medplatform.modalities.imaging.records import (
     Failure,
     FrameCell,
@@ -43,6 +37,7 @@ from medplatform.modalities.imaging.records import (
     Problem,
     Reading,
 )
+from medplatform.modalities.imaging.values import to_uid
 
 if TYPE_CHECKING:
     from pydicom.tag import BaseTag
@@ -119,7 +114,7 @@ def sop_instance_uid(path: Path) -> str | None:
             else:
                 stream.seek(0)
                 dataset = read_partial(stream, _behind_sop_instance_uid, force=not has_preamble)
-            return Elements(dataset).read("SOPInstanceUID", read_uid)
+            return Elements(dataset).read("SOPInstanceUID", to_uid)
         except (Unusable, MemoryError, *READ_ERRORS):
             return None  # the reading itself will say why
 

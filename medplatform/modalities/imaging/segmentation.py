@@ -8,14 +8,9 @@ from pydicom import Dataset
 
 from medplatform.modalities.imaging import codec, terms
 from medplatform.modalities.imaging.dicom import decode_frames
-from medplatform.modalities.imaging.header import (
-    Elements,
-    read_code,
-    read_integer,
-    read_number,
-    read_uid,
-)
+from medplatform.modalities.imaging.elements import Elements
 from medplatform.modalities.imaging.records import MaskCell, Problem
+from medplatform.modalities.imaging.values import to_integer, to_positive, to_short_text, to_uid
 
 FRACTION_THRESHOLD = 0.5
 """Pixels of a fractional segmentation at or above this part of its maximum are in the segment."""
@@ -93,13 +88,13 @@ def _split(
     for place in places:
         item = elements.item("SegmentIdentificationSequence", place)
         if item is not None:
-            number = elements.read("ReferencedSegmentNumber", read_number, item)
+            number = elements.read("ReferencedSegmentNumber", to_positive, item)
             break
     if number is None:
         elements.remark("mask.undescribed_segment", "SegmentIdentificationSequence")
         return
     if kind == "FRACTIONAL":
-        maximum = elements.read("MaximumFractionalValue", read_number) or 255
+        maximum = elements.read("MaximumFractionalValue", to_positive) or 255
         yield number, array >= FRACTION_THRESHOLD * maximum
     else:
         yield number, array > 0
@@ -114,11 +109,11 @@ def _source(elements: Elements, places: list[Dataset]) -> SourceFrame | None:
     for place in places:
         for derivation in elements.items("DerivationImageSequence", place):
             for image in elements.items("SourceImageSequence", derivation):
-                uid = elements.read("ReferencedSOPInstanceUID", read_uid, image)
+                uid = elements.read("ReferencedSOPInstanceUID", to_uid, image)
                 numbered = elements.value("ReferencedFrameNumber", image)
                 frame = 1
                 if numbered is not None:
-                    frame = elements.read("ReferencedFrameNumber", read_number, image)
+                    frame = elements.read("ReferencedFrameNumber", to_positive, image)
                 if not uid or not frame:
                     return None
                 found.add(SourceFrame(uid, frame))
@@ -130,11 +125,14 @@ def _source(elements: Elements, places: list[Dataset]) -> SourceFrame | None:
 def _segments(elements: Elements) -> dict[int, Segment]:
     segments = {}
     for item in elements.items("SegmentSequence"):
-        number = elements.read("SegmentNumber", read_integer, item)
+        number = elements.read("SegmentNumber", to_integer, item)
         kind = elements.item("SegmentedPropertyTypeCodeSequence", item)
         if number is None:
             continue
-        scheme, value, meaning = read_code(elements, kind) if kind else (None, None, None)
-        code = terms.public_code(scheme, value)
-        segments[number] = Segment(meaning if code else None, code)
+        code = label = None
+        if kind is not None:
+            scheme = elements.read("CodingSchemeDesignator", to_short_text, kind)
+            code = terms.public_code(scheme, elements.read("CodeValue", to_short_text, kind))
+            label = elements.read("CodeMeaning", to_short_text, kind)
+        segments[number] = Segment(label if code else None, code)
     return segments
