@@ -26,11 +26,7 @@ open("worker.pid", "w").write(str(os.getpid()))
 server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
 os.execv(sys.executable, server)
 """
-SLEEP = """
-import os, time
-open("worker.pid", "w").write(str(os.getpid()))
-time.sleep(99)
-"""
+SLEEP = "import time; time.sleep(99)"
 DIE = 'print("the reason"); raise SystemExit(3)'
 
 
@@ -60,6 +56,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 def is_alive(pid: int) -> bool:
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 def wait_until_gone(pid: int) -> bool:
@@ -100,13 +100,12 @@ def test_a_service_that_dies_is_named_with_the_end_of_its_log(
 def test_a_service_that_never_answers_is_stopped(
     settings: Settings, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend(
-        monkeypatch, 'import os, time; open("pid", "w").write(str(os.getpid())); time.sleep(99)'
-    )
+    pretend(monkeypatch, SLEEP)
     monkeypatch.setattr(foreground, "_READY_WITHIN_S", 1.0)
+    before = children()
     with pytest.raises(ServiceError, match="did not answer within 1 s"):
         run_services(["mlflow"], settings, lambda _: None, ports={"mlflow": port})
-    assert wait_until_gone(int(Path("worker.pid").read_text()))
+    assert children() == before
 
 
 def test_a_taken_port_is_an_error_before_anything_starts(
