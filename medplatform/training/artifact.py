@@ -7,6 +7,8 @@ run, no class of this package. Loading refuses an archive that holds a pickle
 
 import hashlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +44,8 @@ def save_model(
     metadata
         Stored in the MLmodel file: recipe, data set digest, …
     """
-    import mlflow.pytorch
     import torch
+    from mlflow import pytorch
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
@@ -55,9 +57,8 @@ def save_model(
         outputs=Schema([TensorSpec(np.dtype(np.float32), output_shape)]),
     )
     version = torch.__version__.partition("+")[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=FutureWarning)
-        mlflow.pytorch.save_model(
+    with _without_export_warnings():
+        pytorch.save_model(
             model,
             str(folder),
             signature=signature,
@@ -77,14 +78,15 @@ def load_model(folder: Path, *, digest: str | None = None) -> "nn.Module":
     ModelChanged
         The digest of the files differs.
     """
-    import mlflow.pytorch
+    from mlflow import pytorch
 
     if digest is not None and digest_folder(folder) != digest:
         raise ModelChanged(
             f"The files in {folder} are not those of model {digest[:16]}. "
             f"Fetch the model again, or train it again."
         )
-    return mlflow.pytorch.load_model(str(folder))
+    with _without_export_warnings():
+        return pytorch.load_model(str(folder))
 
 
 def digest_folder(folder: Path) -> str:
@@ -95,3 +97,12 @@ def digest_folder(folder: Path) -> str:
             file_digest = hashlib.file_digest(stream, "sha256").hexdigest()
         lines.append(f"{path.relative_to(folder).as_posix()} {file_digest}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@contextmanager
+def _without_export_warnings() -> Iterator[None]:
+    """torch warns about its own archive format, in words that mean nothing to a user."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch\.")
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        yield

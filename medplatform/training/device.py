@@ -46,6 +46,6 @@ def make_deterministic(seed: int, device: "torch.device") -> None:
     import torch
 
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - MONAI and scikit-learn read the global generator
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")

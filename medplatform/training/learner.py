@@ -40,9 +40,7 @@ class Learner(ABC, Generic[ConfigT]):
     def build_model(self, x: "Tensor", y: "Tensor") -> "nn.Module":
         """A fresh model; statistics such as means are taken from the training tensors."""
 
-    def augment(
-        self, x: "Tensor", y: "Tensor", generator: "Generator"
-    ) -> "tuple[Tensor, Tensor]":
+    def augment(self, x: "Tensor", y: "Tensor", generator: "Generator") -> "tuple[Tensor, Tensor]":
         """Vary one training batch; random numbers come from the CPU generator."""
         return x, y
 

@@ -207,9 +207,7 @@ class Mirror:
 
     def _save(self, **changes: str | int | bool | None) -> None:
         self.state = self.state.model_copy(update=changes)
-        write_atomically(
-            self.folder / "mlflow.json", self.state.model_dump_json(indent=1).encode()
-        )
+        write_atomically(self.folder / "mlflow.json", self.state.model_dump_json(indent=1).encode())
 
 
 class MirrorThread:
@@ -270,9 +268,7 @@ def pending_runs(models: Path, tracking_uri: str) -> list[Path]:
     ]
 
 
-def replay_pending(
-    models: Path, tracking_uri: str, artifact_root: Path | None = None
-) -> list[str]:
+def replay_pending(models: Path, tracking_uri: str, artifact_root: Path | None = None) -> list[str]:
     """Copy all pending runs to MLflow and return their names. Repeating it does nothing.
 
     Raises

@@ -76,7 +76,7 @@ class LesionSegmentationLearner(Learner[LesionSegmentationConfig]):
         images = np.frombuffer(b"".join(rows["image"]), np.uint8)
         images = images.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
         masks = np.frombuffer(b"".join(rows["mask"]), np.uint8).reshape(-1, 1, height, width)
-        return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(masks.copy())
+        return torch.from_numpy(images.copy()), torch.from_numpy(masks.copy())
 
     def build_model(self, x: Tensor, y: Tensor) -> LesionModel:
         """A fresh network for images of this size and number of channels."""
@@ -109,9 +109,11 @@ class LesionSegmentationLearner(Learner[LesionSegmentationConfig]):
         losses: list[float] = []
         for images, masks in zip(x.split(PREDICT_BATCH), y.split(PREDICT_BATCH), strict=True):
             probability = model(images.float()).float().clamp(1e-6, 1 - 1e-6)
-            losses += functional.binary_cross_entropy(
-                probability, masks.float(), reduction="none"
-            ).mean((1, 2, 3)).tolist()
+            losses += (
+                functional.binary_cross_entropy(probability, masks.float(), reduction="none")
+                .mean((1, 2, 3))
+                .tolist()
+            )
             scores += _dice(probability.cpu().numpy(), masks.cpu().numpy())
         return {"dice": float(np.mean(scores)), "log_loss": float(np.mean(losses))}
 
@@ -124,7 +126,7 @@ class LesionSegmentationLearner(Learner[LesionSegmentationConfig]):
         return _predictions(rows, scores)
 
     def baseline(self, train: pl.DataFrame, rows: pl.DataFrame) -> Predictions:
-        """Otsu's threshold (1979) per image, bright or dark, whichever suits the training images."""
+        """Otsu's threshold (1979) per image; bright or dark, as suits the training images."""
         images, masks = (tensor.numpy() for tensor in self.tensors(train))
         bright = np.mean(_dice(_otsu(images), masks))
         dark = np.mean(_dice(1 - _otsu(images), masks))
@@ -135,8 +137,8 @@ class LesionSegmentationLearner(Learner[LesionSegmentationConfig]):
         return _predictions(rows, scores)
 
     def input_example(self, x: Tensor) -> NDArray[np.float32]:
-        """(2, C, H, W) zeros."""
-        return np.zeros((2, *x.shape[1:]), np.float32)
+        """(2, C, 32, 32) zeros; the model takes any size."""
+        return np.zeros((2, x.shape[1], 32, 32), np.float32)
 
     def input_shape(self, x: Tensor) -> tuple[int, ...]:
         """(-1, C, -1, -1)."""
