@@ -24,6 +24,7 @@ from medplatform.synthetic.vcf import calls, fixed_fields, header, write_crosswa
 _FIRST_PATIENT = 9_000_000
 _PATIENTS = 30
 _VARIANTS = 20
+_PIXEL_DATA = b"\xe0\x7f\x10\x00OW"  # (7FE0,0010) in Explicit VR Little Endian
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _damage_images(folder: Path, cohort: _Cohort) -> None:
     (folder / "empty.dcm").touch()
     (folder / "note.dcm").write_text("The images follow by post.\n")
     (folder / "cut-in-pixels.dcm").write_bytes(images[0][:-5_000])
-    (folder / "cut-in-header.dcm").write_bytes(images[1][:700])
+    (folder / "cut-in-header.dcm").write_bytes(images[1][: images[1].index(_PIXEL_DATA) + 10])
 
 
 def _forget_crosswalk(folder: Path, cohort: _Cohort) -> None:
