@@ -38,7 +38,7 @@ def calibration_slope(predictions: Predictions) -> Estimate:
     """
     y, score = predictions.binary()
     logit = _logit(score)
-    if np.ptp(logit) == 0:
+    if np.unique(logit).size < 2:
         raise TooFew("the predicted risks are all equal")
     design = np.column_stack([np.ones_like(logit), logit])
     fit, errors = _fit_logistic(y, design, np.zeros_like(logit), predictions.patient_ids)
