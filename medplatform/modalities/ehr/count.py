@@ -58,7 +58,7 @@ def _count_document(stream: BinaryIO | gzip.GzipFile) -> int:
         raise
     except (ValueError, RecursionError):
         return 1
-    return sum(map(_count, document)) if isinstance(document, list) else _count(document)
+    return count_parsed(document)
 
 
 def _count_lines(lines: Iterable[bytes]) -> int:
@@ -77,14 +77,22 @@ def _count_line(line: bytes) -> int:
     if b'"Bundle"' not in line or len(line) > MAX_RECORD_BYTES:
         return 1
     try:
-        return _count(json.loads(line.decode("utf-8-sig", "replace"), object_pairs_hook=_unique))
+        resource = json.loads(line.decode("utf-8-sig", "replace"), object_pairs_hook=_unique)
     except _Uncountable:
         raise
     except (ValueError, RecursionError):
         return 1
+    return _count_resource(resource)
 
 
-def _count(resource: Any) -> int:
+def count_parsed(document: Any) -> int:
+    """The records of a parsed document: an array counts its elements."""
+    if isinstance(document, list):
+        return sum(map(_count_resource, document))
+    return _count_resource(document)
+
+
+def _count_resource(resource: Any) -> int:
     """One, or the entries of a Bundle and of the Bundles in it."""
     if not isinstance(resource, dict) or resource.get("resourceType") != "Bundle":
         return 1
@@ -92,7 +100,7 @@ def _count(resource: Any) -> int:
     if not isinstance(entries, list) or not entries:
         return 1
     return sum(
-        _count(entry["resource"]) if isinstance(entry, dict) and "resource" in entry else 1
+        _count_resource(entry["resource"]) if isinstance(entry, dict) and "resource" in entry else 1
         for entry in entries
     )
 

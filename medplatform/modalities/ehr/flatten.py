@@ -4,16 +4,13 @@ Names, addresses, contacts, narrative and other free text are never read.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
-from medplatform.modalities.ehr import tables
+from medplatform.modalities.ehr import value_sets
 from medplatform.modalities.ehr.element import Element, Number
 from medplatform.modalities.ehr.issue import refused
-from medplatform.modalities.ehr.moment import read_moment
-from medplatform.modalities.ehr.subjects import find_id
+from medplatform.modalities.ehr.scope import Row, Scope
 from medplatform.modalities.ehr.terminology import (
     DIAGNOSTIC_SERVICE,
     LOINC,
@@ -26,65 +23,9 @@ from medplatform.modalities.ehr.terminology import (
     read_concept,
     read_unit,
 )
-from medplatform.privacy import (
-    Identity,
-    Subject,
-    generalise_birth_year,
-    generalise_postal_code,
-)
+from medplatform.privacy import generalise_birth_year, generalise_postal_code
 
-Row = dict[str, Any]
 _US = frozenset({"US", "USA", "UNITED STATES", "UNITED STATES OF AMERICA"})
-_COUNTED_VERSION_DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a resource alone does not know: whose it is, and how ids become tokens."""
-
-    identity: Identity
-    subject: Subject
-    resource_id: str
-    aliases: Mapping[str, str]
-
-    def moment(self, element: Element, name: str) -> datetime | None:
-        """A date or time, moved by the patient's shift."""
-        text = element.text(name)
-        if text is None:
-            return None
-        try:
-            return self.subject.shift(read_moment(text))
-        except (ValueError, OverflowError):
-            raise refused("value.out_of_range", element.of(name)) from None
-
-    def encounter(self, resource: Element) -> str | None:
-        """Token of the encounter that a resource refers to."""
-        reference = resource.child("encounter").text("reference")
-        local_id = find_id(reference, "Encounter", self.aliases) if reference else None
-        return self.identity.token("Encounter", local_id) if local_id else None
-
-    def row(self, resource: Element, resource_type: str, id_column: str) -> Row:
-        """The columns that all tables but the patients' have."""
-        row: Row = {
-            id_column: self.identity.token(resource_type, self.resource_id),
-            **self.version(resource),
-        }
-        if resource_type != "Encounter":
-            row["encounter_id"] = self.encounter(resource)
-        return row
-
-    def version(self, resource: Element) -> Row:
-        """Whose record it is, and which version."""
-        meta = resource.child("meta")
-        version = meta.text("versionId") or ""
-        # Servers that count versions keep their order; any other version id is an identifier.
-        if version and not (version.isdecimal() and len(version) <= _COUNTED_VERSION_DIGITS):
-            version = self.identity.token("version", version)
-        return {
-            "patient_id": self.subject.patient_id,
-            "version_id": version,
-            "last_updated_at": self.moment(meta, "lastUpdated"),
-        }
 
 
 def flatten_patient(patient: Element, scope: Scope) -> list[Row]:
@@ -93,7 +34,7 @@ def flatten_patient(patient: Element, scope: Scope) -> list[Row]:
     return [
         {
             **scope.version(patient),
-            "sex": _bound(patient, "gender", tables.SEX),
+            "sex": _bound(patient, "gender", value_sets.SEX),
             "birth_year": _birth_year(patient, scope),
             "is_deceased": deceased_at is not None or bool(patient.flag("deceasedBoolean")),
             "deceased_at": deceased_at,
@@ -110,7 +51,7 @@ def flatten_encounter(encounter: Element, scope: Scope) -> list[Row]:
     return [
         {
             **scope.row(encounter, "Encounter", "encounter_id"),
-            "status": _bound(encounter, "status", tables.ENCOUNTER_STATUS),
+            "status": _bound(encounter, "status", value_sets.ENCOUNTER_STATUS),
             "class_code": read_coding(encounter.child("class")).code,
             "type_code": kind.code,
             "type_system": kind.system,
@@ -123,13 +64,13 @@ def flatten_encounter(encounter: Element, scope: Scope) -> list[Row]:
 def flatten_condition(condition: Element, scope: Scope) -> list[Row]:
     """Rows of `ehr_condition`."""
     concept = read_concept(condition.child("code"), SNOMED)
+    active = _bound_concept(condition, "clinicalStatus", value_sets.CLINICAL_STATUS)
+    verified = _bound_concept(condition, "verificationStatus", value_sets.VERIFICATION_STATUS)
     return [
         {
             **scope.row(condition, "Condition", "condition_id"),
-            "clinical_status": _bound_concept(condition, "clinicalStatus", tables.CLINICAL_STATUS),
-            "verification_status": _bound_concept(
-                condition, "verificationStatus", tables.VERIFICATION_STATUS
-            ),
+            "clinical_status": active,
+            "verification_status": verified,
             **_named("condition", concept),
             "onset_at": _start(condition, "onset", scope),
             "abated_at": _start(condition, "abatement", scope),
@@ -142,13 +83,13 @@ def flatten_observation(observation: Element, scope: Scope) -> list[Row]:
     """Rows of `ehr_observation`: its own value, if it has one or no components, and components."""
     shared = {
         **scope.row(observation, "Observation", "observation_id"),
-        "status": _bound(observation, "status", tables.OBSERVATION_STATUS),
+        "status": _bound(observation, "status", value_sets.OBSERVATION_STATUS),
         "category_code": _category(observation, OBSERVATION_CATEGORY),
         "observed_at": _start(observation, "effective", scope),
         "issued_at": scope.moment(observation, "issued"),
     }
     components = observation.children("component")
-    has_own_value = any(f"value{kind}" in observation.content for kind in tables.VALUE_TYPE)
+    has_own_value = any(f"value{kind}" in observation.content for kind in value_sets.VALUE_TYPE)
     rows = []
     if has_own_value or not components:
         rows.append({**shared, "component_number": 0, **_observed(observation)})
@@ -162,8 +103,8 @@ def flatten_medication_request(request: Element, scope: Scope) -> list[Row]:
     return [
         {
             **scope.row(request, "MedicationRequest", "medication_request_id"),
-            "status": _bound(request, "status", tables.MEDICATION_STATUS),
-            "intent": _bound(request, "intent", tables.MEDICATION_INTENT),
+            "status": _bound(request, "status", value_sets.MEDICATION_STATUS),
+            "intent": _bound(request, "intent", value_sets.MEDICATION_INTENT),
             "is_prohibition": bool(request.flag("doNotPerform")),
             **_named("medication", _medication(request)),
             "authored_at": scope.moment(request, "authoredOn"),
@@ -176,7 +117,7 @@ def flatten_procedure(procedure: Element, scope: Scope) -> list[Row]:
     return [
         {
             **scope.row(procedure, "Procedure", "procedure_id"),
-            "status": _bound(procedure, "status", tables.PROCEDURE_STATUS),
+            "status": _bound(procedure, "status", value_sets.PROCEDURE_STATUS),
             **_named("procedure", read_concept(procedure.child("code"), SNOMED)),
             "performed_at": _start(procedure, "performed", scope),
             "ended_at": scope.moment(procedure.child("performedPeriod"), "end"),
@@ -189,7 +130,7 @@ def flatten_diagnostic_report(report: Element, scope: Scope) -> list[Row]:
     return [
         {
             **scope.row(report, "DiagnosticReport", "diagnostic_report_id"),
-            "status": _bound(report, "status", tables.REPORT_STATUS),
+            "status": _bound(report, "status", value_sets.REPORT_STATUS),
             "category_code": _category(report, DIAGNOSTIC_SERVICE),
             **_named("report", read_concept(report.child("code"), LOINC)),
             "effective_at": _start(report, "effective", scope),
@@ -282,12 +223,12 @@ def _medication(request: Element) -> Concept:
 def _observed(element: Element) -> Row:
     """Code and value of an observation or component (Observation.value[x])."""
     content = element.content
-    kind = next((kind for kind in tables.VALUE_TYPE if f"value{kind}" in content), None)
+    kind = next((kind for kind in value_sets.VALUE_TYPE if f"value{kind}" in content), None)
     row: Row = {**_named("observation", read_concept(element.child("code"), LOINC))}
     if kind == "Quantity":
         quantity = element.child("valueQuantity")
         row |= _number(quantity, "value")
-        row["value_comparator"] = _bound(quantity, "comparator", tables.COMPARATOR)
+        row["value_comparator"] = _bound(quantity, "comparator", value_sets.COMPARATOR)
         row["value_unit"] = read_unit(quantity)
     elif kind == "Integer":
         row |= _number(element, "valueInteger")

@@ -14,8 +14,9 @@ import orjson
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.element import Element
-from medplatform.modalities.ehr.flatten import FLATTEN, Scope
+from medplatform.modalities.ehr.flatten import FLATTEN
 from medplatform.modalities.ehr.issue import Issue, Refused, make_issue, refused
+from medplatform.modalities.ehr.scope import Scope
 from medplatform.modalities.ehr.sources import Record, read_records
 from medplatform.modalities.ehr.subjects import Subjects, find_id
 from medplatform.modalities.ehr.tables import TABLE_OF

@@ -1,99 +1,22 @@
-"""The tables of health records, one per FHIR R4 resource type that is read.
-
-Value sets are the required bindings of FHIR R4; a record with another code is refused.
-"""
+"""The tables of health records, one per FHIR R4 resource type that is read."""
 
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
+from medplatform.modalities.ehr.value_sets import (
+    CLINICAL_STATUS,
+    COMPARATOR,
+    ENCOUNTER_STATUS,
+    MEDICATION_INTENT,
+    MEDICATION_STATUS,
+    OBSERVATION_STATUS,
+    PROCEDURE_STATUS,
+    REPORT_STATUS,
+    SEX,
+    VALUE_TYPE,
+    VERIFICATION_STATUS,
+)
 
-SEX = ("male", "female", "other", "unknown")
-ENCOUNTER_STATUS = (
-    "planned",
-    "arrived",
-    "triaged",
-    "in-progress",
-    "onleave",
-    "finished",
-    "cancelled",
-    "entered-in-error",
-    "unknown",
-)
-CLINICAL_STATUS = ("active", "recurrence", "relapse", "inactive", "remission", "resolved")
-VERIFICATION_STATUS = (
-    "unconfirmed",
-    "provisional",
-    "differential",
-    "confirmed",
-    "refuted",
-    "entered-in-error",
-)
-OBSERVATION_STATUS = (
-    "registered",
-    "preliminary",
-    "final",
-    "amended",
-    "corrected",
-    "cancelled",
-    "entered-in-error",
-    "unknown",
-)
-MEDICATION_STATUS = (
-    "active",
-    "on-hold",
-    "cancelled",
-    "completed",
-    "entered-in-error",
-    "stopped",
-    "draft",
-    "unknown",
-)
-MEDICATION_INTENT = (
-    "proposal",
-    "plan",
-    "order",
-    "original-order",
-    "reflex-order",
-    "filler-order",
-    "instance-order",
-    "option",
-)
-PROCEDURE_STATUS = (
-    "preparation",
-    "in-progress",
-    "not-done",
-    "on-hold",
-    "stopped",
-    "completed",
-    "entered-in-error",
-    "unknown",
-)
-REPORT_STATUS = (
-    "registered",
-    "partial",
-    "preliminary",
-    "final",
-    "amended",
-    "corrected",
-    "appended",
-    "cancelled",
-    "entered-in-error",
-    "unknown",
-)
-COMPARATOR = ("<", "<=", ">=", ">")
-VALUE_TYPE = (
-    "Quantity",
-    "CodeableConcept",
-    "String",
-    "Boolean",
-    "Integer",
-    "Range",
-    "Ratio",
-    "SampledData",
-    "Time",
-    "DateTime",
-    "Period",
-)
 _TIME = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
 
