@@ -1,0 +1,155 @@
+"""Which patient a record is about: nothing is guessed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from medplatform.modalities.ehr.subjects import find_id
+from medplatform.privacy import Identity
+
+from .conftest import HOSPITAL, KEYS, Reading, bundle, ndjson, observation, patient
+
+Read = Callable[..., Reading]
+UUID = "6c5d9ca9-54d7-42f5-bfae-a7c19cd217f2"
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("Patient/p1", "p1"),
+        ("Patient/p1/_history/3", "p1"),
+        ("https://fhir.example/r4/Patient/p1", "p1"),
+        ("https://fhir.example/r4/Patient/p1/_history/3", "p1"),
+        (f"urn:uuid:{UUID}", UUID),
+        ("urn:oid:1.2.3", "1.2.3"),
+        ("https://other.example/entry/9", "aliased"),
+        ("Group/p1", None),
+        ("#p1", None),
+        ("Patient?identifier=x|1", None),
+        ("patient/p1", None),
+        ("Patient/", None),
+        ("", None),
+    ],
+)
+def test_every_form_of_reference(reference: str, expected: str | None) -> None:
+    aliases = {"https://other.example/entry/9": "aliased"}
+    assert find_id(reference, "Patient", aliases) == expected
+
+
+def test_a_patient_is_named_by_its_medical_record_number(read: Read, identity: Identity) -> None:
+    (row,) = read([patient()]).rows("ehr_patient")
+    assert row["patient_id"] == identity.subject(HOSPITAL, "MRN-1").patient_id
+
+
+def test_a_default_system_takes_the_place_of_the_record_number(read: Read, tmp_path: Path) -> None:
+    identity = Identity(KEYS, tmp_path / "other", default_system="https://study.example")
+    study = {"system": "https://study.example", "value": "S-7"}
+    both = patient()
+    both["identifier"].append(study)
+    result = read([both, patient("p2")], identity)
+    assert [row["patient_id"] for row in result.rows("ehr_patient")] == [
+        identity.subject("https://study.example", "S-7").patient_id
+    ]
+    assert result.codes == ["subject.missing"]
+
+
+def test_the_same_identifier_twice_is_one(read: Read) -> None:
+    twice = patient()
+    twice["identifier"] *= 2
+    assert read([twice]).codes == []
+
+
+def test_an_identifier_that_is_out_of_use_names_nobody(read: Read) -> None:
+    changed = patient()
+    changed["identifier"] += [{**changed["identifier"][0], "value": "MRN-0", "use": "old"}]
+    assert read([changed]).codes == []
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "code"),
+    [
+        ([], "subject.missing"),
+        ([{"system": HOSPITAL, "value": "1"}], "subject.missing"),
+        ([{**patient()["identifier"][0], "value": " "}], "subject.missing"),
+        (patient()["identifier"] + patient(mrn="MRN-2")["identifier"], "subject.ambiguous"),
+    ],
+    ids=["none", "of no type", "blank", "two"],
+)
+def test_a_patient_that_no_single_identifier_names_is_refused(
+    read: Read, identifiers: list, code: str
+) -> None:
+    result = read([{**patient(), "identifier": identifiers}])
+    assert result.codes == [code]
+    assert result.refusals[0]["element"] == "Patient.identifier"
+
+
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [
+        ({"reference": "Patient/nobody"}, "subject.unknown"),
+        ({"reference": "#contained"}, "subject.unknown"),
+        ({"reference": "Group/g"}, "subject.not_a_patient"),
+        ({"identifier": {"system": HOSPITAL, "value": "MRN-1"}}, "subject.unknown"),
+        ({"display": "somebody"}, "subject.unknown"),
+        (None, "subject.missing"),
+    ],
+)
+def test_a_record_whose_patient_is_not_known_is_refused(read: Read, subject, code: str) -> None:
+    result = read([patient(), {**observation(), "subject": subject}])
+    assert result.codes == [code]
+    assert result.counts().accepted == 1
+
+
+def test_a_record_may_come_before_its_patient_and_from_another_file(read: Read) -> None:
+    files = {
+        "A.ndjson": ndjson(observation("o1"), patient("p2", "MRN-2")),
+        "B.ndjson": ndjson(patient("p1"), observation("o2", "Patient/p2")),
+    }
+    result = read(files)
+    assert result.codes == []
+    assert len(result.rows("ehr_observation")) == 2
+
+
+def test_a_patient_stays_known_in_later_deliveries(
+    read: Read, identity: Identity, tmp_path: Path
+) -> None:
+    first = read([patient()])
+    again = Identity(KEYS, tmp_path / "vault")
+    second = read([observation()], again)
+    assert (
+        second.rows("ehr_observation")[0]["patient_id"]
+        == (first.rows("ehr_patient")[0]["patient_id"])
+    )
+
+
+def test_records_of_a_refused_patient_are_refused_too(read: Read) -> None:
+    result = read([patient(birthDate="1980-02-30"), observation()])
+    assert result.codes == ["fhir.invalid", "subject.unknown"]
+
+
+def test_an_id_that_names_two_persons_is_not_used_for_either(read: Read) -> None:
+    assert read([patient(mrn="MRN-1")]).codes == []
+    result = read([patient(mrn="MRN-2"), observation()])
+    assert result.codes == ["subject.conflict", "subject.conflict"]
+
+
+@pytest.mark.parametrize("reference", [f"urn:uuid:{UUID}", "Patient/p1"])
+def test_in_a_bundle_full_url_and_id_name_the_same_patient(read: Read, reference: str) -> None:
+    entries = [
+        {"resource": observation(subject=reference)},
+        {"fullUrl": f"urn:uuid:{UUID}", "resource": patient("p1")},
+    ]
+    result = read([bundle(*entries)])
+    assert result.codes == []
+    assert len(result.rows("ehr_observation")) == 1
+
+
+def test_in_a_transaction_the_full_url_may_stand_for_the_id(read: Read) -> None:
+    newborn = patient()
+    del newborn["id"]
+    entries = [
+        {"fullUrl": f"urn:uuid:{UUID}", "resource": newborn},
+        {"resource": observation(subject=f"urn:uuid:{UUID}")},
+    ]
+    assert read([bundle(*entries)]).codes == []
