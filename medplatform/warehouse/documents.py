@@ -1,5 +1,8 @@
 """The dbt documents that follow from the table declarations: sources and staging models.
 
+Sources have no tests: the rules of a table are checked before a delivery is published. What can
+go wrong later is that versions of a record are not told apart, so staging tests the keys.
+
 `python -m medplatform.warehouse.documents` writes them; a test fails when they are out of date.
 """
 
@@ -97,9 +100,6 @@ def _staging_description(table: Table | MartInput) -> str:
 def _source(table: Table | MartInput, asset_key: list[str]) -> dict[str, Any]:
     columns = table.all_columns if isinstance(table, Table) else table.columns
     entries = [_column(column) for column in columns]
-    for column, entry in zip(columns, entries, strict=True):
-        if column.name in table.key and column.required:
-            entry["data_tests"] = ["not_null"]
     if isinstance(table, Table):
         entries.append(_DELIVERY)
     return {

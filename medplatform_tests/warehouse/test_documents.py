@@ -51,13 +51,6 @@ def test_every_model_and_column_is_described(path: Path) -> None:
         assert column["data_type"], column["name"]
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODELS if path.parent.name == "marts"], ids=lambda path: path.stem
-)
-def test_every_mart_is_named_after_its_asset(path: Path) -> None:
-    assert document(path)["config"]["meta"]["dagster"]["asset_key"] == ["marts", path.stem]
-
-
 def test_documents_are_written_only_where_they_changed(tmp_path: Path) -> None:
     (tmp_path / "models/staging").mkdir(parents=True)
     assert sorted(write_documents(tmp_path)) == sorted(tmp_path / p for p in render_documents())

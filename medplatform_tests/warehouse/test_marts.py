@@ -48,6 +48,11 @@ class Warehouse:
         frame = pl.read_parquet(self.root / "marts/imaging_features.parquet")
         return {row["instance_id"]: row for row in frame.to_dicts()}
 
+    @property
+    def nodes(self) -> list[Mapping[str, Any]]:
+        manifest = json.loads((self.root / "dbt/target/manifest.json").read_bytes())
+        return list(manifest["nodes"].values())
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(database(self.root / "dbt"), read_only=True) as connection:
             return connection.execute(sql).fetchall()
@@ -319,13 +324,11 @@ def test_images_carry_their_masks_and_the_newest_delivery(built: Warehouse) -> N
 
 
 def test_marts_and_staging_have_the_columns_that_are_documented(built: Warehouse) -> None:
-    manifest = built.root / "dbt/target/manifest.json"
-    nodes = json.loads(manifest.read_bytes())["nodes"]
     documented = {
         (node["schema"], node["name"]): [
             (column["name"], column["data_type"]) for column in node["columns"].values()
         ]
-        for node in nodes.values()
+        for node in built.nodes
         if node["resource_type"] == "model"
     }
     kinds = {"timestamp with time zone": "timestamptz"}
@@ -339,3 +342,13 @@ def test_marts_and_staging_have_the_columns_that_are_documented(built: Warehouse
     assert {key: sorted(columns) for key, columns in present.items()} == {
         key: sorted(columns) for key, columns in documented.items()
     }
+
+
+def test_models_have_the_asset_keys_group_and_owner_that_dagster_shows(built: Warehouse) -> None:
+    nodes = [node for node in built.nodes if node["resource_type"] in ("model", "seed")]
+    for node in nodes:
+        dagster = {"group": "warehouse", "owners": ["team:data"]}
+        assert node["config"]["meta"] == {"dagster": dagster}, node["name"]
+    schemas = {(node["config"]["schema"], Path(node["path"]).parent.name) for node in nodes}
+    layers = {"staging", "intermediate", "marts"}
+    assert schemas == {("codes", ""), *((layer, layer) for layer in layers)}
