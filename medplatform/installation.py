@@ -1,15 +1,24 @@
 """One installation: its settings turned into the objects that the front ends hand to the domain."""
 
+import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medplatform.lake import Lake
-from medplatform.privacy import AuditLog, Identity, KeyRing
+from medplatform.lake import Lake, Snapshot
+from medplatform.privacy import Identity, KeyRing
+from medplatform.registry import Registry
 from medplatform.settings import Settings
+from medplatform.training.launcher import TrainingJob
+from medplatform.training.recipe import Recipe, TrainingConfig
+
+if TYPE_CHECKING:
+    from medplatform.training.device import DeviceName
 
 
 class Installation:
-    """The lake, the identity service and the folders of one set of settings."""
+    """The lake, the identity service, the registry and the folders of one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -29,12 +38,42 @@ class Installation:
             issuer_systems=self.settings.issuer_systems,
         )
 
-    @property
-    def audit(self) -> AuditLog:
-        """The log of approvals, promotions and readings of locked test sets."""
-        return AuditLog(self.settings.models / "registry.log.jsonl")
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry and its log."""
+        return Registry(tracking_uri=self.settings.tracking_uri, models=self.settings.models)
 
     @property
     def scoring_files(self) -> list[Path]:
         """PGS Catalog scoring files under reference/pgs."""
         return sorted((self.settings.reference / "pgs").glob("*.txt*"))
+
+    def ceiling(self, recipe: Recipe) -> float | None:
+        """Best figure that an honest model can reach, known for synthetic data only."""
+        path = self.settings.reference / "ceilings.json"
+        if not path.exists():
+            return None
+        return json.loads(path.read_bytes()).get(recipe.name, {}).get(recipe.metric)
+
+    def job(
+        self,
+        recipe: Recipe,
+        snapshot: Snapshot,
+        config: TrainingConfig,
+        tags: Mapping[str, str] | None = None,
+    ) -> TrainingJob:
+        """The training job of a recipe on a frozen data set."""
+        device: DeviceName = self.settings.device
+        is_server = self.settings.tracking_uri.startswith(("http://", "https://"))
+        return TrainingJob(
+            recipe=recipe.name,
+            dataset=snapshot.folder,
+            models=self.settings.models,
+            result=self.settings.models / recipe.name / "results" / f"{config.digest[:16]}.json",
+            config=config,
+            tracking_uri=self.settings.tracking_uri,
+            artifact_root=None if is_server else self.settings.artifact_root,
+            device=device,
+            operator=self.settings.operator,
+            tags=dict(tags or {}),
+        )

@@ -1,0 +1,64 @@
+"""The command line: the same functions as the Dagster UI, for terminals and scripts.
+
+Commands import what they need when they run, so that `--help` is instant. An error that a user
+can mend is one line on stderr and exit code 1, never a traceback.
+"""
+
+import sys
+
+import click
+
+from medplatform import __version__
+from medplatform.cli import data, models, operate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="medplatform")
+def cli() -> None:
+    """From raw multi-modal hospital records to a clinically validated model.
+
+    Start with `medplatform demo`, then `medplatform dev` to look at it.
+    """
+
+
+for _command in (
+    operate.demo,
+    operate.dev,
+    operate.service,
+    operate.doctor,
+    data.key,
+    data.ingest,
+    data.quarantine,
+    data.build_marts,
+    models.freeze,
+    models.train,
+    models.evaluate,
+    models.approve,
+    models.promote,
+    models.rollback,
+    models.status,
+    models.replay,
+    models.audit,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Entry point: turns errors that a user can mend into one line."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("interrupted", code=130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # The platform's own exceptions say what to do; any other is a defect and keeps its trace.
+        if not type(error).__module__.startswith("medplatform."):
+            raise
+        _fail(str(error))
+
+
+def _fail(message: str, code: int = 1) -> None:
+    click.secho(f"medplatform: {message}", fg="red", err=True)
+    sys.exit(code)

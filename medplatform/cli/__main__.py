@@ -1,0 +1,5 @@
+"""`python -m medplatform.cli`."""
+
+from medplatform.cli import main
+
+main()

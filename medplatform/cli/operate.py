@@ -1,0 +1,98 @@
+"""Commands that run things: the demo, the UIs, single services, a look at the installation."""
+
+import sys
+from importlib.metadata import version
+
+import click
+
+from medplatform.cli.terminal import installation_of_settings, print_table
+
+
+@click.command()
+@click.option("--patients", default=2000, show_default=True, help="Patients of the cohort.")
+@click.option("--imaging-patients", default=240, show_default=True, help="Of them with images.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the cohort.")
+def demo(patients: int, imaging_patients: int, seed: int) -> None:
+    """Run the whole platform on a synthetic cohort and print what came of it."""
+    from medplatform.demo import run_demo
+
+    run_demo(
+        installation_of_settings().settings,
+        patients=patients,
+        imaging_patients=imaging_patients,
+        seed=seed,
+    )
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+@click.option("--mlflow-port", default=5000, show_default=True, help="Port of the MLflow UI.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def dev(port: int, mlflow_port: int, host: str) -> None:
+    """Open the Dagster UI (with its daemon) and the MLflow UI; Ctrl-C ends all."""
+    from medplatform.services import run_services
+
+    def announce(addresses: dict) -> None:
+        for name in ("webserver", "mlflow"):
+            click.echo(f"{'Dagster' if name == 'webserver' else 'MLflow':8} {addresses[name]}")
+        click.echo("Ctrl-C ends all services.")
+
+    click.echo("Starting the Dagster code server, UI and daemon, and MLflow …")
+    run_services(
+        ["code-server", "webserver", "daemon", "mlflow"],
+        installation_of_settings().settings,
+        announce,
+        host=host,
+        ports={"webserver": port, "mlflow": mlflow_port},
+    )
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["code-server", "webserver", "daemon", "mlflow"]))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; each service has its usual one.")
+def service(name: str, host: str, port: int | None) -> None:
+    """Run one service in the foreground, as the containers do."""
+    from medplatform.services import SERVICES, exec_service
+
+    exec_service(
+        next(known for known in SERVICES if known == name),
+        installation_of_settings().settings,
+        host=host,
+        port=port,
+    )
+
+
+@click.command()
+def doctor() -> None:
+    """Say what this installation has and lacks."""
+    import shutil
+
+    import torch
+
+    from medplatform.privacy import KeyMissing, KeyRing
+
+    settings = installation_of_settings().settings
+    try:
+        KeyRing.load(settings.master_key)
+        key = "usable"
+    except KeyMissing as error:
+        key = str(error)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    nearest = next(p for p in (settings.data, *settings.data.parents) if p.exists())
+    free = shutil.disk_usage(nearest).free
+    facts = {
+        "Python": sys.version.split()[0],
+        "data folder": settings.data,
+        "free disk": f"{free / 2**30:.0f} GiB",
+        "master key": key,
+        "GPU": gpu,
+        "device setting": settings.device,
+        "MLflow store": settings.tracking_uri.rpartition("@")[2],
+        "Dagster storage": "PostgreSQL" if settings.database_url else "SQLite",
+        **{name: version(name) for name in ("dagster", "mlflow", "dbt-core", "duckdb", "torch")},
+    }
+    print_table("Installation", [{"what": name, "is": str(value)} for name, value in facts.items()])
+    if settings.device == "cuda" and gpu == "none":
+        click.secho("MEDPLATFORM_DEVICE is cuda, but there is no GPU. Set auto or cpu.", fg="red")
+        sys.exit(1)

@@ -1,0 +1,70 @@
+"""What commands print: tables and progress bars."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medplatform.installation import Installation
+
+
+def installation_of_settings() -> "Installation":
+    """The installation that the environment describes."""
+    from medplatform.installation import Installation
+    from medplatform.settings import get_settings
+
+    return Installation(get_settings())
+
+
+def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") -> None:
+    """Print rows with equal keys as a table."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = rows if isinstance(rows, Sequence) else rows.to_dicts()
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in lines[0] if lines else ():
+        number = all(isinstance(line[name], int | float | None) for line in lines)
+        table.add_column(name.replace("_", " "), justify="right" if number else "left")
+    for line in lines:
+        table.add_row(
+            *(Text(_cell(value), style=_STYLES.get(str(value), "")) for value in line.values())
+        )
+    Console().print(table)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on a terminal, one per thing being read; silent elsewhere."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    with Progress(
+        "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), transient=True
+    ) as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+_STYLES = {
+    "PASS": "green",
+    "FAIL": "red",
+    "INCONCLUSIVE": "yellow",
+    "published": "green",
+    "rejected": "red",
+    "champion": "bold green",
+}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

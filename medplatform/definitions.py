@@ -1,0 +1,61 @@
+"""The Dagster code location: everything in `defs/`, one set of settings, one executor."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from medplatform.defs.ingest import ingest_assets
+from medplatform.defs.models import model_assets, model_checks
+from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
+from medplatform.defs.warehouse import dbt_resource, warehouse_assets
+from medplatform.installation import Installation
+from medplatform.settings import Settings, get_settings
+
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=25)
+)
+"""Everything is refreshed nightly: a day and an hour is late, a day and a half is a failure."""
+
+OWNERS = {
+    "ehr": "team:data",
+    "imaging": "team:data",
+    "genomics": "team:data",
+    "warehouse": "team:data",
+    "datasets": "team:ml",
+    "models": "team:ml",
+}
+"""Who is asked about the assets of a group."""
+
+
+def build_defs(settings: Settings) -> dg.Definitions:
+    """All definitions for one set of settings; tests and production assemble the same thing."""
+    dbt = dbt_resource()  # first: it makes the manifest that the assets are read from
+    assets = [*ingest_assets(), *warehouse_assets(), *model_assets()]
+    return dg.Definitions(
+        assets=dg.map_asset_specs(_apply_policy, assets),
+        asset_checks=model_checks(),
+        jobs=jobs(),
+        schedules=[nightly_schedule(settings)],
+        sensors=[delivery_sensor(settings)],
+        resources={
+            "installation": Installation(settings),
+            "dbt": dbt,
+            "pipes": dg.PipesSubprocessClient(),
+        },
+        # Forked workers share the imports of this module; without naming it nothing is preloaded.
+        executor=dg.multiprocess_executor.configured(
+            {
+                "max_concurrent": 2,
+                "start_method": {"forkserver": {"preload_modules": ["medplatform.definitions"]}},
+            }
+        ),
+    )
+
+
+def _apply_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Owners and freshness, once for all assets."""
+    owner = OWNERS.get(spec.group_name or "", "team:data")
+    return spec.replace_attributes(owners=[owner], freshness_policy=FRESHNESS)
+
+
+defs = build_defs(get_settings())

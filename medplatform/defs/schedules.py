@@ -1,0 +1,155 @@
+"""When things run by themselves: the jobs, the delivery sensor, the nightly schedule."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from medplatform.installation import Installation
+from medplatform.modalities import MODALITIES
+from medplatform.modalities.delivery import closed_deliveries
+from medplatform.settings import Settings
+from medplatform.training.data import DatasetMissing, latest_snapshot
+from medplatform.training.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
+LAKE = dg.AssetSelection.key_prefixes(["lake"])
+
+
+def jobs() -> "list[UnresolvedAssetJobDefinition]":
+    """The jobs that a person or a clock starts."""
+    return [
+        dg.define_asset_job(
+            "refresh",
+            selection=dg.AssetSelection.all(),
+            description="Everything: read new deliveries, build the marts, freeze data sets, train "
+            "what changed, judge, promote what is signed off.",
+            tags={"purpose": "refresh"},
+        ),
+        dg.define_asset_job(
+            "ingest",
+            selection=LAKE,
+            description="Read new deliveries into the lake and check them; nothing downstream.",
+            tags={"purpose": "ingest"},
+        ),
+        dg.define_asset_job(
+            "promote",
+            selection=dg.AssetSelection.keys(*(["models", f"{r}_champion"] for r in RECIPES)),
+            description="Make every approved challenger the champion.",
+            tags={"purpose": "promote"},
+        ),
+        *(_training_job(recipe) for recipe in RECIPES),
+    ]
+
+
+def _training_job(recipe: str) -> "UnresolvedAssetJobDefinition":
+    keys = (["models", f"{recipe}_candidate"], ["models", f"{recipe}_champion"])
+    return dg.define_asset_job(
+        f"train_{recipe}",
+        selection=dg.AssetSelection.keys(*keys),
+        description=f"Train {recipe} on its latest data set with the configuration of the "
+        "Launchpad, judge it, promote it if it is signed off.",
+        tags={"purpose": "train"},
+    )
+
+
+def delivery_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Starts `refresh` when deliveries are closed in landing that the ledger does not have."""
+
+    @dg.sensor(
+        name="new_deliveries",
+        job_name="refresh",
+        minimum_interval_seconds=60,
+        default_status=_status(settings),
+        description="Watches data/landing for closed deliveries.",
+    )
+    def new_deliveries(
+        context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.SensorResult | dg.SkipReason:
+        waiting = pending_deliveries(installation)
+        if not waiting:
+            return dg.SkipReason("Every closed delivery has been read.")
+        # One request per set of waiting deliveries: a delivery that cannot be opened stays
+        # waiting, and must not start a run every minute.
+        key = " ".join(waiting)
+        if key == context.cursor:
+            return dg.SkipReason(f"Waiting, and tried before: {', '.join(waiting)}.")
+        request = dg.RunRequest(tags={"medplatform/deliveries": str(len(waiting))})
+        return dg.SensorResult([request], cursor=key)
+
+    return new_deliveries
+
+
+def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Starts `refresh` every night, unless nothing has changed since the data sets were frozen."""
+
+    @dg.schedule(
+        name="nightly",
+        job_name="refresh",
+        cron_schedule=settings.nightly_cron,
+        execution_timezone=settings.timezone,
+        default_status=_schedule_status(settings),
+        description="Nightly retraining; skipped when there is nothing new to learn from.",
+    )
+    def nightly(
+        context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
+        reason = why_refresh(installation)
+        if reason is None:
+            return dg.SkipReason("No new delivery; every data set is unchanged and has a model.")
+        night = context.scheduled_execution_time.date().isoformat()
+        return dg.RunRequest(tags={"medplatform/night": night, "medplatform/because": reason})
+
+    return nightly
+
+
+def pending_deliveries(installation: Installation) -> list[str]:
+    """Closed deliveries that the ledger does not have, as modality/name."""
+    settings = installation.settings
+    return [
+        f"{modality}/{name}"
+        for modality in MODALITIES
+        for name in closed_deliveries(settings.landing, modality, settings.quiet_period_s)
+        if installation.lake.ledger.get(modality, name) is None
+    ]
+
+
+def why_refresh(installation: Installation) -> str | None:
+    """What a nightly run would have to do; None when every digest would stay as it is."""
+    if pending_deliveries(installation):
+        return "new deliveries"
+    published = {
+        f"{entry.modality}/{entry.delivery}": entry.generation
+        for entry in installation.lake.ledger.entries()
+        if entry.status == "published"
+    }
+    for recipe in RECIPES.values():
+        try:
+            lineage = latest_snapshot(installation.settings.datasets, recipe).manifest["facts"][
+                "lineage"
+            ]
+        except DatasetMissing:
+            if any(name.partition("/")[0] in recipe.modalities for name in published):
+                return f"no data set of {recipe.name}"
+            continue
+        current = {
+            name: generation
+            for name, generation in published.items()
+            if name.partition("/")[0] in recipe.modalities
+        }
+        if lineage != current:
+            return f"data of {recipe.name} changed"
+    return None
+
+
+def _status(settings: Settings) -> dg.DefaultSensorStatus:
+    on = settings.schedule_on
+    return dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
+
+
+def _schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
+    on = settings.schedule_on
+    return dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED

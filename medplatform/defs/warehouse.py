@@ -1,0 +1,117 @@
+"""dbt models as assets, and the polygenic scores that they read."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+
+from medplatform.defs import show
+from medplatform.defs.ingest import lake_key
+from medplatform.installation import Installation
+from medplatform.modalities import TABLES
+from medplatform.warehouse import POLYGENIC_SCORE, prepare, publish, refresh_views
+from medplatform.warehouse.runner import PROJECT, database
+from medplatform.warehouse.scores import write_polygenic_scores
+
+WAREHOUSE_POOL = "duckdb"
+"""DuckDB has one writer at a time."""
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt of this environment, with a manifest made anew where a model is younger than it."""
+    project = DbtProject(PROJECT, profiles_dir=PROJECT)
+    resource = DbtCliResource(
+        project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt"))
+    )
+    sources = [p for p in PROJECT.rglob("*") if p.suffix in {".sql", ".yml", ".csv"}]
+    newest = max(path.stat().st_mtime for path in sources if "target" not in path.parts)
+    manifest = manifest_path()
+    if not manifest.exists() or manifest.stat().st_mtime < newest:
+        resource.cli(["parse", "--quiet"], target_path=manifest.parent).wait()
+        manifest.touch()
+    return resource
+
+
+def manifest_path() -> Path:
+    """What dbt knows of the project; depends on the code alone, not on the data."""
+    return PROJECT / "target" / "manifest.json"
+
+
+def warehouse_assets() -> list[dg.AssetsDefinition]:
+    """The marts and what they are built from."""
+
+    @dbt_assets(manifest=manifest_path(), name="warehouse", pool=WAREHOUSE_POOL)
+    def warehouse(
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        installation: dg.ResourceParam[Installation],
+    ) -> Iterator[Any]:
+        root = installation.settings.data / "dbt"
+        marts = installation.settings.marts
+        # dbt reads the place of the warehouse from its environment, as on the command line.
+        os.environ.update(prepare(root))
+        refresh_views(installation.lake, list(TABLES.values()), database(root), marts)
+        invocation = dbt.cli(
+            ["build", "--exclude-resource-type", "unit_test"],
+            context=context,
+            target_path=root / "target" / context.run_id[:8],
+            raise_on_error=False,
+        )
+        yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+        result = publish(invocation.target_path, database(root), marts)
+        if not result.is_good:
+            problems = ", ".join(f"{node.name} ({node.status})" for node in result.problems)
+            raise dg.Failure(
+                f"dbt found problems in {problems}. The marts concerned were left as they were.",
+                allow_retries=False,
+            )
+
+    return [_polygenic_score(), warehouse]
+
+
+def _polygenic_score() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["marts", POLYGENIC_SCORE.name],
+        deps=[
+            lake_key(TABLES[name])
+            for name in ("genomics_variant", "genomics_genotype", "genomics_sample")
+        ],
+        description=POLYGENIC_SCORE.description
+        + " Computed from the PGS Catalog scoring files in reference/pgs.",
+        kinds={"polars", "parquet"},
+        group_name="warehouse",
+        tags={"modality": "genomics", "phi": "genotype"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(c.name, str(c.dtype), description=c.description)
+                    for c in POLYGENIC_SCORE.columns
+                ]
+            )
+        },
+    )
+    def polygenic_score(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
+        marts = installation.settings.marts
+        scores = write_polygenic_scores(installation.lake, installation.scoring_files, marts)
+        summary = scores.group_by("score_name").agg(
+            pl.len().alias("patients"),
+            pl.col("matched_variants").min().alias("fewest matched"),
+            pl.col("listed_variants").first().alias("listed"),
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": scores.height,
+                "dagster/uri": dg.MetadataValue.path(
+                    str(marts / f"{POLYGENIC_SCORE.name}.parquet")
+                ),
+                "scoring_files": len(installation.scoring_files),
+                "scores": show.markdown(summary),
+            }
+        )
+
+    return polygenic_score

@@ -1,0 +1,176 @@
+"""`medplatform demo`: the whole platform on a synthetic cohort, once through.
+
+It runs the same jobs that the schedule and the UI run, in the same Dagster instance, so that all
+of its history is there to look at afterwards. Then it does what people do: one approves a model,
+one trains a poor one, one hands in broken deliveries.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from medplatform.installation import Installation
+from medplatform.privacy import KeyRing
+from medplatform.services import instance_environment, prepare_home
+from medplatform.settings import Settings
+from medplatform.synthetic import write_bad_deliveries, write_cohort
+from medplatform.training.recipes import RECIPES
+
+DELIVERY = "synthetic-cohort"
+IDENTIFIER_SYSTEM = "urn:medplatform:demo:mrn"
+REVIEWER = "demo reviewer"
+
+Report = Callable[[str, int, int], None]
+
+
+class DemoError(RuntimeError):
+    """A job of the demo failed; the message names its log."""
+
+
+def run_demo(settings: Settings, *, patients: int, imaging_patients: int, seed: int) -> None:
+    """Run everything and print the summary. Running it again adds nothing that is there."""
+    settings = settings.model_copy(update={"patient_identifier_system": IDENTIFIER_SYSTEM})
+    installation = Installation(settings)
+    started = time.monotonic()
+    with _phase("Synthetic cohort") as report:
+        _prepare(settings, patients, imaging_patients, seed, report)
+    with _phase("Read, build, freeze, train, judge") as report:
+        _run_job(settings, "refresh", report)
+    with _phase("A second person signs the verdicts that pass") as report:
+        signed = _sign(installation)
+        _run_job(settings, "promote", report)
+    if "ehr_risk" in signed:
+        with _phase("A poor model is trained and refused") as report:
+            _run_job(settings, "train_ehr_risk", report, _poor_training(), expect_success=False)
+    with _phase("Broken deliveries are refused") as report:
+        write_bad_deliveries(settings.landing, identifier_system=IDENTIFIER_SYSTEM, seed=seed)
+        _run_job(settings, "ingest", report, expect_success=False)
+    _print_result(installation, time.monotonic() - started)
+
+
+def _prepare(
+    settings: Settings, patients: int, imaging_patients: int, seed: int, report: Report
+) -> None:
+    prepare_home(settings)
+    if not settings.master_key.exists():
+        KeyRing.create(settings.master_key)
+        click.echo(
+            f"  A master key for the demo was made: {settings.master_key}. "
+            f"A real installation makes its own: medplatform key create"
+        )
+    if not (settings.landing / "ehr" / DELIVERY).exists():
+        write_cohort(
+            settings.landing,
+            settings.reference,
+            delivery=DELIVERY,
+            patients=patients,
+            imaging_patients=imaging_patients,
+            seed=seed,
+            identifier_system=IDENTIFIER_SYSTEM,
+            progress=report,
+        )
+
+
+def _sign(installation: Installation) -> list[str]:
+    """Approve every challenger, as a person who is not the trainer."""
+    from medplatform.registry import approve
+
+    signed = []
+    for recipe in RECIPES.values():
+        version = installation.registry.history(recipe.name).challenger
+        if version is not None:
+            approve(
+                installation.registry,
+                recipe,
+                version,
+                approver=REVIEWER,
+                role="clinical reviewer",
+                reason="Demonstration: the report was read and the verdict is PASS.",
+            )
+            click.echo(f"  {recipe.name} version {version} was approved by: {REVIEWER}")
+            signed.append(recipe.name)
+    return signed
+
+
+def _poor_training() -> dict[str, Any]:
+    """Run config of a training that stops far too early."""
+    debug = RECIPES["ehr_risk"].debug.model_dump(mode="json")
+    poor = {**debug, "epochs": 1, "learning_rate": 1e-4, "seed": 1}
+    return {"ops": {"models__ehr_risk_candidate": {"config": poor}}}
+
+
+def _run_job(
+    settings: Settings,
+    job: str,
+    report: Report,
+    run_config: Mapping[str, Any] | None = None,
+    *,
+    expect_success: bool = True,
+) -> None:
+    """Run a job of the code location to its end, showing which steps are done.
+
+    Raises
+    ------
+    DemoError
+        It failed where that is not part of the demonstration.
+    """
+    log = settings.dagster_home / f"demo-{job}.log"
+    command = [_dagster(), "job", "execute", "-m", "medplatform.definitions", "-j", job]
+    command += ["--tags", json.dumps({"medplatform/demo": "true"})]
+    if run_config:
+        command += ["--config-json", json.dumps(run_config)]
+    environment = {**os.environ, **instance_environment(settings), "PYTHONWARNINGS": "ignore"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        _watch(process, log, report)
+    if process.returncode != 0 and expect_success:
+        raise DemoError(
+            f"The job {job} failed; its log is {log}. Look at the run with: medplatform dev"
+        )
+
+
+def _watch(process: subprocess.Popen[bytes], log: Path, report: Report) -> None:
+    """Count the finished steps in the log of a run until its process ends."""
+    while process.poll() is None:
+        time.sleep(0.5)
+        text = log.read_text(errors="replace")
+        started = text.count(" - STEP_WORKER_STARTING - ")
+        ended = text.count(" - STEP_SUCCESS - ") + text.count(" - STEP_FAILURE - ")
+        if started:
+            report("steps", ended, max(started, ended + 1))
+
+
+@contextmanager
+def _phase(title: str) -> Iterator[Report]:
+    from medplatform.cli.terminal import progress_bars
+
+    click.secho(title, bold=True)
+    begun = time.monotonic()
+    with progress_bars() as report:
+        yield report
+    click.echo(f"  done in {time.monotonic() - begun:.0f} s")
+
+
+def _dagster() -> str:
+    return str(Path(sys.executable).with_name("dagster"))
+
+
+def _print_result(installation: Installation, seconds: float) -> None:
+    from medplatform.cli.summary import print_summary
+
+    click.echo()
+    print_summary(installation)
+    click.echo(f"\nThe demo took {seconds:.0f} s. Look at it with:\n")
+    click.echo(
+        "    make dev    # Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000"
+    )
