@@ -8,6 +8,7 @@ from dagster import DagsterInstance
 
 from medplatform.services import (
     SERVICES,
+    Service,
     ServiceError,
     instance_environment,
     prepare_home,
@@ -75,7 +76,7 @@ def test_a_child_process_reads_the_same_settings(
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_listen_on_loopback_without_telemetry(name, settings: Settings) -> None:
+def test_services_listen_on_loopback_without_telemetry(name: Service, settings: Settings) -> None:
     argv, environment = service_command(name, settings)
     assert Path(argv[0]).is_file()
     assert "0.0.0.0" not in argv
@@ -87,16 +88,16 @@ def test_services_listen_on_loopback_without_telemetry(name, settings: Settings)
 
 
 def test_ports_are_the_usual_ones_or_those_asked_for(settings: Settings) -> None:
-    def port(name, **options: int) -> str:
-        argv, _ = service_command(name, settings, **options)
+    def port(name: Service, asked_for: int | None = None) -> str:
+        argv, _ = service_command(name, settings, port=asked_for)
         return argv[argv.index("--port") + 1]
 
     assert [port("webserver"), port("mlflow"), port("code-server")] == ["3000", "5000", "4000"]
-    assert port("webserver", port=3100) == "3100"
+    assert port("webserver", 3100) == "3100"
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_passwords_are_on_no_command_line(name, settings: Settings) -> None:
+def test_passwords_are_on_no_command_line(name: Service, settings: Settings) -> None:
     secret = with_values(settings, database_url=DATABASE, mlflow_tracking_uri=DATABASE)
     argv, _ = service_command(name, secret)
     assert "secret-word" not in " ".join(argv)
