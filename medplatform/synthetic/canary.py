@@ -98,13 +98,13 @@ def identifying_bytes() -> list[bytes]:
 
 def _full_history(identifier_system: str) -> History:
     """The first history that has a resource of every type."""
-    for number in count():
-        history = draw_history(_SEED, number)
-        chart = Chart(CANARY, history, identifier_system)
-        kinds = {resource["resourceType"] for resource in chart.resources()}
-        if {"Procedure", "Immunization"} <= kinds:
-            return history
-    raise AssertionError("unreachable: every combination of resources occurs")
+    histories = (draw_history(_SEED, number) for number in count())
+    return next(
+        history
+        for history in histories
+        if {"Procedure", "Immunization"}
+        <= {r["resourceType"] for r in Chart(CANARY, history, identifier_system).resources()}
+    )
 
 
 def _annotate(resource: Element) -> Element:

@@ -44,10 +44,11 @@ class Ellipse:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`pixels`: int16 Hounsfield units (SIZE, SIZE); `mask`: bool, the annotated lesions."""
+    """`pixels`: int16 Hounsfield units (SIZE, SIZE); `mask`: bool, the lesions as annotated."""
 
     pixels: np.ndarray
     mask: np.ndarray
+    lesions: list[Ellipse]
 
 
 def draw_slice(seed: int, patient: int, number: int) -> Slice:
@@ -64,7 +65,7 @@ def draw_slice(seed: int, patient: int, number: int) -> Slice:
     mask = np.zeros(pixels.shape, bool)
     for lesion in lesions:
         mask |= lesion.radius() <= random.uniform(*OUTLINE_SCALE)
-    return Slice(np.clip(np.rint(pixels), -1024, 3071).astype(np.int16), mask)
+    return Slice(np.clip(np.rint(pixels), -1024, 3071).astype(np.int16), mask, lesions)
 
 
 def draw_geometry(seed: int, number: int) -> list[Ellipse]:
