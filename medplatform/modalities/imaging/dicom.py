@@ -19,6 +19,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options, get_expected_length
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -42,7 +43,7 @@ from medplatform.modalities.imaging.values import to_uid
 if TYPE_CHECKING:
     from pydicom.tag import BaseTag
 
-READ_ERRORS = (*VALUE_ERRORS, OSError, EOFError, zlib.error, RuntimeError, AssertionError)
+READ_ERRORS = (*VALUE_ERRORS, zlib.error, RuntimeError, AssertionError)
 """What pydicom and its decoders raise on damaged or forged content."""
 
 LABEL_MAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -133,10 +134,8 @@ def decode_frames(dataset: Dataset) -> Iterator[tuple[np.ndarray, str]]:
         expected = int(dataset.get("NumberOfFrames") or 1)
         uid = dataset.file_meta.TransferSyntaxUID
         _check_length(dataset, uid.is_encapsulated)
-        decoder = get_decoder(uid)
-        decoded = decoder.iter_array(dataset, validate=True, **as_pixel_options(dataset))
         count = 0
-        for array, properties in islice(decoded, expected):
+        for array, properties in islice(_decode(dataset, uid), expected):
             photometric = str(properties["photometric_interpretation"])
             if photometric == "PALETTE COLOR":
                 array, photometric = apply_color_lut(array, dataset), "RGB"
@@ -192,6 +191,19 @@ def _read_frames(dataset: FileDataset, header: Header) -> Reading:
         header.columns["photometric"] = photometric
     header.columns["pixel_sha256"] = digest.hexdigest()
     return Reading(header, list(cells))
+
+
+def _decode(dataset: Dataset, uid: UID) -> Iterator[tuple[np.ndarray, dict[str, str | int]]]:
+    """Frames one by one, with the properties that they have after decoding."""
+    decoder, options = get_decoder(uid), as_pixel_options(dataset)
+    frame_bits = dataset.Rows * dataset.Columns * dataset.BitsAllocated
+    if uid.is_encapsulated or frame_bits % 8 == 0:
+        yield from decoder.iter_array(dataset, validate=True, **options)
+        return
+    # pydicom 3.0 cuts single frames short where bit-packed ones begin within a byte.
+    array, properties = decoder.as_array(dataset, validate=True, **options)
+    for frame in array.reshape(-1, *array.shape[-2:]):
+        yield frame, properties
 
 
 def _check_signature(stream: BinaryIO) -> bool:

@@ -19,8 +19,10 @@ VALUE_ERRORS = (
     ArithmeticError,
     AttributeError,
     BytesLengthException,
+    EOFError,
     LookupError,
     NotImplementedError,
+    OSError,  # a sequence without an item
     RecursionError,
     TypeError,
     ValueError,

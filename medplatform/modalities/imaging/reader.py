@@ -26,16 +26,27 @@ def read_delivery(
     delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
 ) -> None:
     """Read DICOM files, and pictures with their masks and labels. Never raises for bad input."""
+    with ReadingProcess() as process:
+        read_files(delivery, stage, identity, process, progress)
+
+
+def read_files(
+    delivery: Delivery,
+    stage: Stage,
+    identity: Identity,
+    process: ReadingProcess,
+    progress: Progress,
+) -> None:
+    """Read a delivery with a reading process that may serve others too."""
     kinds: dict[Kind, list[Source]] = defaultdict(list)
     for source in delivery.sources:
         kinds[kind_of(source.path)].append(source)
     account = Account(stage)
     for source in kinds[Kind.SIDECAR]:
         account.keep(source, Kind.SIDECAR.unit, "sidecar", {})
-    with ReadingProcess() as process:
-        DicomReader(account, identity, process, progress).read(kinds[Kind.DICOM])
-        pictures = PictureReader(delivery, account, identity, process, progress)
-        pictures.read(kinds[Kind.TABLE], kinds[Kind.PICTURE], kinds[Kind.MASK])
+    DicomReader(account, identity, process, progress).read(kinds[Kind.DICOM])
+    pictures = PictureReader(delivery, account, identity, process, progress)
+    pictures.read(kinds[Kind.TABLE], kinds[Kind.PICTURE], kinds[Kind.MASK])
 
 
 class DicomReader:
