@@ -56,9 +56,11 @@ clean: ## Delete caches and build results (data/ and .venv stay)
 	rm -rf build dist *.egg-info dbt/target dbt/logs .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-# The tests that start services need PostgreSQL's programs, pyright needs Node.
+# The tests that start services need PostgreSQL's programs, those that look at pages Chromium;
+# pyright needs Node.
 system-packages: ## Install what the tests need from Debian's packages (as root)
 	@missing=; \
+	command -v chromium > /dev/null || missing="$$missing chromium"; \
 	command -v node > /dev/null || missing="$$missing nodejs"; \
 	command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
 	  || missing="$$missing postgresql"; \

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from medplatform.services.health import is_ready
@@ -31,7 +31,7 @@ class Deployment:
         self._folder = folder
         self._postgres = postgres
         self._ports = {name: free_port() for name in ("mlflow", "code-server", "webserver")}
-        self._stack = ExitStack()
+        self._logs = ExitStack()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -55,7 +55,7 @@ class Deployment:
                 self.wait_for(name, lambda name=name: is_ready(name, self.addresses))  # pyright: ignore[reportArgumentType]
 
     def _start(self, name: str, service: Service, extra: Mapping[str, str]) -> None:
-        log = self._stack.enter_context((self._folder / f"{name}.log").open("wb"))
+        log = self._logs.enter_context((self._folder / f"{name}.log").open("wb"))
         self.processes[name] = subprocess.Popen(
             [self._program(service.command[0]), *map(self._localise, service.command[1:])],
             env={**self.environment(name), **extra},
@@ -105,19 +105,17 @@ class Deployment:
         environment = self.environment("code-server")
         subprocess.run(command, env=environment, cwd=self._folder, check=True, capture_output=True)
 
-    def stop(self) -> dict[str, int]:
-        """Stop all services as the container engine does; exit status of each."""
+    def stop(self) -> None:
+        """Stop all services as the container engine does."""
         for process in reversed(self.processes.values()):
             process.send_signal(signal.SIGTERM)
-        try:
-            return {name: one.wait(30) for name, one in self.processes.items()}
-        finally:
-            for process in self.processes.values():
-                try:
-                    os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            self._stack.close()
+        for process in self.processes.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._logs.close()
 
     def _program(self, name: str) -> str:
         own = Path(sys.executable).with_name(name)

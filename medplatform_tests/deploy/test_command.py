@@ -1,5 +1,8 @@
 """What each service finds before it starts: its command line, its environment, its files."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +116,18 @@ def test_mlflow_shows_the_store_that_training_writes_to(settings: Settings) -> N
 def test_mlflow_cannot_run_on_another_server(settings: Settings) -> None:
     with pytest.raises(ServiceError, match="needs a database"):
         service_command("mlflow", with_values(settings, mlflow_tracking_uri="http://mlflow:5000"))
+
+
+def test_a_database_address_of_the_wrong_scheme_is_one_clear_line(tmp_path: Path) -> None:
+    wrong = {"MEDPLATFORM_DATABASE_URL": DATABASE.replace("+psycopg2", "")}
+    command = [sys.executable, "-m", "medplatform.cli", "service", "webserver"]
+    result = subprocess.run(
+        command, env={**os.environ, **wrong}, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "MEDPLATFORM_DATABASE_URL must begin with postgresql+psycopg2://" in line
+    assert "secret-word" not in line
 
 
 def test_webserver_and_daemon_find_the_code_server(settings: Settings) -> None:

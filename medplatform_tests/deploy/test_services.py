@@ -21,7 +21,8 @@ from medplatform_tests.deploy.postgres import (
     running_postgres,
 )
 
-pytestmark = pytest.mark.services
+# About a minute on two idle cores, most of it start-up; several times that on busy ones.
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 IDENTIFIER_SYSTEM = "https://hospital.example/mrn"
 LOCATION = {"repositoryLocationName": "medplatform", "repositoryName": "__repository__"}
