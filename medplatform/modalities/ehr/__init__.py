@@ -20,8 +20,7 @@ def _read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progre
 def _count(source: Source) -> dict[str, int]:
     from medplatform.modalities.ehr.count import count_resources
 
-    count = count_resources(source.path)
-    return {} if count is None else {"resource": count}
+    return {"resource": count_resources(source.path)}
 
 
 EHR = Modality(

@@ -1,7 +1,8 @@
 """How many records a file holds, counted without the reader's own splitting.
 
-Lines are counted as newlines, Bundles by parsing the whole document with the standard library.
-Only where the records of a file lie (`find_layout`) is shared with the reader.
+Lines are counted as newlines, Bundles by parsing the whole document, both from what the standard
+library decompresses. Shared with the reader are only the questions where the records of a file
+lie (`find_layout`) and, for damaged gzip data, how far the bytes can be read.
 """
 
 import gzip
@@ -17,19 +18,20 @@ from medplatform.modalities.ehr.content import (
     MAX_RECORD_BYTES,
     Layout,
     find_layout,
+    read_chunks,
 )
+from medplatform.modalities.ehr.document import STRUCTURE
 from medplatform.modalities.ehr.issue import Refused
 
 
-class _Uncountable(ValueError):
-    """A key twice in one object, or damage: this way of counting has no answer."""
+class _Ambiguous(dict[str, Any]):
+    """An object in which a key stands twice that decides which records there are."""
 
 
-def count_resources(path: Path) -> int | None:
+def count_resources(path: Path) -> int:
     """The records of a file, blank lines and broken records among them.
 
-    A file or a rest of it that cannot be read counts as one. None where damaged data or repeated
-    keys leave no second way to count.
+    A file, or the rest of a file, that cannot be read counts as one.
     """
     try:
         layout = find_layout(path)
@@ -39,26 +41,34 @@ def count_resources(path: Path) -> int | None:
         is_gzip = plain.peek(2)[:2] == GZIP_MAGIC
         stream = gzip.open(plain) if is_gzip else plain  # noqa: SIM115 - closed with `plain`
         try:
-            if layout is Layout.DOCUMENT:
-                return _count_document(stream)
-            return _count_lines(stream)
-        except (zlib.error, gzip.BadGzipFile, _Uncountable):
-            return None
+            return _count_document(stream) if layout is Layout.DOCUMENT else _count_lines(stream)
+        except EOFError:
+            return 1
+        except (zlib.error, gzip.BadGzipFile):
+            return 1 if layout is Layout.DOCUMENT else _count_damaged(path)
+
+
+def count_parsed(document: Any) -> int:
+    """The records of a parsed document: an array counts its elements.
+
+    Raises
+    ------
+    ValueError
+        A Bundle or an entry is ambiguous.
+    """
+    if isinstance(document, list):
+        return sum(map(_count_resource, document))
+    return _count_resource(document)
 
 
 def _count_document(stream: BinaryIO | gzip.GzipFile) -> int:
-    try:
-        content = stream.read(MAX_RECORD_BYTES + 1)
-        if len(content) > MAX_RECORD_BYTES:
-            return 1
-        document = json.loads(content.decode("utf-8-sig", "replace"), object_pairs_hook=_unique)
-    except EOFError:
+    content = stream.read(MAX_RECORD_BYTES + 1)
+    if len(content) > MAX_RECORD_BYTES:
         return 1
-    except _Uncountable:
-        raise
+    try:
+        return count_parsed(_parse(content))
     except (ValueError, RecursionError):
         return 1
-    return count_parsed(document)
 
 
 def _count_lines(lines: Iterable[bytes]) -> int:
@@ -77,36 +87,46 @@ def _count_line(line: bytes) -> int:
     if b'"Bundle"' not in line or len(line) > MAX_RECORD_BYTES:
         return 1
     try:
-        resource = json.loads(line.decode("utf-8-sig", "replace"), object_pairs_hook=_unique)
-    except _Uncountable:
-        raise
+        return _count_resource(_parse(line))
     except (ValueError, RecursionError):
         return 1
-    return _count_resource(resource)
 
 
-def count_parsed(document: Any) -> int:
-    """The records of a parsed document: an array counts its elements."""
-    if isinstance(document, list):
-        return sum(map(_count_resource, document))
-    return _count_resource(document)
+def _count_damaged(path: Path) -> int:
+    """Lines before the damage, and one for the rest."""
+    total, pending = 0, b""
+    try:
+        for chunk in read_chunks(path):
+            *lines, pending = (pending + chunk).split(b"\n")
+            total += _count_lines(line + b"\n" for line in lines)
+    except Refused:
+        return total + 1
+    return total + bool(pending)
 
 
 def _count_resource(resource: Any) -> int:
     """One, or the entries of a Bundle and of the Bundles in it."""
+    if isinstance(resource, _Ambiguous):
+        raise ValueError("a key stands twice")
     if not isinstance(resource, dict) or resource.get("resourceType") != "Bundle":
         return 1
     entries = resource.get("entry")
-    if not isinstance(entries, list) or not entries:
-        return 1
-    return sum(
+    return sum(map(_count_entry, entries)) if isinstance(entries, list) and entries else 1
+
+
+def _count_entry(entry: Any) -> int:
+    if isinstance(entry, _Ambiguous):
+        raise ValueError("a key stands twice")
+    return (
         _count_resource(entry["resource"]) if isinstance(entry, dict) and "resource" in entry else 1
-        for entry in entries
     )
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise _Uncountable("a key stands twice in one object")
-    return content
+def _parse(content: bytes) -> Any:
+    text = content.decode("utf-8-sig", "replace")
+    return json.loads(text, object_pairs_hook=_mark_ambiguous)
+
+
+def _mark_ambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs if key in STRUCTURE]
+    return dict(pairs) if len(keys) == len(set(keys)) else _Ambiguous(pairs)

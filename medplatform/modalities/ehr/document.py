@@ -13,6 +13,8 @@ from typing import Any
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = JSONDecoder()
+STRUCTURE = frozenset({"resourceType", "entry", "resource", "fullUrl"})
+"""Keys that decide which records there are; none may stand twice in a Bundle or an entry."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,12 @@ class _Cursor:
     def members(self) -> Iterator[str]:
         """The keys of an object; the caller reads each value before it asks for the next key."""
         self._expect("{")
+        seen = set[str]()
         while self.peek() != "}":
             key = self.value()
-            if not isinstance(key, str):
-                raise ValueError("a key is no string")
+            if not isinstance(key, str) or (key in STRUCTURE and key in seen):
+                raise ValueError("a key is no string, or stands twice")
+            seen.add(key)
             self._expect(":")
             yield key
             if not self._goes_on("}"):

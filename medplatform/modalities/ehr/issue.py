@@ -17,8 +17,6 @@ REASONS: dict[str, str] = {
     "file.too_large": "The JSON document is larger than 128 MiB. Deliver it as NDJSON, one "
     "resource on a line.",
     "file.not_json": "The JSON document cannot be parsed to its end. Export the file again.",
-    "file.duplicate": "Another file of the delivery has the same bytes and was read in place of "
-    "this one. Nothing needs to be done.",
     "record.too_large": "The line is longer than 128 MiB. Deliver large attachments apart from "
     "the records.",
     "record.no_type": "The record has no resourceType, so it is no FHIR resource. Take it out of "

@@ -6,8 +6,6 @@ every Patient. Both passes stream, so memory does not grow with the delivery.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Literal
 
 import orjson
 
@@ -15,7 +13,7 @@ from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.element import Element
 from medplatform.modalities.ehr.flatten import FLATTEN
-from medplatform.modalities.ehr.issue import Issue, Refused, make_issue, refused
+from medplatform.modalities.ehr.issue import Issue, Refused, refused
 from medplatform.modalities.ehr.scope import Scope
 from medplatform.modalities.ehr.sources import Record, read_records
 from medplatform.modalities.ehr.subjects import Subjects, find_id
@@ -36,11 +34,10 @@ def read_delivery(
     versions = Versions()
     try:
         reading = _Reading(stage, identity, versions)
-        sources = reading.distinct(delivery.sources)
-        total = 2 * sum(source.bytes for source in sources)
+        total = 2 * sum(source.bytes for source in delivery.sources)
         done = 0
         for patients in (True, False):
-            for source in sources:
+            for source in delivery.sources:
                 progress(source.label, done, total)
                 reading.read(source, patients=patients)
                 done += source.bytes
@@ -58,17 +55,6 @@ class _Reading:
         self._identity = identity
         self._versions = versions
         self._subjects = Subjects(identity)
-
-    def distinct(self, sources: Iterable[Source]) -> list[Source]:
-        """The files without byte-identical copies, which are noted."""
-        known: dict[str, Source] = {}
-        for source in sources:
-            if source.source_id in known:
-                issue = make_issue("file.duplicate")
-                self._stage.refuse(_refusal(source, issue, unit="file", severity="warning"))
-            else:
-                known[source.source_id] = source
-        return list(known.values())
 
     def read(self, source: Source, *, patients: bool) -> None:
         """Read the Patients of a file, or all other records."""
@@ -133,12 +119,16 @@ class _Reading:
     ) -> str:
         for issue in issues:
             self._stage.refuse(
-                _refusal(
-                    source,
-                    issue,
+                Refusal(
+                    source_id=source.source_id,
+                    file=source.label,
                     record_number=record.number,
                     byte_offset=record.offset,
+                    unit=UNIT,
                     resource_type=resource_type,
+                    element=issue.element,
+                    code=issue.code,
+                    reason=issue.reason,
                 )
             )
         return "quarantined"
@@ -164,27 +154,3 @@ def _local_ids(resource_id: str, record: Record) -> list[str]:
     """The ids by which other records may refer to a Patient."""
     url_id = find_id(record.full_url, "Patient", {}) if record.full_url else None
     return list(dict.fromkeys(filter(None, (resource_id, url_id))))
-
-
-def _refusal(
-    source: Source,
-    issue: Issue,
-    *,
-    record_number: int = 0,
-    byte_offset: int = 0,
-    resource_type: str | None = None,
-    unit: str = UNIT,
-    severity: Literal["error", "warning"] = "error",
-) -> Refusal:
-    return Refusal(
-        source_id=source.source_id,
-        file=source.label,
-        record_number=record_number,
-        byte_offset=byte_offset,
-        unit=unit,
-        resource_type=resource_type,
-        element=issue.element,
-        code=issue.code,
-        reason=issue.reason,
-        severity=severity,
-    )

@@ -84,7 +84,18 @@ def test_full_urls_are_aliases_of_ids_within_their_bundle_only() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b'{"a":1,}', b'{"a" 1}', b"{1:2}", b"[1,]", b"[1 2]", b"{} {}", b'{"entry":[1}'],
+    [
+        b"",
+        b"{",
+        b'{"a":1,}',
+        b'{"a" 1}',
+        b"{1:2}",
+        b"[1,]",
+        b"[1 2]",
+        b"{} {}",
+        b'{"entry":[1}',
+        b'{"entry":[],"entry":[]}',
+    ],
 )
 def test_text_that_is_not_json_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError):

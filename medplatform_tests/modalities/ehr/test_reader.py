@@ -118,15 +118,45 @@ def test_a_record_without_usable_id_is_refused(read: Read, resource_id, code: st
     assert read([record]).codes == [code]
 
 
-def test_a_file_that_comes_twice_is_read_once_and_remarked(read: Read) -> None:
-    result = read({"a.ndjson": ndjson(patient()), "b.ndjson": ndjson(patient())})
-    assert [(row["code"], row["severity"]) for row in result.refusals] == [
-        ("file.duplicate", "warning")
-    ]
+def test_a_file_that_comes_twice_gives_its_rows_once(read: Read) -> None:
+    lines = ndjson(patient(), CLAIM) + b"\n"
+    result = read({"a.ndjson": lines, "b.ndjson": lines})
+    assert result.codes == ["record.duplicate"]
     assert len(result.rows("ehr_patient")) == 1
-    assert result.stage.counts[result.delivery.sources[0].source_id, "resource"] == Counts(
-        delivered=1, accepted=1
+    (source_id,) = {source.source_id for source in result.delivery.sources}
+    assert result.stage.counts[source_id, "resource"] == Counts(
+        delivered=6, accepted=1, quarantined=1, blank=2, kept=2
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"resourceType":"Bundle","entry":[%s],"entry":[%s]}',
+        '{"resourceType":"Bundle","entry":[{"resource":%s,"resource":%s}]}',
+        '[{"resourceType":"Bundle","entry":[{"resource":%s,"fullUrl":"a","fullUrl":"b"},%s]}]',
+    ],
+)
+def test_a_bundle_that_says_the_same_thing_twice_is_refused_whole(read: Read, text: str) -> None:
+    person = json.dumps(patient())
+    result = read({"x.json": (text % (person, person)).replace(",", ",\n").encode()})
+    result.assert_complete()
+    assert result.codes == ["file.not_json"]
+
+
+def test_a_repeated_key_in_one_entry_is_refused_alone(read: Read) -> None:
+    content = json.dumps([patient(), patient("p2", "MRN-2")], indent=1)
+    result = read({"x.json": content.replace('"id": "p2"', '"id": "p2", "id": "p3"').encode()})
+    result.assert_complete()
+    assert result.codes == ["json.duplicate_key"]
+
+
+def test_damaged_gzip_is_accounted_for(read: Read) -> None:
+    data = bytearray(gzip.compress(ndjson(*(patient(f"p{n}", f"M{n}") for n in range(2000)))))
+    data[len(data) // 2] ^= 0xFF
+    result = read({"x.ndjson.gz": bytes(data)})
+    result.assert_complete()
+    assert "file.corrupt" in result.codes
 
 
 def test_a_patient_whose_type_is_written_with_escapes_is_read_too(read: Read) -> None:

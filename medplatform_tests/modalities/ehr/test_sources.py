@@ -122,12 +122,9 @@ def test_truncated_document_is_a_fault_of_the_file(records) -> None:
     assert faults(records(gzip.compress(b"[" + A * 99)[:40])) == [(0, "file.truncated")]
 
 
-def test_damaged_gzip_keeps_the_members_before_the_damage(tmp_path: Path) -> None:
-    path = tmp_path / "x.ndjson.gz"
-    path.write_bytes(gzip.compress((A + b"\n") * 9000) + b"garbage")
-    found = list(read_records(path))
+def test_damaged_gzip_keeps_the_members_before_the_damage(records) -> None:
+    found = records(gzip.compress((A + b"\n") * 9000) + b"garbage")
     assert faults(found)[-1] == (9001, "file.corrupt")
-    assert count_resources(path) is None  # no second opinion on damaged data
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
