@@ -175,7 +175,11 @@ class Mirror:
             "medplatform.dataset_digest": record.dataset_digest,
         }
         if self.state.model_id is None:
-            model = self.client.create_logged_model(
+            found = self.client.search_logged_models(
+                [self.state.experiment_id], f"source_run_id = '{run_id}'", max_results=1
+            )
+            model = found[0] if found else None
+            model = model or self.client.create_logged_model(
                 self.state.experiment_id,
                 name=record.recipe,
                 source_run_id=run_id,
@@ -187,7 +191,10 @@ class Mirror:
         assert self.state.model_id is not None
         self.client.log_model_artifacts(self.state.model_id, str(self.folder / "model"))
         self.client.finalize_logged_model(self.state.model_id, "READY")
-        self.client.log_outputs(run_id, [LoggedModelOutput(self.state.model_id, step=0)])
+        outputs = self.client.get_run(run_id).outputs
+        linked = [output.model_id for output in outputs.model_outputs] if outputs else []
+        if self.state.model_id not in linked:
+            self.client.log_outputs(run_id, [LoggedModelOutput(self.state.model_id, step=0)])
         self.client.set_tag(run_id, "medplatform.model_digest", record.model_digest)
         self._save(model_digest=record.model_digest)
 
