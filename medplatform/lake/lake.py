@@ -184,20 +184,18 @@ class Lake:
         """Give DuckDB one view per table that reads exactly the published files."""
         connection.execute(f"create schema if not exists {schema}")
         for table in tables:
-            files = [str(path) for path in self.files(table.name)]
+            empty = self.root / "_empty" / f"{table.name}.parquet"
+            empty.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table.schema().empty_table(), empty)
+            body = f"select *, null::varchar as delivery from read_parquet({_quote(empty)})"
+            files = self.files(table.name)
             if files:
+                # By name with the declared columns: one declared since is null in older rows.
                 body = (
-                    "select * from read_parquet(["
-                    + ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-                    + "], hive_partitioning = true, hive_types_autocast = false, "
-                    "union_by_name = true)"
+                    f"select * from read_parquet([{', '.join(map(_quote, files))}], "
+                    "hive_partitioning = true, hive_types_autocast = false, union_by_name = true) "
+                    f"union all by name {body}"
                 )
-            else:
-                empty = self.root / "_empty" / f"{table.name}.parquet"
-                empty.parent.mkdir(parents=True, exist_ok=True)
-                pq.write_table(table.schema().empty_table(), empty)
-                quoted = str(empty).replace("'", "''")
-                body = f"select *, null::varchar as delivery from read_parquet('{quoted}')"
             connection.execute(f"create or replace view {schema}.{table.name} as {body}")
 
     def _delivery_folder(self, modality: str, delivery: str, table: str) -> Path:
@@ -237,3 +235,9 @@ class Lake:
                     f"Wait for it to end, then run this again."
                 ) from None
             yield
+
+
+def _quote(path: Path) -> str:
+    """A path as an SQL string."""
+    escaped = str(path).replace("'", "''")
+    return f"'{escaped}'"

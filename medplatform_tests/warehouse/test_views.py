@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from medplatform.lake import Lake
+from medplatform.lake import Column, Lake
 from medplatform.modalities import TABLES
 from medplatform.warehouse import POLYGENIC_SCORE, WarehouseError, refresh_views
 from medplatform.warehouse.views import sql_type
@@ -38,6 +39,19 @@ def test_views_show_what_the_ledger_names_now(tmp_path: Path) -> None:
     assert count(root, "lake.ehr_patient") == 1
     refresh(root)
     assert count(root, "lake.ehr_patient") == 2
+
+
+def test_a_column_declared_since_is_null_in_older_rows(tmp_path: Path) -> None:
+    publish(tmp_path / "lake", "a", {"ehr_patient": [patient("ann", 1960)]})
+    old = TABLES["ehr_patient"]
+    column = Column(name="declared_since", dtype=pa.int32(), description="New.")
+    new = replace(old, columns=(*old.columns, column))
+    refresh_views(Lake(tmp_path / "lake"), [new], tmp_path / "w.duckdb", tmp_path / "marts")
+    with closing(duckdb.connect(tmp_path / "w.duckdb", read_only=True)) as connection:
+        rows = connection.execute(
+            "select patient_id, birth_year, declared_since, delivery from lake.ehr_patient"
+        ).fetchall()
+    assert rows == [("ann", 1960, None, "a")]
 
 
 def test_a_mart_input_that_was_not_computed_is_an_empty_view(tmp_path: Path) -> None:
