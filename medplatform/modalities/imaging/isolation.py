@@ -101,7 +101,6 @@ class ReadingProcess:
                 stdout=subprocess.DEVNULL,
             )
             connection = self._connection = Connection(here.detach())
-        self.starts += 1
         try:
             connection.recv()
         except (EOFError, OSError) as error:
@@ -110,6 +109,7 @@ class ReadingProcess:
                 "The process that reads images does not start; its error output says why. "
                 "Is medplatform installed with all its dependencies?"
             ) from error
+        self.starts += 1
         return connection
 
     def _stop(self) -> str:

@@ -14,7 +14,8 @@ from medplatform.modalities.imaging import codec
 from medplatform.modalities.imaging.dicom import READ_ERRORS, Unusable, frame_cell
 from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Reading
 
-_PICTURE_ERRORS = (*READ_ERRORS, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError)
+_PICTURE_ERRORS = (*READ_ERRORS, UnidentifiedImageError, SyntaxError)
+Image.MAX_IMAGE_PIXELS = None  # `Limits.pixel_bytes` is checked instead, before decoding
 _FORMATS = ("PNG", "JPEG")
 _GREY_MODES = {"1": "L", "L": "L", "LA": "L", "La": "L"}
 _WIDE_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L"})
