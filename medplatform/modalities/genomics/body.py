@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from medplatform.lake import Table
 from medplatform.modalities.genomics.cohort import Cohort
-from medplatform.modalities.genomics.genotypes import Packed, pack
+from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.lines import LineReader, Lines
 from medplatform.modalities.genomics.order import SeenKeys, SortOrder
+from medplatform.modalities.genomics.packing import pack
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.rules import (
     CUT,
@@ -32,6 +33,7 @@ BATCH_BYTES = 8 << 20
 def read_body(lines: LineReader, header: Header, cohort: Cohort, report: FileReport) -> None:
     """Read all records behind the line #CHROM."""
     body = _Body(header, cohort, report)
+    report.count("variant", delivered=0)
     while (batch := lines.read_batch(BATCH_LINES, BATCH_BYTES)) is not None:
         body.read(batch, is_cut=lines.is_cut)
 

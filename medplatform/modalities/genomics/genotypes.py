@@ -14,7 +14,6 @@ prefix states it, it is phased if no other allele is unphased.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,82 +24,29 @@ ABSENT = -2
 """Fills up genotypes of fewer alleles than others in the same cell."""
 
 MAX_ALLELE = (0xFFFF >> 1) - 2
-_END_OF_VECTOR = 0xFFFF
-_HAPLOID = 7
-_INVALID = 0x100
+"""The largest allele index that the wide form holds."""
+END_OF_VECTOR = 0xFFFF
+"""In the wide form: there is no further allele."""
+HAPLOID = 7
+"""In bits 3-1 of a packed genotype: there is no second allele."""
 
-
-def _byte_table(values: dict[bytes, int]) -> np.ndarray:
-    table = np.full(256, _INVALID, np.uint16)
-    for byte, value in values.items():
-        table[byte[0]] = value
-    return table
-
-
-_DIGITS = {str(allele).encode(): allele + 1 for allele in range(10)}
-_FIRST = _byte_table({b".": 0} | {byte: code << 4 for byte, code in _DIGITS.items()})
-_SEPARATOR = _byte_table({b"/": 0, b"|": 1})
-_SECOND = _byte_table({b".": 0} | {byte: code << 1 for byte, code in _DIGITS.items() if code < 7})
-_END = _byte_table({b":": 0, b"\t": 0})
-
+# What each of the 256 packed bytes means, as tables to look up whole matrices in.
 _CODES = np.arange(256)
 _A = (_CODES >> 4).astype(np.int16) - 1
-_B = np.where((_CODES >> 1) & 7 == _HAPLOID, ABSENT, ((_CODES >> 1) & 7) - 1).astype(np.int16)
-_ALLELES = np.stack([_A, _B])
-_IS_CALLED = (_A >= 0) & (_B != MISSING)
-_CALLED_ALLELES = (_ALLELES >= 0).sum(axis=0, dtype=np.uint8)
+_B = np.where((_CODES >> 1) & 7 == HAPLOID, ABSENT, ((_CODES >> 1) & 7) - 1).astype(np.int16)
+_ALLELES: np.ndarray = np.stack([_A, _B])
+_IS_CALLED: np.ndarray = (_A >= 0) & (_B != MISSING)
+_CALLED_ALLELES = np.count_nonzero(_ALLELES >= 0, axis=0).astype(np.uint8)
 _LARGEST = _ALLELES.max(axis=0).astype(np.int8)
-_COPIES = np.stack([(k == _ALLELES).sum(axis=0, dtype=np.int8) for k in range(15)])
+_COPIES = np.stack([np.sum(k == _ALLELES, axis=0, dtype=np.int8) for k in range(15)])
 _DOSAGE = np.where(_IS_CALLED, _COPIES, MISSING).astype(np.int8)
-_IS_HETEROZYGOUS = _IS_CALLED & (_B >= 0) & (_A != _B)
-_IS_HOMOZYGOUS_ALTERNATE = _IS_CALLED & (_A > 0) & (_A == _B)
-
-
-class Genotype(NamedTuple):
-    """One genotype: alleles (MISSING where not called) and the phase of each."""
-
-    alleles: tuple[int, ...]
-    phased: tuple[bool, ...]
-
-
-def parse_genotype(text: bytes) -> Genotype | None:
-    """Read a GT value of any ploidy; None where it is malformed."""
-    separators = bytes(byte for byte in text if byte in b"/|")
-    names = text.replace(b"|", b"/").split(b"/")
-    prefix = None
-    if len(names) > 1 and not names[0]:
-        prefix, separators, names = separators[:1], separators[1:], names[1:]
-    if not all(name == b"." or (name.isdigit() and len(name) < 6) for name in names):
-        return None
-    alleles = tuple(MISSING if name == b"." else int(name) for name in names)
-    if max(alleles) > MAX_ALLELE:
-        return None
-    rest = tuple(separator == ord("|") for separator in separators)
-    return Genotype(alleles, (prefix == b"|" if prefix else all(rest), *rest))
-
-
-def _pack_one(genotype: Genotype) -> int | None:
-    """The packed byte of a genotype, None where only the wide form holds it."""
-    first, *rest = genotype.alleles
-    is_phased, *phases = genotype.phased
-    if len(rest) > 1 or first > 14 or is_phased != all(phases):
-        return None
-    if not rest:
-        return (first + 1) << 4 | _HAPLOID << 1
-    return (first + 1) << 4 | (rest[0] + 1) << 1 | phases[0] if rest[0] < 6 else None
-
-
-def _widen(genotypes: Sequence[Genotype]) -> np.ndarray:
-    ploidy = max(len(genotype.alleles) for genotype in genotypes)
-    wide = np.full((len(genotypes), ploidy), _END_OF_VECTOR, "<u2")
-    for row, (alleles, phased) in zip(wide, genotypes, strict=True):
-        row[: len(alleles)] = [(a + 1) << 1 | p for a, p in zip(alleles, phased, strict=True)]
-    return wide
+_IS_HETEROZYGOUS: np.ndarray = _IS_CALLED & (_B >= 0) & (_A != _B)
+_IS_HOMOZYGOUS_ALTERNATE: np.ndarray = _IS_CALLED & (_A > 0) & (_A == _B)
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Genotypes of several variants.
+    """Genotypes of several variants, as `packing.pack` makes them.
 
     `codes` is uint8, variants x samples; the rows that are in `wide` (uint16, samples x ploidy)
     or in `malformed` hold nothing of use there.
@@ -161,7 +107,9 @@ class Packed:
 
     def sample_counts(self) -> np.ndarray:
         """Called, heterozygous and homozygous alternate genotypes: int64, 3 x samples."""
-        narrow = np.delete(self.codes, list(self.wide), axis=0) if self.wide else self.codes
+        is_narrow = np.ones(len(self.codes), bool)
+        is_narrow[list(self.wide)] = False
+        narrow = self.codes[is_narrow] if self.wide else self.codes
         tables = (_IS_CALLED, _IS_HETEROZYGOUS, _IS_HOMOZYGOUS_ALTERNATE)
         counts = np.stack([table[narrow].sum(axis=0, dtype=np.int64) for table in tables])
         for cell in self.wide.values():
@@ -176,85 +124,6 @@ class Packed:
                 called & several & same & (alleles[:, 0] > 0),
             ]
         return counts
-
-
-def pack(columns: Sequence[bytes], samples: int) -> Packed:
-    """Pack the sample columns of several VCF records.
-
-    Parameters
-    ----------
-    columns
-        Per record its sample columns, tab-separated, exactly `samples` (at least one) of them; GT
-        is the first subfield of each.
-    """
-    codes = np.empty((len(columns), samples), np.uint16)
-    aligned = [row for row, text in enumerate(columns) if len(text) == 4 * samples - 1]
-    if aligned:
-        codes[aligned] = _pack_aligned([columns[row] for row in aligned], samples)
-        failed = (codes[aligned] >= _INVALID).any(axis=1)
-        aligned = [aligned[index] for index in np.flatnonzero(~failed)]
-    others = sorted(set(range(len(columns))) - set(aligned))
-    wide: dict[int, np.ndarray] = {}
-    malformed: set[int] = set()
-    if others:
-        texts = [columns[row] for row in others]
-        codes[others], odd = _pack_any(texts, samples)
-        for row, cell in odd.items():
-            if cell is None:
-                malformed.add(others[row])
-            else:
-                wide[others[row]] = cell
-    return Packed(codes.astype(np.uint8), wide, frozenset(malformed))
-
-
-def _pack_aligned(columns: Sequence[bytes], samples: int) -> np.ndarray:
-    """Codes of records whose columns are all a diploid GT of three characters and nothing else."""
-    content = np.frombuffer(b"\t".join(columns) + b"\t", np.uint8).reshape(-1, samples, 4)
-    codes = _FIRST[content[..., 0]]
-    codes |= _SEPARATOR[content[..., 1]]
-    codes |= _SECOND[content[..., 2]]
-    codes[content[..., 3] != ord("\t")] = _INVALID
-    return codes
-
-
-def _pack_any(
-    columns: Sequence[bytes], samples: int
-) -> tuple[np.ndarray, dict[int, np.ndarray | None]]:
-    """Codes of records with columns of any length.
-
-    The second value holds the wide cell of each record that needs one, None for a malformed one.
-    """
-    text = b"\t".join(columns) + b"\t"
-    content = np.frombuffer(text + b"\t\t\t", np.uint8)
-    ends = np.flatnonzero(content[: len(text)] == ord("\t"))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    codes = _FIRST[content[starts]]
-    haploid = _END[content[starts + 1]] == 0
-    second = _SEPARATOR[content[starts + 1]] | _SECOND[content[starts + 2]]
-    second |= _END[content[starts + 3]]
-    codes |= np.where(haploid, np.uint16(_HAPLOID << 1), second)
-    codes = codes.reshape(-1, samples)
-    odd: dict[int, np.ndarray | None] = {}
-    known: dict[bytes, Genotype | None] = {}
-
-    def genotype(row: int, sample: int) -> Genotype | None:
-        cell = row * samples + sample
-        name = text[starts[cell] : ends[cell]].partition(b":")[0]
-        if name not in known:
-            known[name] = parse_genotype(name)
-        return known[name]
-
-    for row in np.flatnonzero((codes >= _INVALID).any(axis=1)).tolist():
-        for sample in np.flatnonzero(codes[row] >= _INVALID).tolist():
-            found = genotype(row, sample)
-            code = None if found is None else _pack_one(found)
-            if code is None:
-                everyone = [genotype(row, each) for each in range(samples)]
-                whole = [each for each in everyone if each is not None]
-                odd[row] = _widen(whole) if len(whole) == samples else None
-                break
-            codes[row, sample] = code
-    return codes, odd
 
 
 def unpack(cell: bytes, samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -274,7 +143,7 @@ def unpack(cell: bytes, samples: int) -> tuple[np.ndarray, np.ndarray]:
         haploid = alleles[:, 1] == ABSENT
         return alleles, np.stack([second | haploid, second], axis=1)
     wide = _wide_matrix(cell, samples)
-    return _wide_alleles(wide), (wide & 1).astype(bool) & (wide != _END_OF_VECTOR)
+    return _wide_alleles(wide), (wide & 1).astype(bool) & (wide != END_OF_VECTOR)
 
 
 def dosage(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.ndarray:
@@ -311,4 +180,4 @@ def _wide_matrix(cell: bytes, samples: int) -> np.ndarray:
 
 
 def _wide_alleles(wide: np.ndarray) -> np.ndarray:
-    return np.where(wide == _END_OF_VECTOR, ABSENT, (wide >> 1).astype(np.int16) - 1)
+    return np.where(wide == END_OF_VECTOR, ABSENT, (wide >> 1).astype(np.int16) - 1)

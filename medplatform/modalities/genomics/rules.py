@@ -60,7 +60,7 @@ REPEATED = Rule(
     "ALT",
     "An alternate allele equals REF or another one. Remove it and renumber the genotypes.",
 )
-QUALITY = Rule("quality.not_a_number", "QUAL", "QUAL is not a finite number. Correct it or use '.'")
+QUALITY = Rule("quality.not_a_number", "QUAL", "QUAL is not a number. Correct it or write '.'")
 FILTER = Rule("filter.syntax", "FILTER", "FILTER is not a list of names separated by ';'.")
 END = Rule("info.end_not_an_integer", "INFO/END", "END is not an integer. Correct or remove it.")
 END_BEFORE = Rule(

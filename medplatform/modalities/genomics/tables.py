@@ -10,8 +10,8 @@ _VARIANT_ID = Column(
     name="variant_id",
     dtype=pa.string(),
     required=True,
-    description="Hash of build, chromosome, position, reference and alternate alleles: equal "
-    "variants have equal ids over files and deliveries.",
+    description="Hash of build, chromosome, position, reference and alternate alleles, and of the "
+    "extent of symbolic alleles: equal variants have equal ids over files and deliveries.",
 )
 _GENOME_BUILD = Column(
     name="genome_build",
@@ -47,6 +47,12 @@ VARIANT = Table(
             description="First base of the reference allele, from 1; 0 is a telomere "
             "(VCF 4.5 section 1.6.1).",
         ),
+        Column(
+            name="end_position",
+            dtype=pa.int32(),
+            minimum=0,
+            description="Last base of a symbolic allele or reference block: END of INFO.",
+        ),
         Column(name="rs_id", dtype=pa.string(), description="dbSNP id, where ID holds one."),
         Column(
             name="reference_allele",
@@ -61,7 +67,11 @@ VARIANT = Table(
             description="ALT: bases in upper case, symbolic alleles and breakends as delivered; "
             "empty for a site without alternate allele.",
         ),
-        Column(name="quality", dtype=pa.float64(), description="QUAL, Phred-scaled."),
+        Column(
+            name="quality",
+            dtype=pa.float64(),
+            description="QUAL, Phred-scaled; null where it is missing or not a number.",
+        ),
         Column(
             name="filters",
             dtype=pa.list_(pa.string()),

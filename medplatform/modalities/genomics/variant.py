@@ -28,13 +28,23 @@ _ALLELE = (
 # Contig names: VCF 4.3, section 1.4.7; <name> is a contig of an assembly file.
 _CONTIG = r"^<?[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*>?$"
 _INTEGER = r"^[0-9]{1,10}$"
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$"
+# Numbers may be infinite, or not a number, which is read as missing (VCF 4.3, section 1.3).
+_NUMBER = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?$|^[+-]?inf(inity)?$"
+_NO_NUMBER = r"(?i)^(\.|[+-]?nan)$"
 
 _POS, _END = pl.col("POS"), pl.col("INFO").str.extract(r"(?:^|;)END=([^;]*)")
 _START = pl.when(_POS.str.contains(_INTEGER)).then(_POS).cast(pl.Int64, strict=False)
 _STOP = pl.when(_END.str.contains(_INTEGER)).then(_END).cast(pl.Int64, strict=False)
-_QUALITY = pl.when(pl.col("QUAL").str.contains(_NUMBER)).then("QUAL").cast(pl.Float64, strict=False)
+_QUAL = pl.col("QUAL")
+_QUALITY = pl.when(_QUAL.str.contains(_NUMBER)).then(_QUAL).cast(pl.Float64, strict=False)
 _IS_SYMBOLIC = pl.col("ALT").str.contains(r"[<\[\]]")
+# Symbolic alleles of the same place differ in where they end or how long they are.
+_LENGTH = pl.col("INFO").str.extract(r"(?:^|;)SVLEN=([^;]*)")
+_EXTENT = (
+    pl.when(_IS_SYMBOLIC)
+    .then(pl.concat_str(_END, _LENGTH, separator=":", ignore_nulls=True))
+    .otherwise(pl.lit(""))
+)
 _ALT = pl.when(_IS_SYMBOLIC).then("ALT").otherwise(pl.col("ALT").str.to_uppercase())
 _REF = pl.col("REF").str.to_uppercase()
 _ALLELES = pl.concat_str(_REF, _ALT, separator=",").str.split(",")
@@ -46,7 +56,7 @@ BROKEN: tuple[tuple[Rule, pl.Expr], ...] = (
     (rules.REFERENCE, ~pl.col("REF").str.contains(f"^{_BASES}+$")),
     (rules.ALTERNATE, ~pl.col("ALT").str.contains(rf"^(?:\.|{_ALLELE}(?:,{_ALLELE})*)$")),
     (rules.REPEATED, _ALLELES.list.n_unique() < _ALLELES.list.len()),
-    (rules.QUALITY, (pl.col("QUAL") != ".") & ~_QUALITY.is_finite().fill_null(False)),
+    (rules.QUALITY, _QUALITY.is_null() & ~_QUAL.str.contains(_NO_NUMBER)),
     (rules.FILTER, ~pl.col("FILTER").str.contains(r"^[^\s;]+(?:;[^\s;]+)*$")),
     (rules.END, (_END != ".") & _STOP.is_null()),
     (rules.END_BEFORE, _STOP < _START),
@@ -179,6 +189,7 @@ def _columns(frame: pl.DataFrame, build: Build) -> pl.DataFrame:
         "chromosome",
         _START.cast(pl.Int32).alias("position"),
         pl.col("ID").str.extract("(?:^|;)(rs[0-9]+)(?:;|$)").alias("rs_id"),
+        _STOP.cast(pl.Int32, strict=False).alias("end_position"),
         _REF.alias("reference_allele"),
         pl.when(pl.col("ALT") == ".")
         .then(pl.lit([], pl.List(pl.String)))
@@ -187,7 +198,7 @@ def _columns(frame: pl.DataFrame, build: Build) -> pl.DataFrame:
         _QUALITY.alias("quality"),
         pl.when(pl.col("FILTER") != ".").then(pl.col("FILTER").str.split(";")).alias("filters"),
         pl.concat_str(
-            pl.lit(build.name or ""), "chromosome", _START, _REF, _ALT, separator=":"
+            pl.lit(build.name or ""), "chromosome", _START, _REF, _ALT, _EXTENT, separator=":"
         ).alias("name"),
     )
     digests = [hashlib.blake2b(name.encode(), digest_size=16).digest() for name in sites["name"]]
