@@ -1,6 +1,7 @@
 """The handle on one registry: the MLflow store, the log, and one lock per recipe."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,6 +149,8 @@ def copy_of(location: str, tracking_uri: str) -> Iterator[tuple[Path, str]]:
 
     from medplatform.training.artifact import digest_folder
 
+    # MLflow reads this switch from the environment alone; its bars would fill the caller's log.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with TemporaryDirectory(prefix="medplatform-model-") as scratch:
         try:
             copy = download_artifacts(
