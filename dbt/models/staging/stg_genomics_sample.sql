@@ -1,3 +1,5 @@
+-- Written by `python -m medplatform.warehouse.staging` from the table declarations.
+-- Change the declaration, not this file.
 select
     sample_id,
     patient_id,

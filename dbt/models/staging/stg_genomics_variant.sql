@@ -1,9 +1,11 @@
+-- Written by `python -m medplatform.warehouse.staging` from the table declarations.
+-- Change the declaration, not this file.
 select
     variant_id,
-    source_id,
     genome_build,
     chromosome,
     position,
+    end_position,
     rs_id,
     reference_allele,
     alternate_alleles,
@@ -11,6 +13,7 @@ select
     filters,
     called_count,
     alternate_counts,
+    source_id,
     delivery
 from {{ source('lake', 'genomics_variant') }}
 qualify {{ is_latest_version('variant_id, source_id', is_versioned=false) }}

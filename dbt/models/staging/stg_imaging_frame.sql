@@ -1,3 +1,5 @@
+-- Written by `python -m medplatform.warehouse.staging` from the table declarations.
+-- Change the declaration, not this file.
 select
     instance_id,
     frame_number,
@@ -10,4 +12,4 @@ select
     pixel_sha256,
     delivery
 from {{ source('lake', 'imaging_frame') }}
-qualify {{ is_latest_version('instance_id', is_versioned=false) }}
+qualify {{ is_latest_version('instance_id, frame_number', is_versioned=false) }}

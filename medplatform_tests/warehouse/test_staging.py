@@ -1,4 +1,4 @@
-"""What is said about models: derived documents are up to date, hand-written ones complete."""
+"""The staging layer is up to date with the declarations, and every model is documented."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from medplatform.modalities import TABLES
-from medplatform.warehouse.documents import render_documents, write_documents
 from medplatform.warehouse.runner import PROJECT
+from medplatform.warehouse.staging import render_files, write_files
 from medplatform.warehouse.views import MART_INPUTS
 
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
@@ -21,10 +21,10 @@ def document(path: Path) -> dict[str, Any]:
     return node
 
 
-@pytest.mark.parametrize("path", render_documents())
-def test_derived_document_is_up_to_date(path: str) -> None:
+@pytest.mark.parametrize("path", render_files())
+def test_staging_file_is_up_to_date(path: str) -> None:
     written = (PROJECT / path).read_text()
-    assert written == render_documents()[path], "run: python -m medplatform.warehouse.documents"
+    assert written == render_files()[path], "run: python -m medplatform.warehouse.staging"
 
 
 def test_every_table_has_a_staging_model_and_every_staging_model_a_table() -> None:
@@ -33,7 +33,7 @@ def test_every_table_has_a_staging_model_and_every_staging_model_a_table() -> No
 
 
 def test_sources_lead_to_the_assets_that_fill_them() -> None:
-    lake, inputs = yaml.safe_load(render_documents()["models/staging/sources.yml"])["sources"]
+    lake, inputs = yaml.safe_load(render_files()["models/staging/sources.yml"])["sources"]
     keys = [
         source["config"]["meta"]["dagster"]["asset_key"]
         for source in (*lake["tables"], *inputs["tables"])
@@ -51,9 +51,9 @@ def test_every_model_and_column_is_described(path: Path) -> None:
         assert column["data_type"], column["name"]
 
 
-def test_documents_are_written_only_where_they_changed(tmp_path: Path) -> None:
+def test_files_are_written_only_where_they_changed(tmp_path: Path) -> None:
     (tmp_path / "models/staging").mkdir(parents=True)
-    assert sorted(write_documents(tmp_path)) == sorted(tmp_path / p for p in render_documents())
+    assert sorted(write_files(tmp_path)) == sorted(tmp_path / p for p in render_files())
     (tmp_path / "models/staging/sources.yml").write_text("version: 2\n")
-    assert write_documents(tmp_path) == [tmp_path / "models/staging/sources.yml"]
-    assert write_documents(tmp_path) == []
+    assert write_files(tmp_path) == [tmp_path / "models/staging/sources.yml"]
+    assert write_files(tmp_path) == []

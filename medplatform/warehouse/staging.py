@@ -1,9 +1,9 @@
-"""The dbt documents that follow from the table declarations: sources and staging models.
+"""The staging layer of dbt, which follows from the table declarations: sources, models, documents.
 
 Sources have no tests: the rules of a table are checked before a delivery is published. What can
 go wrong later is that versions of a record are not told apart, so staging tests the keys.
 
-`python -m medplatform.warehouse.documents` writes them; a test fails when they are out of date.
+`python -m medplatform.warehouse.staging` writes the files; a test fails when they are out of date.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,10 @@ from medplatform.warehouse.runner import PROJECT
 from medplatform.warehouse.views import LAKE, MART_INPUTS, MARTS_INPUT, MartInput, sql_type
 
 _HEADER = """\
-# Written by `python -m medplatform.warehouse.documents` from the table declarations.
-# Change the declaration, not this file.
+Written by `python -m medplatform.warehouse.staging` from the table declarations.
+Change the declaration, not this file.
 """
+_VERSION = "version_id"
 _DELIVERY = {
     "name": "delivery",
     "data_type": "varchar",
@@ -29,13 +30,13 @@ _DELIVERY = {
 }
 
 
-def render_documents() -> dict[str, str]:
-    """All derived documents: path below the dbt project -> content."""
-    staging = {
-        f"models/staging/stg_{table.name}.yml": render_staging(table)
-        for table in (*TABLES.values(), *MART_INPUTS)
-    }
-    return {"models/staging/sources.yml": render_sources(), **staging}
+def render_files() -> dict[str, str]:
+    """All files of the layer: path below the dbt project -> content."""
+    files = {"models/staging/sources.yml": render_sources()}
+    for table in (*TABLES.values(), *MART_INPUTS):
+        files[f"models/staging/stg_{table.name}.sql"] = render_model(table)
+        files[f"models/staging/stg_{table.name}.yml"] = render_document(table)
+    return files
 
 
 def render_sources() -> str:
@@ -55,14 +56,36 @@ def render_sources() -> str:
     return _dump({"version": 2, "sources": [lake, inputs]})
 
 
-def render_staging(table: Table | MartInput) -> str:
+def render_model(table: Table | MartInput) -> str:
+    """The staging model of one table: the newest version of each of its records."""
+    names = [column.name for column in _staging_columns(table)]
+    source, latest = MARTS_INPUT, ""
+    if isinstance(table, Table):
+        names.append(_DELIVERY["name"])
+        source, latest = LAKE, f"qualify {{{{ is_latest_version({_version_arguments(table)}) }}}}\n"
+    listed = ",\n".join(f"    {name}" for name in names)
+    return (
+        f"{_comment('--')}select\n{listed}\n"
+        f"from {{{{ source('{source}', '{table.name}') }}}}\n{latest}"
+    )
+
+
+def _version_arguments(table: Table) -> str:
+    """What the rows of one record have in common, for the macro that finds its newest version."""
+    if _VERSION in table.key:
+        # All rows of a record are of one version: the first key column is its id.
+        return f"'{table.key[0]}'"
+    return f"'{', '.join(table.key)}', is_versioned=false"
+
+
+def render_document(table: Table | MartInput) -> str:
     """Documentation and tests of the staging model of one table."""
     columns = _staging_columns(table)
     entries = [_column(column) for column in columns]
     if isinstance(table, Table):
         entries.append(_DELIVERY)
     # Of the versions of a record one is left, so the version is no part of the key any more.
-    key = [name for name in table.key if name != "version_id"]
+    key = [name for name in table.key if name != _VERSION]
     if len(key) == 1:
         entries[[c.name for c in columns].index(key[0])]["data_tests"] = ["unique", "not_null"]
     model: dict[str, Any] = {
@@ -131,20 +154,24 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _dump(content: dict[str, Any]) -> str:
-    return _HEADER + yaml.dump(
+    return _comment("#") + yaml.dump(
         content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
 
 
-def write_documents(project: Path = PROJECT) -> list[Path]:
-    """Write the documents that changed and return their paths."""
-    documents = {project / path: content for path, content in render_documents().items()}
-    changed = [p for p, c in documents.items() if not p.exists() or p.read_text() != c]
+def _comment(mark: str) -> str:
+    return "".join(f"{mark} {line}\n" for line in _HEADER.splitlines())
+
+
+def write_files(project: Path = PROJECT) -> list[Path]:
+    """Write the files that changed and return their paths."""
+    files = {project / path: content for path, content in render_files().items()}
+    changed = [p for p, c in files.items() if not p.exists() or p.read_text() != c]
     for path in changed:
-        path.write_text(documents[path])
+        path.write_text(files[path])
     return changed
 
 
 if __name__ == "__main__":
-    for written in write_documents():
+    for written in write_files():
         print(written)
