@@ -39,7 +39,8 @@ class Content(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self.failure: Failure | None = None
         self._file = path.open("rb")
-        self._chunks = self._inflated() if self._is_gzip() else self._plain()
+        self.is_compressed = self._file.peek(2)[:2] == GZIP_MAGIC
+        self._chunks = self._inflated() if self.is_compressed else self._plain()
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -63,11 +64,6 @@ class Content(io.RawIOBase):
         """Close the file."""
         self._file.close()
         super().close()
-
-    def _is_gzip(self) -> bool:
-        magic = self._file.read(2)
-        self._file.seek(0)
-        return magic == GZIP_MAGIC
 
     def _plain(self) -> Iterator[bytes]:
         while chunk := self._file.read(CONTENT_CHUNK):
@@ -94,9 +90,9 @@ class Content(io.RawIOBase):
 
 
 def find_failure(path: Path) -> Failure | None:
-    """Read a file to its end: every checksum is verified before the first line is believed."""
+    """Inflate a file to its end: every checksum is verified before the first line is believed."""
     with Content(path) as content:
-        while content.read(CONTENT_CHUNK):
+        while content.is_compressed and content.read(CONTENT_CHUNK):
             pass
         return content.failure
 
