@@ -88,21 +88,6 @@ def brier(predictions: Predictions) -> Estimate:
     return _mean(predictions.patient_ids, (score - y) ** 2)
 
 
-def brier_difference(candidate: Predictions, other: Predictions) -> Estimate:
-    """Paired difference of the Brier score to another model on the same rows; below 0 is better.
-
-    Raises
-    ------
-    MismatchedRows
-        The models were evaluated on different rows or outcomes.
-    TooFew
-        There are fewer than two patients.
-    """
-    y, score = candidate.binary()
-    _, other_score = other.aligned_to(candidate).binary()
-    return _mean(candidate.patient_ids, (score - y) ** 2 - (other_score - y) ** 2)
-
-
 def _mean(patient_ids: NDArray[np.str_], values: NDArray[np.float64]) -> Estimate:
     mean = float(values.mean()) if values.size else 0.0
     influence = (values - mean) / max(values.size, 1)

@@ -5,10 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from medplatform.clinical.card import FIGURE_TITLES, ModelFacts, cohort_sizes, limits
-from medplatform.clinical.disclosure import subgroup_table
+from medplatform.clinical.disclosure import is_small, subgroup_table
+from medplatform.clinical.discrimination import auroc_bootstrap
+from medplatform.clinical.estimate import TooFew
 from medplatform.clinical.evaluate import Evidence
 from medplatform.clinical.gate import GateResult, State
+from medplatform.clinical.operating_point import operating_point
 from medplatform.clinical.plots import calibration_plot, dice_plot, roc_plot
+from medplatform.clinical.predictions import Predictions
 from medplatform.clinical.subgroups import Subgroup
 from medplatform.clinical.verdict import Verdict
 
@@ -18,6 +22,9 @@ STATE_SENTENCES: Mapping[State, str] = {
     State.FAIL: "At least one gate failed. The model must not be used.",
     State.INCONCLUSIVE: "The data cannot decide at least one gate. The model must not be used.",
 }
+
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
+"""Risks at which a clinician may act; the report shows what each would do."""
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -47,7 +54,8 @@ def render_report(
         _section("Intended use", f"<p>{escape(facts.intended_use)}</p>"),
         _section("Gates", _gates(verdict.results)),
         _section("Test cohort", _pairs(cohort_sizes(verdict))),
-        _section("Figures with 95 % intervals", _figures(verdict)),
+        _section("Figures with 95 % intervals", _figures(verdict, evidence)),
+        _section("At a threshold", _thresholds(evidence.candidate)),
         _section("Plots", _plots(evidence)),
         _section("Groups of patients", _subgroups(groups)),
         _section("Limits", _list(limits(verdict))),
@@ -91,19 +99,76 @@ def _gates(results: Iterable[GateResult]) -> str:
     return _table(("State", "Gate", "What was found"), rows)
 
 
-def _figures(verdict: Verdict) -> str:
-    columns = {
+def _figures(verdict: Verdict, evidence: Evidence) -> str:
+    metrics = {
         "Model": verdict.metrics,
         "Baseline": verdict.baseline_metrics,
         "Champion": verdict.champion_metrics,
     }
-    used = {title: metrics for title, metrics in columns.items() if metrics}
-    names = [name for name in FIGURE_TITLES if any(name in metrics for metrics in used.values())]
-    rows = (
-        (FIGURE_TITLES[name], *(str(metrics.get(name, "")) for metrics in used.values()))
-        for name in names
-    )
+    models = {
+        "Model": evidence.candidate,
+        "Baseline": evidence.baseline,
+        "Champion": evidence.champion,
+    }
+    used = [title for title in metrics if metrics[title]]
+    rows = [
+        (FIGURE_TITLES[name], *(str(metrics[title].get(name, "")) for title in used))
+        for name in FIGURE_TITLES
+        if any(name in metrics[title] for title in used)
+    ]
+    if evidence.candidate.dice is None:
+        drawn = (_bootstrapped(models[title]) for title in used)
+        rows.append(("AUROC, interval by resampling patients", *drawn))
     return _table(("Figure", *used), rows)
+
+
+def _bootstrapped(predictions: Predictions | None) -> str:
+    if predictions is None:
+        return ""
+    try:
+        return str(auroc_bootstrap(predictions))
+    except TooFew:
+        return ""
+
+
+def _thresholds(predictions: Predictions) -> str:
+    """What acting at a risk would do; rules that few patients fall under are left out."""
+    if predictions.dice is not None:
+        return "<p>Outlines are drawn at a probability of one half.</p>"
+    _, score = predictions.binary()
+    rows: list[tuple[str, ...]] = []
+    for threshold in THRESHOLDS:
+        flagged = int((score >= threshold).sum())
+        if is_small(flagged) or is_small(score.size - flagged):
+            continue
+        try:
+            point = operating_point(predictions, threshold)
+        except TooFew:
+            continue
+        rows.append(
+            (
+                f"{threshold:.0%}",
+                f"{point.flagged:.0%}",
+                str(point.sensitivity),
+                str(point.specificity),
+                str(point.positive_predictive_value),
+                f"{point.net_benefit:.3f}",
+                f"{point.net_benefit_of_treating_all:.3f}",
+            )
+        )
+    if not rows:
+        return "<p>Too few patients.</p>"
+    header = (
+        "Act at a risk of",
+        "Acted on",
+        "Sensitivity",
+        "Specificity",
+        "Positive predictive value",
+        "Net benefit",
+        "Net benefit of acting on all",
+    )
+    note = "Reported, not judged: the clinic decides at which risk it acts, before it sees this."
+    return _table(header, rows) + f'<p class="small">{note}</p>'
 
 
 def _subgroups(groups: Sequence[Subgroup]) -> str:

@@ -28,6 +28,8 @@ from medplatform.clinical import (
     write_verdict,
 )
 from medplatform.clinical.disclosure import HIDDEN, SUPPRESSED, shown, shown_events, subgroup_table
+from medplatform.clinical.discrimination import auroc_bootstrap
+from medplatform.clinical.operating_point import operating_point
 from medplatform.clinical.report import render_report
 from medplatform.clinical.subgroups import subgroups
 from medplatform_tests.clinical.cohorts import overlap_evidence, overlaps, risk_evidence, risks
@@ -161,6 +163,16 @@ def test_report_is_whole_and_loads_nothing(gates: GateSet, evidence: Evidence, p
         *(result.reason for result in verdict.results),
     ):
         assert part in page.text
+
+
+def test_report_tells_what_acting_at_a_risk_does() -> None:
+    good = risks()
+    text = Page(report_on(EHR_RISK, risk_evidence(good))).text
+    point = operating_point(good, 0.2)
+    for figure in (point.sensitivity, point.specificity, auroc_bootstrap(good)):
+        assert str(figure) in text
+    assert f"{point.net_benefit:.3f}" in text
+    assert "Acted on" not in Page(report_on(EHR_RISK, risk_evidence(risks(15)))).text
 
 
 def test_card_has_the_headings_of_tripod() -> None:
