@@ -128,13 +128,15 @@ class Lake:
     def scan(self, table: Table, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The published rows of a table with their `delivery`, as a lazy polars frame."""
         files = self.files(table.name)
+        empty = pl.from_arrow(table.schema().empty_table())
+        assert isinstance(empty, pl.DataFrame)
         if not files:
-            empty = pl.from_arrow(table.schema().empty_table())
-            assert isinstance(empty, pl.DataFrame)
             frame = empty.with_columns(delivery=pl.lit(None, pl.String)).lazy()
         else:
             frame = pl.scan_parquet(
                 files,
+                # As declared, not as in the first file: columns are added over the years.
+                schema=empty.schema,
                 hive_partitioning=True,
                 hive_schema={"delivery": pl.String},
                 missing_columns="insert",

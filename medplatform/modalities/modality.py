@@ -38,7 +38,7 @@ class Modality:
 
     `count_records` counts the records of one source file by a way of its own, simpler than the
     reader (lines, files, VCF body lines), so that the count identity is checked against something
-    the reader did not compute. It returns {unit: records}, or {} for a file it cannot count.
+    the reader did not compute. It returns {unit: records}; {} means that the file holds none.
     """
 
     name: str

@@ -1,13 +1,15 @@
 """A delivery enters the lake whole or not at all, once, and no record is lost on the way."""
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from medplatform.ingest import COUNT_CHECK, ReaderDefect, Receipt, ingest_delivery, ingest_pending
-from medplatform.lake import Lake
+from medplatform.lake import Column, Lake
 from medplatform.modalities.delivery import DeliveryError, deliver
 from medplatform.modalities.modality import Modality
 from medplatform_tests.toy import READING, TOY, count_records, deliver_lines, read, toy_identity
@@ -197,6 +199,16 @@ def test_an_empty_lake_has_empty_tables(site: Site) -> None:
         site.lake.create_views(connection, [READING])
         relation = connection.execute("select * from lake.toy_reading")
         assert [column[0] for column in relation.description or []][-1] == "delivery"
+
+
+def test_a_column_declared_later_is_null_in_older_files(site: Site) -> None:
+    deliver_lines(site.landing, "d1", {"a.txt": "p1,1\n"})
+    site.ingest("d1")
+    unit = Column(name="unit", dtype=pa.string(), description="Unit.")
+    wider = replace(READING, columns=(*READING.columns, unit))
+    assert site.lake.scan(wider).select("value", "unit", "delivery").collect().rows() == [
+        (1.0, None, "d1")
+    ]
 
 
 def test_one_unreadable_delivery_does_not_stop_the_others(site: Site) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.pixels.decoders.base import get_decoder
@@ -169,6 +170,8 @@ def _read(dataset: FileDataset, class_uid: str | None, limits: Limits) -> Readin
     if not header.sop_instance_uid:
         raise Unusable("dicom.no_sop_instance_uid", element("SOPInstanceUID"))
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
+        if _is_image(dataset, class_uid):
+            raise Unusable("pixels.missing", element("PixelData"))
         header.columns["frames"] = 0
         return Reading(header, [])
     _check_size(header.columns, limits)
@@ -180,6 +183,16 @@ def _read(dataset: FileDataset, class_uid: str | None, limits: Limits) -> Readin
         header.problems += problems
         return Reading(header, list(masks))
     return _read_frames(dataset, header)
+
+
+def _is_image(dataset: Dataset, class_uid: str | None) -> bool:
+    """Whether an object must have pixels: without them its file was cut, often without a trace.
+
+    pydicom takes the end of the file for the end of the data set.
+    """
+    if class_uid is None or class_uid not in UID_dictionary:
+        return "Rows" in dataset
+    return UID(class_uid).name.endswith("Image Storage") or class_uid in SEGMENTATIONS
 
 
 def _read_frames(dataset: FileDataset, header: Header) -> Reading:

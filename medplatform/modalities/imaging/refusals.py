@@ -22,6 +22,8 @@ REASONS: dict[str, str] = {
     "in the encoding of the data set.",
     "pixels.undecodable": "The pixel data cannot be decoded. Export the object again, best "
     "uncompressed or in JPEG 2000.",
+    "pixels.missing": "The object is an image, but its file ends before the pixels or has none. "
+    "Export it again.",
     "pixels.truncated": "The pixel data ends before the last frame. Export the object again.",
     "picture.unreadable": "The picture cannot be decoded. Export it again as PNG or JPEG.",
     "mask.no_image": "No accepted image of the delivery has the stem of this mask. Deliver the "

@@ -210,12 +210,19 @@ def _unknown_issuer(path: Path) -> None:
     save(make_image(IssuerOfPatientID="ELSEWHERE"), path)
 
 
+def _cut_before_pixels(path: Path) -> None:
+    save(make_image(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"\xe0\x7f\x10\x00")])
+
+
 @pytest.mark.parametrize(
     ("damage", "code", "element"),
     [
         (_garbage, "dicom.not_dicom", None),
         (_empty, "dicom.not_dicom", None),
         (_no_uid, "dicom.no_sop_instance_uid", "(0008,0018)"),
+        (_cut_before_pixels, "pixels.missing", "(7FE0,0010)"),
         (_short_pixels, "pixels.truncated", "(7FE0,0010)"),
         (_missing_frame, "pixels.truncated", "(7FE0,0010)"),
         (_no_photometric, "pixels.undecodable", "(7FE0,0010)"),
