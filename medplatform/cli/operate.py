@@ -14,7 +14,7 @@ from medplatform.cli.terminal import installation_of_settings, print_table
 @click.option("--seed", default=7, show_default=True, help="Seed of the cohort.")
 def demo(patients: int, imaging_patients: int, seed: int) -> None:
     """Run the whole platform on a synthetic cohort and print what came of it."""
-    from medplatform.demo import run_demo
+    from medplatform.cli.demo import run_demo
 
     run_demo(
         installation_of_settings().settings,

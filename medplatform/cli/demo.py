@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+from medplatform.cli.summary import print_summary
+from medplatform.cli.terminal import progress_bars
 from medplatform.installation import Installation
 from medplatform.privacy import KeyRing
 from medplatform.services import instance_environment, prepare_home
@@ -152,8 +154,6 @@ def _watch(process: subprocess.Popen[bytes], log: Path, report: Report) -> None:
 
 @contextmanager
 def _phase(title: str) -> Iterator[Report]:
-    from medplatform.cli.terminal import progress_bars
-
     click.secho(title, bold=True)
     begun = time.monotonic()
     with progress_bars() as report:
@@ -166,8 +166,6 @@ def _dagster() -> str:
 
 
 def _print_result(installation: Installation, seconds: float) -> None:
-    from medplatform.cli.summary import print_summary
-
     click.echo()
     print_summary(installation)
     click.echo(f"\nThe demo took {seconds:.0f} s. Look at it with:\n")
