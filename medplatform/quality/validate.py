@@ -15,10 +15,10 @@ from medplatform.lake import Table
 from medplatform.quality.rules import Rule, Severity, rules_of
 
 if TYPE_CHECKING:
-    from great_expectations.datasource.fluent.interfaces import Batch
     from great_expectations.core.expectation_validation_result import (
         ExpectationValidationResult,
     )
+    from great_expectations.datasource.fluent.interfaces import Batch
 
 COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
