@@ -5,7 +5,7 @@ agree in FHIR, DICOM, VCF and text. Originals stay in landing, what links them s
 """
 
 from medplatform.privacy.audit import AuditLog, AuditRecord, BrokenChain
-from medplatform.privacy.identity import Identity, Subject, UnresolvedSubject, VaultError
+from medplatform.privacy.identity import Identity, Subject, UnresolvedSubject, VaultError, WrongKey
 from medplatform.privacy.keys import KeyMissing, KeyRing
 from medplatform.privacy.labels import source_label
 from medplatform.privacy.policy import SAFE_HARBOR, generalise_birth_year, generalise_postal_code
@@ -21,6 +21,7 @@ __all__ = [
     "Subject",
     "UnresolvedSubject",
     "VaultError",
+    "WrongKey",
     "generalise_birth_year",
     "generalise_postal_code",
     "source_label",

@@ -27,6 +27,10 @@ class VaultError(RuntimeError):
     """The identity map cannot be read or written; the message names the remedy."""
 
 
+class WrongKey(RuntimeError):
+    """The master key is not the one that this installation began with."""
+
+
 class UnresolvedSubject(LookupError):
     """The subject of a record is not known. `code` and the message go to the quarantine."""
 
@@ -61,6 +65,11 @@ class Identity:
         Identifier system of local ids that name none (`Settings.patient_identifier_system`).
     issuer_systems
         DICOM issuer of patient id -> identifier system.
+
+    Raises
+    ------
+    WrongKey
+        The vault was begun with another master key.
     """
 
     def __init__(
@@ -88,7 +97,17 @@ class Identity:
                 "create table if not exists source (source_id text primary key, path text) "
                 "without rowid"
             )
+            database.execute("create table if not exists key (fingerprint text primary key)")
+            known = database.execute("select fingerprint from key").fetchall()
+            fingerprint = keys.mac("fingerprint").hex()
+            if not known:
+                database.execute("insert or ignore into key values (?)", (fingerprint,))
         self._map.chmod(0o600)
+        if known and (fingerprint,) not in known:
+            raise WrongKey(
+                f"The master key is not the one that the pseudonyms of {vault} were made with: "
+                f"every patient would become another one. Restore the right key."
+            )
 
     def subject(self, system: str | None, value: str | None) -> Subject:
         """The subject named by an identifier. `system` None means the installation's default.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject
+from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject, WrongKey
 
 KEYS = KeyRing(b"m" * 32)
 
@@ -57,6 +57,14 @@ def test_a_local_id_cannot_change_its_patient(identity: Identity) -> None:
     with pytest.raises(UnresolvedSubject) as caught:
         identity.link("fhir:Patient", "p1", identity.subject(None, "2"))
     assert caught.value.code == "subject.conflict"
+
+
+def test_another_master_key_is_refused_before_it_makes_other_pseudonyms(
+    identity: Identity, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongKey, match="Restore the right key"):
+        Identity(KeyRing(b"n" * 32), tmp_path)
+    assert Identity(KEYS, tmp_path).subject(None, "1")
 
 
 def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None:
