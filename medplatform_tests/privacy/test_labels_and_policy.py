@@ -1,6 +1,6 @@
 """File names, birth years and postal codes leave the vault only in a harmless form."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -43,3 +43,9 @@ def test_postal_codes_keep_three_digits_of_large_areas(code: str | None, area: s
 
 def test_every_safe_harbor_identifier_has_a_rule() -> None:
     assert len(SAFE_HARBOR) == 18
+
+
+def test_the_documentation_states_every_safe_harbor_rule() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "deidentification.md").read_text()
+    for identifier, rule in SAFE_HARBOR.items():
+        assert f"| {identifier} | {rule} |" in text
