@@ -30,12 +30,13 @@ dev: $(VENV)/.installed ## Open the Dagster UI (with its daemon) and the MLflow 
 test: check ## Run the static checks and the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-dev ## Run the static checks: ruff, pyright, import-linter, sqlfluff
+check: $(VENV)/.installed-dev ## Run the static checks: ruff, pyright, import-linter, sqlfluff, the compose schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 bench: $(VENV)/.installed-dev ## Measure the platform under load
 	$(BIN)/python -m benchmarks
