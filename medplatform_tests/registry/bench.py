@@ -173,8 +173,9 @@ def save_models(folder: Path) -> dict[str, tuple[Path, str]]:
     return saved
 
 
-def make_bench(folder: Path, saved: dict[str, tuple[Path, str]]) -> Bench:
-    """A bench on a new store."""
+def make_bench(folder: Path, store: Path, saved: dict[str, tuple[Path, str]]) -> Bench:
+    """A bench on a copy of an empty store."""
+    shutil.copy(store, folder / "mlflow.db")
     registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", folder / "models")
     recipe = make_recipe()
     snapshot = freeze(folder / "datasets", recipe.name, {ROWS: make_rows()}, {})

@@ -13,11 +13,21 @@ GOOD, BETTER, BLIND, UNJUDGED = 1, 2, 3, 4
 
 
 @pytest.fixture(scope="session")
-def judged_state(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database whose tables exist; making them takes seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_registered_models()
+    return path
+
+
+@pytest.fixture(scope="session")
+def judged_state(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of its own type hints when it is imported
         saved = save_models(tmp_path_factory.mktemp("saved"))
-    bench = make_bench(tmp_path_factory.mktemp("judged"), saved)
+    bench = make_bench(tmp_path_factory.mktemp("judged"), empty_store, saved)
     assert bench.ready("good") == GOOD
     assert bench.ready("better") == BETTER
     assert bench.register("blind") == BLIND

@@ -19,7 +19,7 @@ def run_rounds(
     for number, (folder, version) in enumerate(zip(folders, versions, strict=True)):
         registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", folder / "models")
         registry.client.get_registered_model(recipe.name)
-        barrier.wait(timeout=120)
+        barrier.wait(timeout=60)
         try:
             promote(registry, recipe, version, actor=f"process {version}")
             outcomes.put((number, version, "won"))

@@ -28,7 +28,7 @@ def test_of_two_promoters_exactly_one_wins(
     ]
     for process in processes:
         process.start()
-    found: list[Outcome] = [outcomes.get(timeout=240) for _ in range(2 * ROUNDS)]
+    found: list[Outcome] = [outcomes.get(timeout=60) for _ in range(2 * ROUNDS)]
     for process in processes:
         process.join(60)
         assert process.exitcode == 0

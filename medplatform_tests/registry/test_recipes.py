@@ -1,5 +1,6 @@
 """The real recipes go the whole way: frozen rows, training job, registry, gates, champion."""
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -25,6 +26,13 @@ from medplatform_tests.training.cohort import (
 )
 
 
+@pytest.fixture
+def folder(tmp_path: Path, empty_store: Path) -> Path:
+    """Data of one installation, with an empty MLflow store."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return tmp_path
+
+
 def train(
     folder: Path, recipe: Recipe, snapshot: Snapshot, config: TrainingConfig
 ) -> tuple[Registry, int]:
@@ -47,9 +55,9 @@ def train(
     return registry, register(registry, recipe, result).version
 
 
-def test_ehr_risk_becomes_champion_and_is_no_better_than_the_truth(tmp_path: Path) -> None:
-    snapshot = freeze_ehr(tmp_path, 2000)
-    registry, version = train(tmp_path, EHR_RISK, snapshot, EHR_RISK.config())
+def test_ehr_risk_becomes_champion_and_is_no_better_than_the_truth(folder: Path) -> None:
+    snapshot = freeze_ehr(folder, 2000)
+    registry, version = train(folder, EHR_RISK, snapshot, EHR_RISK.config())
     ids = load_rows(snapshot, "test")["patient_id"].to_list()
     mart = patient_features(2000)
     test = mart.filter(mart["patient_id"].is_in(ids))
@@ -64,19 +72,19 @@ def test_ehr_risk_becomes_champion_and_is_no_better_than_the_truth(tmp_path: Pat
     assert set(row.aliases) == {"candidate", "champion"}
 
 
-def test_ehr_risk_of_a_hundred_patients_is_inconclusive(tmp_path: Path) -> None:
-    snapshot = freeze_ehr(tmp_path, 100)
-    registry, version = train(tmp_path, EHR_RISK, snapshot, EHR_RISK.debug)
+def test_ehr_risk_of_a_hundred_patients_is_inconclusive(folder: Path) -> None:
+    snapshot = freeze_ehr(folder, 100)
+    registry, version = train(folder, EHR_RISK, snapshot, EHR_RISK.debug)
     verdict = judge(registry, EHR_RISK, version, snapshot, actor="nightly").verdict
     assert verdict.state is State.INCONCLUSIVE
     with pytest.raises(NotPassed, match="INCONCLUSIVE"):
         approve(registry, EHR_RISK, version, approver="grace", role="physician", reason="hope")
 
 
-def test_untrained_segmentation_fails(tmp_path: Path) -> None:
-    snapshot = freeze_lesions(tmp_path, 200)
+def test_untrained_segmentation_fails(folder: Path) -> None:
+    snapshot = freeze_lesions(folder, 200)
     config = LESION_SEGMENTATION.debug.model_copy(update={"epochs": 1})
-    registry, version = train(tmp_path, LESION_SEGMENTATION, snapshot, config)
+    registry, version = train(folder, LESION_SEGMENTATION, snapshot, config)
     recipe = collecting(LESION_SEGMENTATION, lambda: lesion_rows(200))
     judgement = judge(registry, recipe, version, snapshot, actor="nightly")
     assert judgement.verdict.state is State.FAIL
