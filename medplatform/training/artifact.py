@@ -45,9 +45,11 @@ def save_model(
         Stored in the MLmodel file: recipe, data set digest, …
     """
     import torch
-    from mlflow import pytorch
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+
+    with _without_library_warnings():
+        from mlflow import pytorch
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
 
     with torch.no_grad():
         output = model(torch.from_numpy(input_example))
@@ -57,7 +59,7 @@ def save_model(
         outputs=Schema([TensorSpec(np.dtype(np.float32), output_shape)]),
     )
     version = torch.__version__.partition("+")[0]
-    with _without_export_warnings():
+    with _without_library_warnings():
         pytorch.save_model(
             model,
             str(folder),
@@ -78,14 +80,14 @@ def load_model(folder: Path, *, digest: str | None = None) -> "nn.Module":
     ModelChanged
         The digest of the files differs.
     """
-    from mlflow import pytorch
-
     if digest is not None and digest_folder(folder) != digest:
         raise ModelChanged(
             f"The files in {folder} are not those of model {digest[:16]}. "
             f"Fetch the model again, or train it again."
         )
-    with _without_export_warnings():
+    with _without_library_warnings():
+        from mlflow import pytorch
+
         return pytorch.load_model(str(folder))
 
 
@@ -100,9 +102,9 @@ def digest_folder(folder: Path) -> str:
 
 
 @contextmanager
-def _without_export_warnings() -> Iterator[None]:
-    """torch warns about its own archive format, in words that mean nothing to a user."""
+def _without_library_warnings() -> Iterator[None]:
+    """torch and MLflow warn about their own formats, in words that mean nothing to a user."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch\.")
+        warnings.filterwarnings("ignore", module=r"(torch|mlflow|pydantic)\.")
         warnings.filterwarnings("ignore", category=FutureWarning)
         yield

@@ -29,15 +29,6 @@ from medplatform_tests.training.test_tracking import open_log
 EXPERIMENT = "medplatform/ehr_risk"
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An empty SQLite store; making one takes seconds, so the module shares it."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    uri = f"sqlite:///{folder / 'store' / 'mlflow.db'}"
-    Mirror(folder, uri, None).client.search_experiments()
-    return uri
-
-
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     return tmp_path / "models"

@@ -56,7 +56,7 @@ _SCHEMA = {
 class LesionSegmentationConfig(TrainingConfig):
     """A residual U-Net that is trained on random crops and applied to whole images."""
 
-    epochs: Annotated[int, Field(ge=1, description="Passes over the images, at most.")] = 40
+    epochs: Annotated[int, Field(ge=1, description="Passes over the images, at most.")] = 25
     batch_size: Annotated[int, Field(ge=1, description="Crops per optimiser step.")] = 8
     learning_rate: Annotated[
         float, Field(gt=0, description="Peak learning rate of AdamW; warms up, then falls to 0.")
@@ -64,7 +64,7 @@ class LesionSegmentationConfig(TrainingConfig):
     patience: Annotated[
         int,
         Field(ge=1, description="Epochs without a better validation Dice before stopping early."),
-    ] = 12
+    ] = 8
     channels: Annotated[
         tuple[int, ...],
         Field(min_length=2, description="Width of each level; each level halves the resolution."),

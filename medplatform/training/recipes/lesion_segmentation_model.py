@@ -24,6 +24,7 @@ GROUPS = ("patient_sex", "manufacturer")
 THRESHOLD = 0.5
 PREDICT_BATCH = 16
 OVERLAYS = 6
+HEAD_CHANNELS = 8
 
 
 class LesionModel(nn.Module):
@@ -37,16 +38,22 @@ class LesionModel(nn.Module):
         super().__init__()
         self.size = size
         # Batch norm: with instance norm, the default of this network, nuclei reached a Dice of
-        # 0.81 instead of 0.87 in the same time.
-        self.network = UNet(
-            spatial_dims=2,
-            in_channels=input_channels,
-            out_channels=1,
-            channels=config.channels,
-            strides=(2,) * (len(config.channels) - 1),
-            num_res_units=config.residual_units,
-            norm="batch",
-            act="relu",
+        # 0.81 instead of 0.87 in the same time. The head: without it all passes through a last
+        # layer one channel wide, and after 100 steps Dice is 0.84 instead of 0.96.
+        self.network = nn.Sequential(
+            UNet(
+                spatial_dims=2,
+                in_channels=input_channels,
+                out_channels=HEAD_CHANNELS,
+                channels=config.channels,
+                strides=(2,) * (len(config.channels) - 1),
+                num_res_units=config.residual_units,
+                norm="batch",
+                act="relu",
+            ),
+            nn.BatchNorm2d(HEAD_CHANNELS),
+            nn.ReLU(),
+            nn.Conv2d(HEAD_CHANNELS, 1, kernel_size=1),
         ).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def logits(self, images: Tensor) -> Tensor:

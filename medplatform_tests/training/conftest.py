@@ -1,0 +1,14 @@
+"""One empty MLflow store for all tests of this folder: making one takes seconds."""
+
+import pytest
+
+from medplatform.training.mirror import Mirror
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of an SQLite store with its tables made."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder / 'store' / 'mlflow.db'}"
+    Mirror(folder, uri, None).client.search_experiments()
+    return uri
