@@ -27,7 +27,7 @@ def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
             "status": entry.status,
             "record": unit,
             **counts.model_dump(),
-            "refused because": ", ".join(entry.refusals),
+            "reasons": ", ".join(entry.refusals) if counts.quarantined else "",
         }
         for entry in installation.lake.ledger.entries()
         for unit, counts in entry.counts().items()

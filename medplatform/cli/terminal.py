@@ -28,12 +28,17 @@ def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") 
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in lines[0] if lines else ():
         number = all(isinstance(line[name], int | float | None) for line in lines)
-        table.add_column(name.replace("_", " "), justify="right" if number else "left")
+        table.add_column(
+            name.replace("_", " "), justify="right" if number else "left", overflow="fold"
+        )
     for line in lines:
         table.add_row(
             *(Text(_cell(value), style=_STYLES.get(str(value), "")) for value in line.values())
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    console.print(table)
 
 
 @contextmanager
@@ -53,6 +58,9 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
         yield report
 
+
+PIPED_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe."""
 
 _STYLES = {
     "PASS": "green",

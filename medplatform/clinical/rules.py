@@ -46,18 +46,18 @@ def patient_overlap(evidence: Evidence, thresholds: Mapping[str, float]) -> Find
 
 
 def feature_time(evidence: Evidence, thresholds: Mapping[str, float]) -> Finding:
-    """No feature was recorded after the moment of the prediction."""
+    """Every feature was known strictly before the moment of the prediction."""
     if evidence.feature_at is None or evidence.prediction_at is None:
         return Finding(
-            state=State.PASS,
-            reason="The rows carry no feature times, so there is nothing to compare.",
+            state=State.INCONCLUSIVE,
+            reason="The rows carry no feature times, so nothing can be compared.",
             n=len(evidence.candidate),
         )
-    late = int((evidence.feature_at > evidence.prediction_at).sum())
+    late = int((evidence.feature_at >= evidence.prediction_at).sum())
     allowed = thresholds["rows"]
     return Finding(
         state=State.PASS if late <= allowed else State.FAIL,
-        reason=f"{late} rows hold a feature that was recorded after the prediction.",
+        reason=f"{late} rows hold a feature that was not known before the prediction.",
         value=float(late),
         threshold=allowed,
         n=len(evidence.candidate),

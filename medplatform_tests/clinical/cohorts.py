@@ -106,12 +106,15 @@ def risk_evidence(candidate: Predictions, **fields: Any) -> Evidence:
     """Evidence that passes every gate where the candidate is good."""
     _, score = candidate.binary()
     noise = np.random.default_rng(1).normal(size=score.size)
+    prediction_at = np.full(score.size, np.datetime64("2024-01-02"))
     return Evidence(
         candidate=candidate,
         **{
             "baseline": constant(candidate),
             "training_patient_ids": frozenset({"somebody else"}),
             "features": {"noise": noise},
+            "feature_at": prediction_at - np.timedelta64(1, "D"),
+            "prediction_at": prediction_at,
             **fields,
         },
     )

@@ -101,8 +101,16 @@ def risk_case(change: str) -> tuple[Evidence, dict[str, State]]:
             risk_evidence(good, feature_at=times + np.timedelta64(1, "D"), prediction_at=times),
             {"feature_time": FAIL},
         ),
-        "feature in time": (
+        "feature at the very moment": (
             risk_evidence(good, feature_at=times, prediction_at=times),
+            {"feature_time": FAIL},
+        ),
+        "feature times unknown": (
+            risk_evidence(good, feature_at=None),
+            {"feature_time": INCONCLUSIVE},
+        ),
+        "feature in time": (
+            risk_evidence(good, feature_at=times - np.timedelta64(1, "s"), prediction_at=times),
             {"feature_time": PASS},
         ),
         "better than possible": (

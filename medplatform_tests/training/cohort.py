@@ -30,6 +30,7 @@ def patient_features(patients: int, *, seed: int = 0, missing: float = 0.1) -> p
     columns: dict[str, object] = {
         "patient_id": [f"p{number:05d}" for number in range(patients)],
         "prediction_at": [datetime(2020, 1, 1, tzinfo=UTC)] * patients,
+        "feature_at": [datetime(2019, 12, 1, tzinfo=UTC)] * patients,
     }
     for name in NUMBERS:
         values = 60 + 12 * standard[name]

@@ -5,6 +5,7 @@ with measurement as (
         measurement as feature,
         'ehr_observation' as record_table,
         observation_id as record_id,
+        known_at,
         measured_value as feature_value
     from {{ ref('int_latest_measurement') }}
 ),
@@ -16,6 +17,7 @@ smoking_status as (
         'is_smoker' as feature,
         'ehr_observation' as record_table,
         observation.observation_id as record_id,
+        greatest(observation.observed_at, observation.issued_at) as known_at,
         exists(
             select 1
             from {{ ref('concept_codes') }} as answer
@@ -57,6 +59,7 @@ diagnosis as (
         'has_' || concept.concept as feature,
         'ehr_condition' as record_table,
         condition.condition_id as record_id,
+        greatest(condition.onset_at, condition.recorded_at) as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_condition') }} as condition
@@ -77,6 +80,7 @@ medication as (
         'medication_count' as feature,
         'ehr_medication_request' as record_table,
         request.medication_request_id as record_id,
+        request.authored_at as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_medication_request') }} as request
@@ -103,6 +107,7 @@ earlier_encounter as (
         'encounter_count' as feature,
         'ehr_encounter' as record_table,
         earlier.encounter_id as record_id,
+        earlier.started_at as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_encounter') }} as earlier

@@ -11,7 +11,8 @@ with feature as (
         count(*) filter (where feature = 'has_hypertension') > 0 as has_hypertension,
         count(*) filter (where feature = 'has_diabetes') > 0 as has_diabetes,
         count(*) filter (where feature = 'medication_count') as medication_count,
-        count(*) filter (where feature = 'encounter_count') as encounter_count
+        count(*) filter (where feature = 'encounter_count') as encounter_count,
+        max(known_at) as feature_at
     from {{ ref('int_feature_record') }}
     group by patient_id
 ),
@@ -38,6 +39,7 @@ polygenic_score as (
 select
     encounter.patient_id,
     encounter.prediction_at,
+    feature.feature_at,
     encounter.followup_days,
     encounter.age_years::integer as age_years,
     patient.sex,

@@ -67,6 +67,7 @@ def collect(lake: Lake, marts: Path) -> Collected:
     rows = patients.select(
         "patient_id",
         "prediction_at",
+        "feature_at",
         *(pl.col(name).cast(pl.Float64) for name in NUMBERS),
         *(pl.col(name).cast(pl.Boolean) for name in FLAGS),
         # 1 male, 0 female, null for all else: an unknown sex is a missing value.
