@@ -97,6 +97,17 @@ def ingest_pending(
     return receipts
 
 
+def pending_deliveries(
+    modality: str, *, landing: Path, lake: Lake, quiet_period_s: float
+) -> list[str]:
+    """Names of the closed deliveries of a modality that the ledger does not have."""
+    return [
+        name
+        for name in closed_deliveries(landing, modality, quiet_period_s)
+        if lake.ledger.get(modality, name) is None
+    ]
+
+
 def ingest_delivery(
     modality: Modality,
     name: str,

@@ -6,7 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
+from medplatform.modalities import MODALITIES
 from medplatform.privacy import Identity, KeyRing
 from medplatform.registry import Registry
 from medplatform.settings import Settings
@@ -47,6 +49,20 @@ class Installation:
     def scoring_files(self) -> list[Path]:
         """PGS Catalog scoring files under reference/pgs."""
         return sorted((self.settings.reference / "pgs").glob("*.txt*"))
+
+    def pending_deliveries(self) -> list[str]:
+        """Closed deliveries that wait in landing, as modality/name."""
+        settings = self.settings
+        return [
+            f"{modality}/{name}"
+            for modality in MODALITIES
+            for name in pending_deliveries(
+                modality,
+                landing=settings.landing,
+                lake=self.lake,
+                quiet_period_s=settings.quiet_period_s,
+            )
+        ]
 
     def ceiling(self, recipe: Recipe) -> float | None:
         """Best figure that an honest model can reach, known for synthetic data only."""

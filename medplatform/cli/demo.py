@@ -128,7 +128,9 @@ def _run_job(
     command = [_dagster(), "job", "execute", "-m", "medplatform.definitions", "-j", job]
     command += ["--tags", json.dumps({"medplatform/demo": "true"})]
     if run_config:
-        command += ["--config-json", json.dumps(run_config)]
+        config_file = settings.dagster_home / f"demo-{job}.json"
+        config_file.write_text(json.dumps(run_config))
+        command += ["--config", str(config_file)]
     environment = {**os.environ, **instance_environment(settings), "PYTHONWARNINGS": "ignore"}
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -6,14 +6,18 @@ from medplatform.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from medplatform.installation import Installation
+    from medplatform.registry import VersionStatus
 
 
 def print_summary(installation: "Installation") -> None:
     """Print all summary tables; one that would be empty is left out."""
+    waiting = installation.pending_deliveries()
     for title, rows in (
-        ("Deliveries", delivery_rows(installation)),
-        ("Tables", table_rows(installation)),
+        ("Deliveries: what became of every record", delivery_rows(installation)),
+        ("Waiting in landing, not read", [{"delivery": name} for name in waiting]),
+        ("Tables of the lake", table_rows(installation)),
         ("Models", model_rows(installation)),
+        ("Why a model is not champion", refusal_rows(installation)),
     ):
         if rows:
             print_table(title, rows)
@@ -27,6 +31,8 @@ def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
             "status": entry.status,
             "record": unit,
             **counts.model_dump(),
+            "checks passed": sum(finding["success"] for finding in entry.findings),
+            "failed": sum(not finding["success"] for finding in entry.findings),
             "reasons": ", ".join(entry.refusals) if counts.quarantined else "",
         }
         for entry in installation.lake.ledger.entries()
@@ -46,28 +52,42 @@ def table_rows(installation: "Installation") -> list[dict[str, Any]]:
 
 
 def model_rows(installation: "Installation") -> list[dict[str, Any]]:
-    """One row per model version: figures beside the known ceiling, verdict, aliases, reasons."""
+    """One row per model version: figure beside the known ceiling, verdict, aliases."""
+    from medplatform.training.recipes import RECIPES
+
+    rows = []
+    for version in _versions(installation):
+        recipe = RECIPES[version.recipe]
+        estimate = version.metrics.get(recipe.metric)
+        rows.append(
+            {
+                "model": f"{version.recipe} v{version.version}",
+                "figure": "AUROC" if recipe.metric == "auroc" else "Dice",
+                "test": estimate.value if estimate else None,
+                "95 % interval": f"{estimate.low:.3f} to {estimate.high:.3f}" if estimate else "",
+                "best reachable": installation.ceiling(recipe),
+                "verdict": version.state.value if version.state else "not judged",
+                "alias": ", ".join(version.aliases),
+                "approved by": version.approver or "",
+            }
+        )
+    return rows
+
+
+def refusal_rows(installation: "Installation") -> list[dict[str, Any]]:
+    """One row per gate that decided against a model version, not those that wait for another."""
+    return [
+        {"model": f"{version.recipe} v{version.version}", "reason": reason}
+        for version in _versions(installation)
+        for reason in version.reasons
+        if "Not decided without" not in reason
+    ]
+
+
+def _versions(installation: "Installation") -> "list[VersionStatus]":
     from medplatform.registry import status
     from medplatform.training.recipes import RECIPES
 
     if not installation.registry.log.path.exists():
         return []
-    rows = []
-    for version in status(installation.registry, RECIPES):
-        recipe = RECIPES[version.recipe]
-        estimate = version.metrics.get(recipe.metric)
-        interval = f"{estimate.low:.3f} to {estimate.high:.3f}" if estimate else ""
-        rows.append(
-            {
-                "model": f"{version.recipe} v{version.version}",
-                "figure": recipe.metric.upper() if recipe.metric == "auroc" else "Dice",
-                "test": estimate.value if estimate else None,
-                "95 % interval": interval,
-                "best reachable": installation.ceiling(recipe),
-                "verdict": version.state.value if version.state else "not judged",
-                "alias": ", ".join(version.aliases),
-                "approved by": version.approver or "",
-                "reasons": " ".join(version.reasons),
-            }
-        )
-    return rows
+    return status(installation.registry, RECIPES)

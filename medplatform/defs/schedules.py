@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from medplatform.installation import Installation
-from medplatform.modalities import MODALITIES
-from medplatform.modalities.delivery import closed_deliveries
 from medplatform.settings import Settings
 from medplatform.training.data import DatasetMissing, latest_snapshot
 from medplatform.training.recipes import RECIPES
@@ -69,7 +67,7 @@ def delivery_sensor(settings: Settings) -> dg.SensorDefinition:
     def new_deliveries(
         context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.SensorResult | dg.SkipReason:
-        waiting = pending_deliveries(installation)
+        waiting = installation.pending_deliveries()
         if not waiting:
             return dg.SkipReason("Every closed delivery has been read.")
         # One request per set of waiting deliveries: a delivery that cannot be opened stays
@@ -106,20 +104,9 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return nightly
 
 
-def pending_deliveries(installation: Installation) -> list[str]:
-    """Closed deliveries that the ledger does not have, as modality/name."""
-    settings = installation.settings
-    return [
-        f"{modality}/{name}"
-        for modality in MODALITIES
-        for name in closed_deliveries(settings.landing, modality, settings.quiet_period_s)
-        if installation.lake.ledger.get(modality, name) is None
-    ]
-
-
 def why_refresh(installation: Installation) -> str | None:
     """What a nightly run would have to do; None when every digest would stay as it is."""
-    if pending_deliveries(installation):
+    if installation.pending_deliveries():
         return "new deliveries"
     published = {
         f"{entry.modality}/{entry.delivery}": entry.generation

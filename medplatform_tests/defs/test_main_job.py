@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from medplatform.defs.schedules import pending_deliveries, why_refresh
+from medplatform.defs.schedules import why_refresh
 from medplatform.lake import read_snapshot
 from medplatform.modalities import MODALITIES
 from medplatform.registry import approve, status
@@ -70,7 +70,7 @@ class Story:
         self.bad = write_bad_deliveries(
             settings.landing, identifier_system=IDENTIFIER_SYSTEM, seed=7
         )
-        self.waiting = pending_deliveries(site.installation)
+        self.waiting = site.installation.pending_deliveries()
         self.ingest = site.run("ingest")
 
     def rows(self) -> dict[str, int]:
