@@ -72,11 +72,12 @@ class LocalLauncher:
     def launch(self, job: TrainingJob) -> Outcome:
         """Run a job to its end. On an interrupt the whole process tree is ended first."""
         job.result.unlink(missing_ok=True)
-        process = subprocess.Popen(supervised_command(job))
+        # A group of its own: Ctrl-C reaches this process alone, which passes it on once. A second
+        # signal would end the grace period in which the trainer closes its record.
+        process = subprocess.Popen(supervised_command(job), process_group=0)
         try:
             exit_code = process.wait()
         except BaseException:
-            # The terminal signals the supervisor too; where only this process was told, pass on.
             process.terminate()
             process.wait()
             raise

@@ -332,7 +332,8 @@ def _dataset_input(record: RunRecord) -> "DatasetInput":
 def _limit_waiting() -> None:
     """MLflow reads its limits from the environment alone; its defaults wait for minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 
 
 def _store_errors() -> tuple[type[Exception], ...]:

@@ -1,5 +1,7 @@
 """One empty MLflow store for all tests of this folder: making one takes seconds."""
 
+from pathlib import Path
+
 import pytest
 
 from medplatform.training.mirror import Mirror
@@ -12,3 +14,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     uri = f"sqlite:///{folder / 'store' / 'mlflow.db'}"
     Mirror(folder, uri, None).client.search_experiments()
     return uri
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that store keeps artifacts: fixed when an experiment is made, so shared as well."""
+    return tmp_path_factory.mktemp("artifacts")

@@ -285,5 +285,5 @@ def test_the_baseline_finds_lesions_brighter_or_darker_than_the_ground(polarity:
 
 
 def test_a_crop_that_the_network_cannot_halve_is_refused() -> None:
-    with pytest.raises(ValueError, match="multiple of 16"):
+    with pytest.raises(ValueError, match="multiple of 16: 5 levels"):
         LesionSegmentationConfig(crop_size=40)

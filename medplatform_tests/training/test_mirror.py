@@ -59,9 +59,9 @@ def runs(store: str, folder: Path) -> list:
     )
 
 
-def test_all_of_a_finished_run_arrives(models: Path, store: str, tmp_path: Path) -> None:
+def test_all_of_a_finished_run_arrives(models: Path, store: str, artifacts: Path) -> None:
     log = finish_run(models, unique_key())
-    mirror = Mirror(log.folder, store, tmp_path / "artifacts")
+    mirror = Mirror(log.folder, store, artifacts)
     mirror.finish()
     assert mirror.is_complete
     (run,) = runs(store, log.folder)
@@ -80,11 +80,11 @@ def test_all_of_a_finished_run_arrives(models: Path, store: str, tmp_path: Path)
     assert output.model_id == mirror.state.model_id
 
 
-def test_copying_again_changes_nothing(models: Path, store: str) -> None:
+def test_copying_again_changes_nothing(models: Path, store: str, artifacts: Path) -> None:
     log = finish_run(models, unique_key())
-    Mirror(log.folder, store, models).finish()
+    Mirror(log.folder, store, artifacts).finish()
     (log.folder / "mlflow.json").unlink()
-    Mirror(log.folder, store, models).finish()
+    Mirror(log.folder, store, artifacts).finish()
     (run,) = runs(store, log.folder)
     history = MlflowClient(store, store).get_metric_history(run.info.run_id, "train_loss")
     assert [m.step for m in history] == [1, 2, 3]
@@ -92,18 +92,18 @@ def test_copying_again_changes_nothing(models: Path, store: str) -> None:
     assert len(run.outputs.model_outputs) == 1
 
 
-def test_a_resumed_run_stays_one_run(models: Path, store: str) -> None:
+def test_a_resumed_run_stays_one_run(models: Path, store: str, artifacts: Path) -> None:
     key = unique_key()
     with pytest.raises(SystemExit), open_log(models, key) as log:
         log.log_metrics(1, {"train_loss": 1.0})
         raise SystemExit
-    Mirror(log.folder, store, models).finish()
+    Mirror(log.folder, store, artifacts).finish()
     assert runs(store, log.folder)[0].info.status == "KILLED"
     assert pending_runs(models, store) == []
 
     with open_log(models, key) as resumed:
         resumed.log_metrics(2, {"train_loss": 0.5})
-        mirror = Mirror(resumed.folder, store, models)
+        mirror = Mirror(resumed.folder, store, artifacts)
         mirror.push()
         assert runs(store, log.folder)[0].info.status == "RUNNING"
         resumed.close("FINISHED")
@@ -114,9 +114,9 @@ def test_a_resumed_run_stays_one_run(models: Path, store: str) -> None:
     assert [m.step for m in history] == [1, 2]
 
 
-def test_metrics_arrive_while_the_run_goes_on(models: Path, store: str) -> None:
+def test_metrics_arrive_while_the_run_goes_on(models: Path, store: str, artifacts: Path) -> None:
     with open_log(models, unique_key()) as log:
-        thread = MirrorThread(Mirror(log.folder, store, models), interval_s=0.05)
+        thread = MirrorThread(Mirror(log.folder, store, artifacts), interval_s=0.05)
         with thread:
             log.log_metrics(1, {"train_loss": 1.0})
             wait_until(
@@ -129,7 +129,9 @@ def test_metrics_arrive_while_the_run_goes_on(models: Path, store: str) -> None:
         assert thread.finish()
 
 
-def test_a_store_that_is_gone_leaves_the_run_pending(models: Path, store: str) -> None:
+def test_a_store_that_is_gone_leaves_the_run_pending(
+    models: Path, store: str, artifacts: Path
+) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     with open_log(models, unique_key()) as log:
         thread = MirrorThread(Mirror(log.folder, nowhere, None), interval_s=0.05)
@@ -140,8 +142,8 @@ def test_a_store_that_is_gone_leaves_the_run_pending(models: Path, store: str) -
     assert pending_runs(models, nowhere) == [log.folder]
     with pytest.raises(TrackingUnavailable, match="nothing is lost"):
         replay_pending(models, nowhere)
-    assert replay_pending(models, store, models) == [log.record.name]
-    assert replay_pending(models, store, models) == []
+    assert replay_pending(models, store, artifacts) == [log.record.name]
+    assert replay_pending(models, store, artifacts) == []
     assert runs(store, log.folder)[0].data.metrics == {"train_loss": 1.0}
 
 

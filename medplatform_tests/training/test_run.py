@@ -34,7 +34,11 @@ from medplatform_tests.training.cohort import freeze_ehr, freeze_lesions
 
 
 def job_of(
-    folder: Path, snapshot: Snapshot, store: str, config: TrainingConfig, recipe: str = "ehr_risk"
+    folder: Path,
+    snapshot: Snapshot,
+    tracking: tuple[str, Path],
+    config: TrainingConfig,
+    recipe: str = "ehr_risk",
 ) -> TrainingJob:
     return TrainingJob(
         recipe=recipe,
@@ -42,8 +46,8 @@ def job_of(
         models=folder / "models",
         result=folder / "result.json",
         config=config,
-        tracking_uri=store,
-        artifact_root=folder / "artifacts",
+        tracking_uri=tracking[0],
+        artifact_root=tracking[1],
         device="cpu",
         operator="ada",
         tags={"dagster/run_id": "d-1", "dagster/url": "http://127.0.0.1:3000/runs/d-1"},
@@ -51,14 +55,15 @@ def job_of(
 
 
 @pytest.fixture(scope="module")
-def ehr(tmp_path_factory: pytest.TempPathFactory, store: str) -> dict[str, Any]:
+def ehr(tmp_path_factory: pytest.TempPathFactory, store: str, artifacts: Path) -> dict[str, Any]:
     """A finished run of `ehr_risk`."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("ehr")
     snapshot = freeze_ehr(folder)
-    job = job_of(folder, snapshot, store, EHR_RISK.debug)
+    tracking = (store, artifacts)
+    job = job_of(folder, snapshot, tracking, EHR_RISK.debug)
     result = run(job, LineReporter())
-    return {"job": job, "snapshot": snapshot, "result": result, "store": store}
+    return {"job": job, "snapshot": snapshot, "result": result, "tracking": tracking}
 
 
 class TestResult:
@@ -124,7 +129,7 @@ class TestModel:
 class TestMlflow:
     def test_the_run_shows_what_was_done(self, ehr: dict[str, Any]) -> None:
         result: RunResult = ehr["result"]
-        client = MlflowClient(ehr["store"], ehr["store"])
+        client = MlflowClient(ehr["tracking"][0])
         assert result.run_id
         found = client.get_run(result.run_id)
         assert found.info.run_name == result.run_name and found.info.status == "FINISHED"
@@ -150,7 +155,7 @@ class TestMlflow:
 
     def test_the_model_is_there_byte_for_byte(self, ehr: dict[str, Any]) -> None:
         result: RunResult = ehr["result"]
-        client = MlflowClient(ehr["store"], ehr["store"])
+        client = MlflowClient(ehr["tracking"][0])
         assert result.model_id
         model = client.get_logged_model(result.model_id)
         assert model.status == "READY" and model.source_run_id == result.run_id
@@ -159,9 +164,10 @@ class TestMlflow:
         assert digest_folder(files) == result.model_digest
 
 
-def test_a_segmentation_job_ends_with_overlays(tmp_path: Path, store: str) -> None:
+def test_a_segmentation_job_ends_with_overlays(tmp_path: Path, store: str, artifacts: Path) -> None:
     snapshot = freeze_lesions(tmp_path)
-    job = job_of(tmp_path, snapshot, store, LESION_SEGMENTATION.debug, "lesion_segmentation")
+    tracking = (store, artifacts)
+    job = job_of(tmp_path, snapshot, tracking, LESION_SEGMENTATION.debug, "lesion_segmentation")
     result = run(job, LineReporter())
     assert 0 <= result.metrics["validation_dice"] <= 1
     plots = {path.name for path in (result.run_folder / "artifacts" / "plots").iterdir()}
@@ -184,7 +190,7 @@ def test_a_gone_tracking_store_only_postpones_the_record(
     result = run(job, LineReporter())
     assert result.is_pending and result.run_id is None and result.model_uri is None
     assert digest_folder(result.model_folder) == result.model_digest
-    assert replay_pending(job.models, ehr["store"], tmp_path) == [result.run_name]
+    assert replay_pending(job.models, *ehr["tracking"]) == [result.run_name]
     mended = RunResult.load(result.run_folder / "result.json")
     assert not mended.is_pending and mended.run_id and mended.model_uri
 
@@ -196,7 +202,7 @@ LONG = EHR_RISK.config(epochs=150, patience=150, batch_size=32)
 def undisturbed(ehr: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A long run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    return run(job_of(folder, ehr["snapshot"], ehr["store"], LONG), LineReporter())
+    return run(job_of(folder, ehr["snapshot"], ehr["tracking"], LONG), LineReporter())
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
@@ -206,7 +212,7 @@ def test_an_interrupted_job_resumes_to_the_same_model(
     tmp_path: Path,
     signal_number: signal.Signals,
 ) -> None:
-    job = job_of(tmp_path, ehr["snapshot"], ehr["store"], LONG)
+    job = job_of(tmp_path, ehr["snapshot"], ehr["tracking"], LONG)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(training_command(job), env=environment, stderr=subprocess.DEVNULL)
     metrics = wait_for_metrics(job.models)
@@ -242,7 +248,7 @@ def wait_for_metrics(models: Path, lines: int = 3) -> Path:
 def test_an_absent_gpu_is_one_clear_line(
     ehr: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    job = job_of(tmp_path, ehr["snapshot"], ehr["store"], EHR_RISK.debug)
+    job = job_of(tmp_path, ehr["snapshot"], ehr["tracking"], EHR_RISK.debug)
     outcome = LocalLauncher().launch(replace(job, device="cuda"))
     assert outcome.exit_code == 2 and outcome.result is None
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]

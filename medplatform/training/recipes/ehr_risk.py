@@ -98,7 +98,9 @@ EHR_RISK = Recipe(
     title="Cardiovascular risk within one year",
     intended_use="Estimates the probability that an adult without a previous cardiovascular "
     "event has one within 365 days after an encounter, to support a clinician who plans "
-    "prevention. Not for emergencies, minors, or patients with a previous event.",
+    "prevention. Not for emergencies, minors, or patients with a previous event. Learnt from "
+    "encounters that have a year of records after them, so patients who were lost to follow-up "
+    "are not represented.",
     task="binary",
     metric="auroc",
     depends_on=("marts/patient_features",),

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from medplatform.clinical import gates
 from medplatform.lake import Lake, Table
@@ -78,12 +78,15 @@ class LesionSegmentationConfig(TrainingConfig):
         Field(ge=0, le=1, description="Strength of random gamma, contrast and brightness."),
     ] = 0.5
 
-    @field_validator("crop_size")
-    @classmethod
-    def _multiple(cls, value: int) -> int:
-        if value % 16:
-            raise ValueError("crop_size must be a multiple of 16")
-        return value
+    @model_validator(mode="after")
+    def _halves_at_every_level(self) -> Self:
+        step = 2 ** (len(self.channels) - 1)
+        if self.crop_size % step:
+            raise ValueError(
+                f"crop_size must be a multiple of {step}: {len(self.channels)} levels halve it "
+                f"{len(self.channels) - 1} times"
+            )
+        return self
 
 
 def collect(lake: Lake, marts: Path, *, image_size: int | None = None) -> Collected:
