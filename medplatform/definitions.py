@@ -1,6 +1,9 @@
 """The Dagster code location: everything in `defs/`, one set of settings, one executor."""
 
+import warnings
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -32,7 +35,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     dbt = dbt_resource()  # first: it makes the manifest that the assets are read from
     assets = [*ingest_assets(), *warehouse_assets(), *model_assets()]
     return dg.Definitions(
-        assets=dg.map_asset_specs(_apply_policy, assets),
+        assets=_link_sources(list(dg.map_asset_specs(_apply_policy, assets))),
         asset_checks=model_checks(),
         jobs=jobs(),
         schedules=[nightly_schedule(settings)],
@@ -56,6 +59,13 @@ def _apply_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Owners and freshness, once for all assets."""
     owner = OWNERS.get(spec.group_name or "", "team:data")
     return spec.replace_attributes(owners=[owner], freshness_policy=FRESHNESS)
+
+
+def _link_sources(assets: list[dg.AssetsDefinition]) -> Sequence[Any]:
+    """Show where each asset is written. A missing link is no harm, so beta is good enough."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.with_source_code_references(assets)
 
 
 defs = build_defs(get_settings())

@@ -211,14 +211,16 @@ def _gates(recipe: Recipe) -> dg.AssetChecksDefinition:
         blocking=True,
     )
 
-    @dg.multi_asset_check(name=f"judge_{recipe.name}", specs=[*specs, overall])
+    @dg.multi_asset_check(name=f"judge_{recipe.name}", specs=[*specs, overall], can_subset=True)
     def gates(
         context: dg.AssetCheckExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.AssetCheckResult]:
         verdict = _verdict(context, installation, recipe)
-        for result in verdict.results:
-            yield _gate_result(recipe, result)
-        yield _overall_result(installation, recipe, verdict)
+        results = [_gate_result(recipe, result) for result in verdict.results]
+        selected = {key.name for key in context.selected_asset_check_keys}
+        for result in (*results, _overall_result(installation, recipe, verdict)):
+            if result.check_name in selected:
+                yield result
 
     return gates
 

@@ -25,6 +25,8 @@ from medplatform.synthetic import (
 from medplatform.training.recipes import RECIPES
 from medplatform_tests.defs.site import IDENTIFIER_SYSTEM, Site, failed_checks, materialized
 
+pytestmark = pytest.mark.timeout(900)
+
 ERROR = dg.AssetCheckSeverity.ERROR
 POOR = {"ops": {"models__ehr_risk_candidate": {"config": {"epochs": 1, "learning_rate": 1e-4}}}}
 DEBUG = {
