@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from medplatform.training.checkpoint import load_checkpoint, save_checkpoint
-from medplatform.training.device import make_deterministic
+from medplatform.training.device import autocast, make_deterministic
 from medplatform.training.learner import Learner
 from medplatform.training.recipe import TrainingConfig, TrainingError
 
@@ -33,13 +33,12 @@ class TrainingDiverged(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained model with its best weights, in evaluation mode, on the CPU."""
+    """A model with its best weights, on the CPU; `resumed_at` epochs were done before."""
 
     model: nn.Module
     best_epoch: int
     history: list[dict[str, float]]
     resumed_at: int
-    """Epochs that were already done when this process started."""
 
 
 def train(
@@ -59,10 +58,8 @@ def train(
     ----------
     training, validation
         Inputs and targets; they are moved to the device as a whole.
-    checkpoint
-        File written after every epoch. It is resumed from if it was written under the same key.
-    key
-        Names recipe, data set and configuration.
+    checkpoint, key
+        File written after every epoch; resumed from if it was written under the same key.
     report
         Called after every epoch with its number (from 1) and its metrics; on resume also for the
         epochs in the checkpoint.
@@ -70,7 +67,7 @@ def train(
     Raises
     ------
     TrainingDiverged
-        The training loss became infinite or NaN.
+        The training loss or the validation value became infinite or NaN.
     """
     make_deterministic(config.seed, device)
     model = learner.build_model(*training).to(device)
@@ -104,21 +101,22 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _schedule(done)
             xb, yb = learner.augment(x[batch], y[batch], generator)
-            with _autocast(device):
+            with autocast(device):
                 loss = learner.loss(model, xb, yb)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             optimizer.step()
             total += loss.item() * len(batch)
-        if not math.isfinite(total):
-            raise TrainingDiverged(
-                f"The training loss is no longer a number in epoch {epoch}. "
-                f"Train again with a smaller learning_rate (it was {config.learning_rate:g})."
-            )
         model.eval()
-        with torch.no_grad(), _autocast(device):
+        with torch.no_grad(), autocast(device):
             found = learner.validate(model, *(tensor.to(device) for tensor in validation))
+        value = found[learner.objective] * (1 if learner.maximise else -1)
+        if not math.isfinite(total + value):
+            raise TrainingDiverged(
+                f"The loss is no longer a number in epoch {epoch}. Train again with a smaller "
+                f"learning_rate (it was {config.learning_rate:g})."
+            )
         metrics = {f"validation_{name}": value for name, value in found.items()}
         metrics |= {
             "train_loss": total / len(x),
@@ -126,7 +124,6 @@ def train(
             "epoch_seconds": time.monotonic() - started,
         }
         history.append(metrics)
-        value = found[learner.objective] * (1 if learner.maximise else -1)
         if value > best["value"]:
             best = {"epoch": epoch, "value": value, "weights": _copy(model)}
         save_checkpoint(
@@ -148,11 +145,6 @@ def _schedule(done: float) -> float:
     if done < WARMUP:
         return 0.05 + 0.95 * done / WARMUP
     return 0.5 * (1 + math.cos(math.pi * (done - WARMUP) / (1 - WARMUP)))
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 on a GPU only: most CPUs emulate it, 33 times slower than float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

@@ -27,12 +27,13 @@ from medplatform.lake import Snapshot, read_snapshot
 from medplatform.training.data import load_rows
 from medplatform.training.device import choose_device
 from medplatform.training.launcher import TrainingJob
-from medplatform.training.mirror import Mirror, MirrorThread
+from medplatform.training.mirror import MirrorThread
 from medplatform.training.progress import Reporter, open_reporter
 from medplatform.training.recipe import Recipe, TrainingConfig, TrainingError
 from medplatform.training.recipes import RECIPES
 from medplatform.training.result import RunResult
 from medplatform.training.tracking import RunLog
+from medplatform.training.upload import Mirror
 
 if TYPE_CHECKING:
     import polars as pl

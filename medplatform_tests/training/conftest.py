@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.training.mirror import Mirror
+from medplatform.training.upload import Mirror
 
 
 @pytest.fixture(scope="session")

@@ -173,6 +173,13 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path: Path) -> No
         fit(tmp_path, CONFIG, learner=Exploding(CONFIG))
 
 
+def test_a_validation_value_that_is_no_number_ends_the_run_too(tmp_path: Path) -> None:
+    learner = LineLearner(CONFIG)
+    learner.scripted = (1.0, float("nan"))
+    with pytest.raises(TrainingDiverged, match="epoch 2"):
+        fit(tmp_path, CONFIG, learner=learner)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 class TestWithoutGpu:
     def test_auto_takes_the_cpu(self) -> None:

@@ -17,13 +17,12 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from medplatform.training.mirror import (
-    Mirror,
     MirrorThread,
-    TrackingUnavailable,
     pending_runs,
     replay_pending,
 )
 from medplatform.training.tracking import RunLog
+from medplatform.training.upload import Mirror, TrackingUnavailable
 from medplatform_tests.training.test_tracking import open_log
 
 EXPERIMENT = "medplatform/ehr_risk"
