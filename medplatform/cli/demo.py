@@ -27,6 +27,7 @@ from medplatform.synthetic import write_bad_deliveries, write_cohort
 from medplatform.training.recipes import RECIPES
 
 DELIVERY = "synthetic-cohort"
+BROKEN = "bad-"
 IDENTIFIER_SYSTEM = "urn:medplatform:demo:mrn"
 REVIEWER = "demo reviewer"
 
@@ -34,7 +35,7 @@ Report = Callable[[str, int, int], None]
 
 
 class DemoError(RuntimeError):
-    """A job of the demo failed; the message names its log."""
+    """The demo cannot go on; the message says why and what to do."""
 
 
 def run_demo(settings: Settings, *, patients: int, imaging_patients: int, seed: int) -> None:
@@ -53,7 +54,8 @@ def run_demo(settings: Settings, *, patients: int, imaging_patients: int, seed: 
         with _phase("A poor model is trained and refused") as report:
             _run_job(settings, "train_ehr_risk", report, _poor_training(), expect_success=False)
     with _phase("Broken deliveries are refused") as report:
-        write_bad_deliveries(settings.landing, identifier_system=IDENTIFIER_SYSTEM, seed=seed)
+        if not list(settings.landing.glob(f"*/{BROKEN}*")):
+            write_bad_deliveries(settings.landing, identifier_system=IDENTIFIER_SYSTEM, seed=seed)
         _run_job(settings, "ingest", report, expect_success=False)
     _print_result(installation, time.monotonic() - started)
 
@@ -61,6 +63,12 @@ def run_demo(settings: Settings, *, patients: int, imaging_patients: int, seed: 
 def _prepare(
     settings: Settings, patients: int, imaging_patients: int, seed: int, report: Report
 ) -> None:
+    names = {path.name for path in settings.landing.glob("*/*")}
+    if any(name != DELIVERY and not name.startswith(BROKEN) for name in names):
+        raise DemoError(
+            f"{settings.landing} holds deliveries of your own, and the demo does not mix made-up "
+            f"patients with them. Give it a folder: MEDPLATFORM_DATA=demo medplatform demo"
+        )
     prepare_home(settings)
     if not settings.master_key.exists():
         KeyRing.create(settings.master_key)

@@ -25,7 +25,7 @@ def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") 
     from rich.text import Text
 
     lines = rows if isinstance(rows, Sequence) else rows.to_dicts()
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for name in lines[0] if lines else ():
         number = all(isinstance(line[name], int | float | None) for line in lines)
         table.add_column(
@@ -38,6 +38,7 @@ def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") 
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)
+    console.print(Text(title, style="bold"))
     console.print(table)
 
 

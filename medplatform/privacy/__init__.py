@@ -5,7 +5,14 @@ agree in FHIR, DICOM, VCF and text. Originals stay in landing, what links them s
 """
 
 from medplatform.privacy.audit import AuditLog, AuditRecord, BrokenChain
-from medplatform.privacy.identity import Identity, Subject, UnresolvedSubject, VaultError, WrongKey
+from medplatform.privacy.identity import (
+    Identity,
+    Subject,
+    UnresolvedSubject,
+    VaultError,
+    WrongKey,
+    WrongSystem,
+)
 from medplatform.privacy.keys import KeyMissing, KeyRing
 from medplatform.privacy.labels import source_label
 from medplatform.privacy.policy import SAFE_HARBOR, generalise_birth_year, generalise_postal_code
@@ -22,6 +29,7 @@ __all__ = [
     "UnresolvedSubject",
     "VaultError",
     "WrongKey",
+    "WrongSystem",
     "generalise_birth_year",
     "generalise_postal_code",
     "source_label",

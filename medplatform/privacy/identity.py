@@ -31,6 +31,10 @@ class WrongKey(RuntimeError):
     """The master key is not the one that this installation began with."""
 
 
+class WrongSystem(RuntimeError):
+    """The default identifier system is not the one that this installation began with."""
+
+
 class UnresolvedSubject(LookupError):
     """The subject of a record is not known. `code` and the message go to the quarantine."""
 
@@ -62,14 +66,15 @@ class Identity:
     vault
         Folder of the identity map; created with mode 0700.
     default_system
-        Identifier system of local ids that name none (`Settings.patient_identifier_system`).
+        Identifier system of local ids that name none (`Settings.patient_identifier_system`). The
+        vault remembers the first one, because a change would make other patients of them.
     issuer_systems
         DICOM issuer of patient id -> identifier system.
 
     Raises
     ------
-    WrongKey
-        The vault was begun with another master key.
+    WrongKey, WrongSystem
+        The vault was begun with another master key or identifier system.
     """
 
     def __init__(
@@ -82,7 +87,6 @@ class Identity:
     ) -> None:
         self.keys = keys
         self.vault = vault
-        self.default_system = default_system
         self.issuer_systems = dict(issuer_systems or {})
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._links: dict[tuple[str, str], Subject] = {}
@@ -97,17 +101,30 @@ class Identity:
                 "create table if not exists source (source_id text primary key, path text) "
                 "without rowid"
             )
-            database.execute("create table if not exists key (fingerprint text primary key)")
-            known = database.execute("select fingerprint from key").fetchall()
-            fingerprint = keys.mac("fingerprint").hex()
-            if not known:
-                database.execute("insert or ignore into key values (?)", (fingerprint,))
+            database.execute(
+                "create table if not exists fact (name text primary key, value text) without rowid"
+            )
         self._map.chmod(0o600)
-        if known and (fingerprint,) not in known:
+        if self._remember("key", keys.mac("fingerprint").hex()) != keys.mac("fingerprint").hex():
             raise WrongKey(
                 f"The master key is not the one that the pseudonyms of {vault} were made with: "
                 f"every patient would become another one. Restore the right key."
             )
+        self.default_system = self._remember("default_system", default_system)
+        if default_system and default_system != self.default_system:
+            raise WrongSystem(
+                f"The identifier system is not the one that {vault} began with: patients of DICOM "
+                f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back, or "
+                f"unset it."
+            )
+
+    def _remember(self, name: str, value: str | None) -> str | None:
+        """What the vault holds under a name; it is written once, by the first who has a value."""
+        with self._database() as database:
+            if value is not None:
+                database.execute("insert or ignore into fact values (?, ?)", (name, value))
+            row = database.execute("select value from fact where name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def subject(self, system: str | None, value: str | None) -> Subject:
         """The subject named by an identifier. `system` None means the installation's default.

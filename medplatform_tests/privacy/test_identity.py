@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject, WrongKey
+from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject, WrongKey, WrongSystem
 
 KEYS = KeyRing(b"m" * 32)
 
@@ -65,6 +65,14 @@ def test_another_master_key_is_refused_before_it_makes_other_pseudonyms(
     with pytest.raises(WrongKey, match="Restore the right key"):
         Identity(KeyRing(b"n" * 32), tmp_path)
     assert Identity(KEYS, tmp_path).subject(None, "1")
+
+
+def test_the_vault_keeps_the_identifier_system_that_it_began_with(
+    identity: Identity, tmp_path: Path
+) -> None:
+    assert Identity(KEYS, tmp_path).subject(None, "4711") == identity.subject(None, "4711")
+    with pytest.raises(WrongSystem, match="MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM"):
+        Identity(KEYS, tmp_path, default_system="urn:other")
 
 
 def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None:
