@@ -110,13 +110,15 @@ class Identity:
                 f"The master key is not the one that the pseudonyms of {vault} were made with: "
                 f"every patient would become another one. Restore the right key."
             )
-        self.default_system = self._remember("default_system", default_system)
-        if default_system and default_system != self.default_system:
+        self._local_system = self._remember("system", default_system)
+        if default_system and default_system != self._local_system:
             raise WrongSystem(
                 f"The identifier system is not the one that {vault} began with: patients of DICOM "
                 f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back, or "
                 f"unset it."
             )
+        is_declared = self._remember("system_is_declared", "yes" if default_system else None)
+        self.default_system = self._local_system if is_declared else None
 
     def _remember(self, name: str, value: str | None) -> str | None:
         """What the vault holds under a name; it is written once, by the first who has a value."""
@@ -127,7 +129,7 @@ class Identity:
         return row[0] if row else None
 
     def subject(self, system: str | None, value: str | None) -> Subject:
-        """The subject named by an identifier. `system` None means the installation's default.
+        """The subject named by an identifier. `system` None means the local one, whatever its name.
 
         Raises
         ------
@@ -139,10 +141,19 @@ class Identity:
             raise UnresolvedSubject(
                 "subject.missing", "The record names no patient. Deliver it with a patient id."
             )
-        key = (system or self.default_system or "", value)
+        is_local = not system or system == self._local_system
+        key = ("" if is_local or system is None else system, value)
         if key not in self._subjects:
             self._subjects[key] = self._make_subject(*key)
         return self._subjects[key]
+
+    def adopt_system(self, system: str) -> None:
+        """Take the system of a record number for the local one, where none was declared or adopted.
+
+        DICOM ids without an issuer and crosswalk ids without a system are numbers of that system.
+        """
+        if self._local_system is None:
+            self._local_system = self._remember("system", system)
 
     def subject_of_issuer(self, issuer: str | None, value: str | None) -> Subject:
         """The subject of a DICOM Patient ID (0010,0020) with its issuer (0010,0021).

@@ -75,6 +75,21 @@ def test_the_vault_keeps_the_identifier_system_that_it_began_with(
         Identity(KEYS, tmp_path, default_system="urn:other")
 
 
+def test_without_a_declaration_the_first_record_numbers_are_the_local_ones(tmp_path: Path) -> None:
+    identity = Identity(KEYS, tmp_path)
+    from_dicom = identity.subject(None, "4711")
+    identity.adopt_system("urn:mrn")
+    identity.adopt_system("urn:second-hospital")
+    assert identity.subject("urn:mrn", "4711") == from_dicom
+    assert identity.subject("urn:second-hospital", "4711") != from_dicom
+    later = Identity(KEYS, tmp_path)
+    assert later.subject("urn:mrn", "4711") == from_dicom
+    assert later.default_system is None
+    assert Identity(KEYS, tmp_path, default_system="urn:mrn").subject(None, "4711") == from_dicom
+    with pytest.raises(WrongSystem):
+        Identity(KEYS, tmp_path, default_system="urn:second-hospital")
+
+
 def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None:
     assert (tmp_path / "identity.sqlite").stat().st_mode & 0o077 == 0
 

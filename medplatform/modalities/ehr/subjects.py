@@ -98,7 +98,10 @@ class Subjects:
         if len(found) != 1:
             code = "subject.ambiguous" if found else "subject.missing"
             raise refused(code, f"{patient.path}.identifier")
-        return found.pop()
+        system, value = found.pop()
+        if system:
+            self._identity.adopt_system(system)
+        return system, value
 
     def _may_name(self, identifier: Element) -> bool:
         """Whether this is the kind of identifier that names patients in this installation."""

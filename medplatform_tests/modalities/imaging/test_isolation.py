@@ -114,6 +114,7 @@ def test_a_picture_of_forged_size_is_refused_before_it_is_decoded(
     tmp_path: Path, process: ReadingProcess
 ) -> None:
     path = save_picture(tmp_path / "1.png", np.zeros((4, 4), np.uint8))
+    process.read("picture", path)
     content = bytearray(path.read_bytes())
     content[16:24] = (60000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
