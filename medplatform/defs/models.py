@@ -21,6 +21,7 @@ from medplatform.training.result import RunResult
 
 GPU_POOL = "gpu"
 VERDICT_CHECK = "verdict"
+OVERLAYS = "overlays"
 
 
 def model_assets() -> list[dg.AssetsDefinition]:
@@ -182,9 +183,11 @@ def _version_metadata(installation: Installation, version: Registered) -> dict[s
 
 
 def _result_metadata(installation: Installation, result: RunResult) -> dict[str, Any]:
+    # Overlays show a patient's image: they stay in MLflow, where models are, out of the event log.
     plots = {
         f"plot_{path.stem}": show.image(path.read_bytes())
         for path in sorted((result.run_folder / "artifacts").rglob("*.png"))
+        if path.stem != OVERLAYS
     }
     figures = {name: float(value) for name, value in result.metrics.items()}
     return {
@@ -230,7 +233,7 @@ def _verdict(
 ) -> Verdict:
     """The verdict of the candidate; the locked test set is read only if there is none yet."""
     registry = installation.registry
-    version = registry.history(recipe.name).candidate
+    version = _materialized_version(context, recipe) or registry.history(recipe.name).candidate
     if version is None:
         raise dg.Failure(f"{recipe.name} has no model. Materialize its candidate first.")
     known = current_verdict(registry, recipe, version)
@@ -246,6 +249,14 @@ def _verdict(
         actor=installation.settings.operator,
         ceiling=installation.ceiling(recipe),
     ).verdict
+
+
+def _materialized_version(context: dg.AssetCheckExecutionContext, recipe: Recipe) -> int | None:
+    """The version that the candidate asset stands for, which need not be the one trained last."""
+    event = context.instance.get_latest_materialization_event(candidate_key(recipe))
+    materialization = event.asset_materialization if event else None
+    version = materialization.metadata.get("version") if materialization else None
+    return version.value if isinstance(version, dg.IntMetadataValue) else None
 
 
 def _snapshot(installation: Installation, recipe: Recipe, digest: str) -> Snapshot:

@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from medplatform.installation import Installation
+from medplatform.registry.standing import version_of_data
 from medplatform.settings import Settings
-from medplatform.training.data import DatasetMissing, latest_snapshot
+from medplatform.training.data import (
+    DatasetMissing,
+    known_shortage,
+    latest_snapshot,
+    lineage,
+)
+from medplatform.training.recipe import Recipe
 from medplatform.training.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -108,27 +115,26 @@ def why_refresh(installation: Installation) -> str | None:
     """What a nightly run would have to do; None when every digest would stay as it is."""
     if installation.pending_deliveries():
         return "new deliveries"
-    published = {
-        f"{entry.modality}/{entry.delivery}": entry.generation
-        for entry in installation.lake.ledger.entries()
-        if entry.status == "published"
-    }
-    for recipe in RECIPES.values():
-        try:
-            lineage = latest_snapshot(installation.settings.datasets, recipe).manifest["facts"][
-                "lineage"
-            ]
-        except DatasetMissing:
-            if any(name.partition("/")[0] in recipe.modalities for name in published):
-                return f"no data set of {recipe.name}"
-            continue
-        current = {
-            name: generation
-            for name, generation in published.items()
-            if name.partition("/")[0] in recipe.modalities
-        }
-        if lineage != current:
-            return f"data of {recipe.name} changed"
+    reasons = (_why_recipe(installation, recipe) for recipe in RECIPES.values())
+    return next((reason for reason in reasons if reason), None)
+
+
+def _why_recipe(installation: Installation, recipe: Recipe) -> str | None:
+    datasets, registry = installation.settings.datasets, installation.registry
+    current = lineage(recipe, installation.lake)
+    if not current or current == known_shortage(datasets, recipe):
+        return None
+    try:
+        snapshot = latest_snapshot(datasets, recipe)
+    except DatasetMissing:
+        return f"no data set of {recipe.name}"
+    if snapshot.manifest["facts"]["lineage"] != current:
+        return f"data of {recipe.name} changed"
+    version = version_of_data(registry, recipe, snapshot.digest)
+    if version is None:
+        return f"{recipe.name} has no model of its data"
+    if version not in registry.history(recipe.name).judged:
+        return f"{recipe.name} version {version} is not judged"
     return None
 
 

@@ -37,6 +37,13 @@ def trained_version(
     return None
 
 
+def version_of_data(registry: Registry, recipe: Recipe, dataset_digest: str) -> int | None:
+    """The newest version that was trained on this data set, whatever its configuration."""
+    registered = registry.history(recipe.name).registered
+    found = [v for v, r in registered.items() if r.detail["dataset_digest"] == dataset_digest]
+    return max(found, default=None)
+
+
 def approved_challenger(registry: Registry, recipe: Recipe) -> int | None:
     """The challenger, if somebody has approved its present verdict."""
     history = registry.history(recipe.name)

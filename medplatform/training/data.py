@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
@@ -21,6 +21,7 @@ Split = Literal["train", "validation", "test"]
 
 SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.15, "test": 0.25}
 ROWS = "rows"
+SHORTAGE = "shortage.json"
 
 
 class DatasetTooSmall(TrainingError):
@@ -54,13 +55,21 @@ def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> S
         split=pl.Series(assign_split(rows["patient_id"], recipe.split_salt), dtype=pl.String)
     )
     counts = _counts(rows, recipe)
-    _require_patients(recipe, counts)
+    origin = lineage(recipe, lake)
+    shortage = datasets / recipe.name / SHORTAGE
+    try:
+        _require_patients(recipe, counts)
+    except DatasetTooSmall:
+        shortage.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(shortage, json.dumps(origin).encode())
+        raise
+    shortage.unlink(missing_ok=True)
     facts = {
         **collected.facts,
         "recipe": recipe.name,
         "split": {"rule": "sha256(salt:patient_id)", "salt": recipe.split_salt, "shares": SHARES},
         "counts": counts,
-        "lineage": _lineage(recipe, lake),
+        "lineage": origin,
     }
     snapshot = freeze(datasets, recipe.name, {ROWS: rows}, facts)
     write_atomically(
@@ -85,6 +94,22 @@ def latest_snapshot(datasets: Path, recipe: Recipe) -> Snapshot:
         )
     digest = json.loads(pointer.read_bytes())["digest"]
     return read_snapshot(datasets / recipe.name / digest[:16])
+
+
+def lineage(recipe: Recipe, lake: Lake) -> dict[str, str]:
+    """Every published delivery that gave rows to the recipe's modalities, with its generation."""
+    return {
+        f"{entry.modality}/{entry.delivery}": entry.generation
+        for modality in sorted(recipe.modalities)
+        for entry in lake.ledger.entries(modality)
+        if entry.status == "published" and any(entry.rows(table) for table in entry.tables)
+    }
+
+
+def known_shortage(datasets: Path, recipe: Recipe) -> dict[str, str] | None:
+    """The lineage that was last found too small to train on; None where it is large enough."""
+    path = datasets / recipe.name / SHORTAGE
+    return json.loads(path.read_bytes()) if path.exists() else None
 
 
 def load_rows(snapshot: Snapshot, split: Split | None = None) -> pl.DataFrame:
@@ -126,13 +151,3 @@ def _require_patients(recipe: Recipe, counts: dict[str, dict[str, int]]) -> None
         f"deliveries of {' and '.join(recipe.modalities)}, materialize these assets, then freeze "
         f"again."
     )
-
-
-def _lineage(recipe: Recipe, lake: Lake) -> dict[str, Any]:
-    """Every published delivery behind the rows, with the generation of its content."""
-    return {
-        f"{entry.modality}/{entry.delivery}": entry.generation
-        for modality in sorted(recipe.modalities)
-        for entry in lake.ledger.entries(modality)
-        if entry.status == "published"
-    }

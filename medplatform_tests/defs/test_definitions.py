@@ -54,7 +54,7 @@ def test_everything_upstream_of_a_model_is_an_asset_of_this_location(
 def test_every_asset_says_what_a_row_is_and_who_owns_it(specs: dict[str, dg.AssetSpec]) -> None:
     for key, spec in specs.items():
         assert spec.owners, key
-        assert spec.freshness_policy is not None, key
+        assert (spec.freshness_policy is None) == key.startswith("models/"), key
         assert spec.kinds, key
         if not key.startswith("codes/"):
             assert "One row per" in (spec.description or "") or "One model version" in (

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ def make_rows(test_patients: int = 500, seed: int = 0) -> pl.DataFrame:
             "outcome": rng.random(count) < 1 / (1 + np.exp(0.8 - 1.8 * x)),
             "sex": np.where(rng.random(count) < 0.5, "female", "male"),
         }
+    ).with_columns(
+        feature_at=pl.lit(datetime(2020, 1, 1, tzinfo=UTC)),
+        prediction_at=pl.lit(datetime(2020, 1, 2, tzinfo=UTC)),
     )
 
 
