@@ -14,6 +14,7 @@ from medplatform.registry import Registry
 from medplatform.settings import Settings
 from medplatform.training.launcher import TrainingJob
 from medplatform.training.recipe import Recipe, TrainingConfig
+from medplatform.training.store import is_server
 
 if TYPE_CHECKING:
     from medplatform.training.device import DeviceName
@@ -44,6 +45,11 @@ class Installation:
     def registry(self) -> Registry:
         """The model registry and its log."""
         return Registry(tracking_uri=self.settings.tracking_uri, models=self.settings.models)
+
+    @property
+    def artifact_root(self) -> Path | None:
+        """Where artifacts of runs go; None where an MLflow server keeps them."""
+        return None if is_server(self.settings.tracking_uri) else self.settings.artifact_root
 
     @property
     def scoring_files(self) -> list[Path]:
@@ -80,7 +86,6 @@ class Installation:
     ) -> TrainingJob:
         """The training job of a recipe on a frozen data set."""
         device: DeviceName = self.settings.device
-        is_server = self.settings.tracking_uri.startswith(("http://", "https://"))
         return TrainingJob(
             recipe=recipe.name,
             dataset=snapshot.folder,
@@ -88,7 +93,7 @@ class Installation:
             result=self.settings.models / recipe.name / "results" / f"{config.digest[:16]}.json",
             config=config,
             tracking_uri=self.settings.tracking_uri,
-            artifact_root=None if is_server else self.settings.artifact_root,
+            artifact_root=self.artifact_root,
             device=device,
             operator=self.settings.operator,
             tags=dict(tags or {}),

@@ -64,7 +64,8 @@ class Settings(BaseSettings):
         str, Field(description="Who trains here, as recorded on runs and in the audit log.")
     ] = "platform"
     mlflow_tracking_uri: Annotated[
-        str | None, Field(description="MLflow server or database. Default: SQLite under data/.")
+        SecretStr | None,
+        Field(description="MLflow server or database. Default: SQLite under data/."),
     ] = None
     mlflow_ui_url: Annotated[
         str, Field(description="Address of the MLflow UI, used in links from Dagster.")
@@ -101,11 +102,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _psycopg2_only(self) -> "Settings":
         urls = {
-            "database_url": self.database_url.get_secret_value() if self.database_url else "",
-            "mlflow_tracking_uri": self.mlflow_tracking_uri or "",
+            "database_url": self.database_url,
+            "mlflow_tracking_uri": self.mlflow_tracking_uri,
         }
         for name, url in urls.items():
-            scheme = url.partition("://")[0]
+            scheme = url.get_secret_value().partition("://")[0] if url else ""
             if scheme.startswith("postgres") and scheme != "postgresql+psycopg2":
                 raise ValueError(
                     f"MEDPLATFORM_{name.upper()} must begin with postgresql+psycopg2:// "
@@ -160,8 +161,10 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's tracking and registry store."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.data / 'mlflow' / 'mlflow.db'}"
+        """MLflow's tracking and registry store. It may hold a password."""
+        if self.mlflow_tracking_uri and (uri := self.mlflow_tracking_uri.get_secret_value()):
+            return uri
+        return f"sqlite:///{self.data / 'mlflow' / 'mlflow.db'}"
 
     @property
     def artifact_root(self) -> Path:

@@ -163,8 +163,7 @@ def replay() -> None:
 
     installation = installation_of_settings()
     settings = installation.settings
-    job_root = None if "://" in (settings.mlflow_tracking_uri or "") else settings.artifact_root
-    names = replay_pending(settings.models, settings.tracking_uri, job_root)
+    names = replay_pending(settings.models, settings.tracking_uri, installation.artifact_root)
     click.echo(f"Sent: {', '.join(names)}." if names else "MLflow has everything.")
 
 

@@ -71,6 +71,7 @@ def doctor() -> None:
     import torch
 
     from medplatform.privacy import KeyMissing, KeyRing
+    from medplatform.training.store import store_address
 
     settings = installation_of_settings().settings
     try:
@@ -88,7 +89,7 @@ def doctor() -> None:
         "master key": key,
         "GPU": gpu,
         "device setting": settings.device,
-        "MLflow store": settings.tracking_uri.rpartition("@")[2],
+        "MLflow store": store_address(settings.tracking_uri),
         "Dagster storage": "PostgreSQL" if settings.database_url else "SQLite",
         **{name: version(name) for name in ("dagster", "mlflow", "dbt-core", "duckdb", "torch")},
     }

@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medplatform.privacy import AuditLog, AuditRecord, BrokenChain
 from medplatform.registry.errors import ModelMismatch, VersionMissing
 from medplatform.registry.history import History, read_history
+from medplatform.training.store import open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,20 +30,18 @@ class Registry:
     Parameters
     ----------
     tracking_uri
-        MLflow's tracking and registry store.
+        MLflow's tracking and registry store. It may hold a password.
     models
         Folder shared by all who promote; holds the log, the locks, verdicts and reports.
     """
 
-    tracking_uri: str
+    tracking_uri: str = field(repr=False)
     models: Path
 
     @cached_property
     def client(self) -> "MlflowClient":
         """Client of the tracking and registry store."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.tracking_uri)
+        return open_client(self.tracking_uri)
 
     @property
     def log(self) -> AuditLog:

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 from medplatform.training.result import RunResult
+from medplatform.training.store import store_address, store_errors
 from medplatform.training.tracking import read_record, settle_record
-from medplatform.training.upload import Mirror, MirrorState, TrackingUnavailable, store_errors
+from medplatform.training.upload import Mirror, MirrorState, TrackingUnavailable
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class MirrorThread:
     def _attempt(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except store_errors() as error:
+        except (*store_errors(), OSError, TrackingUnavailable) as error:
             if self._was_reachable:
                 LOGGER.warning(
                     "The tracking store does not answer (%s). Training goes on; what is missing "
@@ -91,9 +92,9 @@ def replay_pending(models: Path, tracking_uri: str, artifact_root: Path | None =
         mirror = Mirror(folder, tracking_uri, artifact_root)
         try:
             mirror.finish()
-        except store_errors() as error:
+        except (*store_errors(), OSError, TrackingUnavailable) as error:
             raise TrackingUnavailable(
-                f"The MLflow store at {_without_secret(tracking_uri)} does not answer "
+                f"The MLflow store at {store_address(tracking_uri)} does not answer "
                 f"({type(error).__name__}). Start it, then run this again; nothing is lost."
             ) from error
         update_result(folder, mirror.state)
@@ -114,8 +115,3 @@ def update_result(folder: Path, state: MirrorState) -> None:
                 "is_pending": False,
             }
         ).save(path)
-
-
-def _without_secret(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

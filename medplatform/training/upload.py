@@ -5,7 +5,6 @@ replace themselves.
 """
 
 import json
-import os
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 
 from medplatform.lake.ledger import write_atomically
 from medplatform.training.recipe import TrainingError
+from medplatform.training.store import is_server, open_client, store_address
 from medplatform.training.tracking import RunRecord, read_metrics, read_record
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TrackingUnavailable(TrainingError):
 
 
 class MirrorState(BaseModel):
-    """What of a run is in MLflow: the file `mlflow.json`."""
+    """What of a run is in MLflow, at which address without its secrets: the file `mlflow.json`."""
 
     tracking_uri: str
     experiment_id: str | None = None
@@ -57,14 +57,7 @@ class Mirror:
     @cached_property
     def client(self) -> "MlflowClient":
         """The client; made on first use, because a new SQLite store takes seconds to create."""
-        _limit_waiting()
-        from mlflow import MlflowClient
-
-        if self.tracking_uri.startswith("sqlite:///"):
-            Path(self.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(
-                parents=True, exist_ok=True
-            )
-        return MlflowClient(self.tracking_uri, self.tracking_uri)
+        return open_client(self.tracking_uri)
 
     @property
     def is_complete(self) -> bool:
@@ -116,10 +109,9 @@ class Mirror:
         name = EXPERIMENT_PREFIX + recipe
         if experiment := self.client.get_experiment_by_name(name):
             return experiment.experiment_id
-        is_local = not self.tracking_uri.startswith(("http://", "https://"))
         location = (
             (self.artifact_root / recipe).absolute().as_uri()
-            if self.artifact_root and is_local
+            if self.artifact_root and not is_server(self.tracking_uri)
             else None
         )
         with suppress(MlflowException):  # another process was faster: it is there now
@@ -195,24 +187,16 @@ class Mirror:
         return record
 
     def _read_state(self) -> MirrorState:
-        path = self.folder / "mlflow.json"
+        path, address = self.folder / "mlflow.json", store_address(self.tracking_uri)
         if path.exists():
             state = MirrorState.model_validate_json(path.read_bytes())
-            if state.tracking_uri == self.tracking_uri:
+            if state.tracking_uri == address:
                 return state
-        return MirrorState(tracking_uri=self.tracking_uri)
+        return MirrorState(tracking_uri=address)
 
     def _save(self, **changes: str | int | bool | None) -> None:
         self.state = self.state.model_copy(update=changes)
         write_atomically(self.folder / "mlflow.json", self.state.model_dump_json(indent=1).encode())
-
-
-def store_errors() -> tuple[type[Exception], ...]:
-    """What MLflow raises when its server, database or artifact store fails."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, SQLAlchemyError, OSError, TrackingUnavailable
 
 
 def _dataset_input(record: RunRecord) -> "DatasetInput":
@@ -229,10 +213,3 @@ def _dataset_input(record: RunRecord) -> "DatasetInput":
         ),
         [InputTag("mlflow.data.context", "training")],
     )
-
-
-def _limit_waiting() -> None:
-    """MLflow reads its limits from the environment alone; its defaults wait for minutes."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")

@@ -154,6 +154,18 @@ def test_a_password_in_the_address_is_not_told(models: Path) -> None:
     assert "secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
 
 
+def test_what_is_kept_of_the_address_holds_no_password(
+    models: Path, store: str, artifacts: Path
+) -> None:
+    log = finish_run(models, unique_key())
+    secret = store.replace("sqlite:///", "sqlite://me:secret@/")
+    mirror = Mirror(log.folder, secret, artifacts)
+    mirror._save(described=True)
+    assert "secret" not in (log.folder / "mlflow.json").read_text()
+    assert Mirror(log.folder, store, artifacts).state.described
+    assert not Mirror(log.folder, "http://127.0.0.1:9", None).state.described
+
+
 @pytest.mark.services
 def test_a_server_that_dies_during_training_misses_nothing(tmp_path: Path) -> None:
     models, port = tmp_path / "models", free_port()
