@@ -5,8 +5,10 @@ salt. Adding patients never moves one, so the test cohort stays locked, and no p
 two splits.
 """
 
+import fcntl
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -40,13 +42,19 @@ def assign_split(patient_ids: Iterable[str], salt: str) -> list[Split]:
 def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot:
     """Collect the rows of a recipe, deal them into splits and freeze them.
 
-    Equal rows under an equal lineage give the same digest and the same folder.
+    Equal rows under an equal lineage give the same digest and the same folder. One at a time per
+    recipe, from collecting on, so that the latest data set is the one of the latest lake.
 
     Raises
     ------
     DatasetTooSmall
         There are fewer patients than the recipe needs, or a split has none.
     """
+    with _lock(datasets / recipe.name):
+        return _freeze(recipe, lake, marts, datasets)
+
+
+def _freeze(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot:
     collected = recipe.collect(lake, marts)
     rows = collected.rows.sort(recipe.row_id)
     if rows[recipe.row_id].n_unique() != rows.height:
@@ -60,7 +68,6 @@ def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> S
     try:
         _require_patients(recipe, counts)
     except DatasetTooSmall:
-        shortage.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(shortage, json.dumps(origin).encode())
         raise
     shortage.unlink(missing_ok=True)
@@ -116,6 +123,14 @@ def load_rows(snapshot: Snapshot, split: Split | None = None) -> pl.DataFrame:
     """Rows of a frozen data set, all or those of one split, in their frozen order."""
     rows = pl.read_parquet(snapshot.file(ROWS))
     return rows if split is None else rows.filter(pl.col("split") == split)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def _split(patient_id: str, salt: str) -> Split:

@@ -1,6 +1,8 @@
 """Patients are dealt into splits once and for all, and a data set says what it holds."""
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medplatform.lake import Lake, read_snapshot
+from medplatform.lake import Lake, Snapshot, read_snapshot
 from medplatform.training.data import (
     DatasetMissing,
     DatasetTooSmall,
@@ -86,6 +88,29 @@ def test_the_latest_data_set_is_the_one_frozen_last(tmp_path: Path) -> None:
     assert latest_snapshot(tmp_path / "datasets", EHR_RISK).digest == other.digest
     freeze_ehr(tmp_path, 300)
     assert latest_snapshot(tmp_path / "datasets", EHR_RISK).digest == first.digest
+
+
+def test_two_refreshes_freeze_one_after_the_other(tmp_path: Path) -> None:
+    begun: list[str] = []
+    together = threading.Event()
+
+    def collect(name: str, patients: int) -> pl.DataFrame:
+        begun.append(name)
+        if len(begun) > 1:
+            together.set()
+        # The first one to collect gives the other every chance to come between.
+        together.wait(0.5)
+        return patient_features(patients)
+
+    def refresh(name: str, patients: int) -> Snapshot:
+        recipe = collecting(EHR_RISK, lambda: collect(name, patients))
+        return freeze_dataset(recipe, Lake(tmp_path / "l"), tmp_path, tmp_path / "datasets")
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = {name: pool.submit(refresh, name, n) for name, n in (("a", 300), ("b", 301))}
+    last = futures[begun[-1]].result()
+    assert latest_snapshot(tmp_path / "datasets", EHR_RISK).digest == last.digest
+    assert not list((tmp_path / "datasets").rglob("*draft*"))
 
 
 def test_without_a_data_set_the_error_says_what_to_materialize(tmp_path: Path) -> None:
