@@ -29,21 +29,32 @@ def demo(patients: int, imaging_patients: int, seed: int) -> None:
 @click.option("--mlflow-port", default=5000, show_default=True, help="Port of the MLflow UI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def dev(port: int, mlflow_port: int, host: str) -> None:
-    """Open the Dagster UI (with its daemon) and the MLflow UI; Ctrl-C ends all."""
-    from medplatform.services import run_services
+    """Open the Dagster UI (with its daemon) and the MLflow UI; Ctrl-C ends all.
 
-    def announce(addresses: dict) -> None:
-        for name in ("webserver", "mlflow"):
-            click.echo(f"{'Dagster' if name == 'webserver' else 'MLflow':8} {addresses[name]}")
+    Where the tracking store is an MLflow server, none is started.
+    """
+    from medplatform.services import Service, link_settings, run_services
+    from medplatform.training.store import is_server, store_address
+
+    def announce(addresses: dict[Service, str]) -> None:
+        for name, title in (("webserver", "Dagster"), ("mlflow", "MLflow")):
+            if name in addresses:
+                click.echo(f"{title:8} {addresses[name]}")
         click.echo("Ctrl-C ends all services.")
 
-    click.echo("Starting the Dagster code server, UI and daemon, and MLflow …")
+    settings = installation_of_settings().settings
+    ports: dict[Service, int] = {"webserver": port}
+    if is_server(settings.tracking_uri):
+        click.echo(f"MLflow runs at {store_address(settings.tracking_uri)} and is not started.")
+    else:
+        ports["mlflow"] = mlflow_port
+    click.echo("Starting the services; the first time takes a minute …")
     run_services(
-        ["code-server", "webserver", "daemon", "mlflow"],
-        installation_of_settings().settings,
+        ["code-server", "daemon", *ports],
+        link_settings(settings, host, ports),
         announce,
         host=host,
-        ports={"webserver": port, "mlflow": mlflow_port},
+        ports=ports,
     )
 
 

@@ -6,7 +6,7 @@ starts, and a foreground process that runs several of them. A container, a syste
 """
 
 from medplatform.services.command import SERVICES, Service, exec_service, service_command
-from medplatform.services.foreground import run_services
+from medplatform.services.foreground import link_settings, run_services
 from medplatform.services.home import ServiceError, instance_environment, prepare_home
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ServiceError",
     "exec_service",
     "instance_environment",
+    "link_settings",
     "prepare_home",
     "run_services",
     "service_command",

@@ -36,6 +36,17 @@ class _Running:
     address: str
 
 
+def link_settings(settings: Settings, host: str, ports: Mapping[Service, int]) -> Settings:
+    """Settings whose links lead to the UIs on these ports, unless an address was set by name."""
+    fields: dict[Service, str] = {"webserver": "dagster_ui_url", "mlflow": "mlflow_ui_url"}
+    links = {
+        fields[name]: f"http://{_reachable(host)}:{port}"
+        for name, port in ports.items()
+        if name in fields and fields[name] not in settings.model_fields_set
+    }
+    return settings.model_copy(update=links)
+
+
 def run_services(
     names: Sequence[Service],
     settings: Settings,
@@ -106,8 +117,12 @@ def _start(name: Service, settings: Settings, home: Path, host: str, port: int) 
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
-    address = f"{LOOPBACK if host == EVERYWHERE else host}:{port}"
+    address = f"{_reachable(host)}:{port}"
     return _Running(name, process, log, address if name == "code-server" else f"http://{address}")
+
+
+def _reachable(host: str) -> str:
+    return LOOPBACK if host == EVERYWHERE else host
 
 
 def _die_with_parent() -> None:
