@@ -61,7 +61,11 @@ class Settings(BaseSettings):
         bool, Field(description="Start the nightly schedule and the delivery sensor by themselves.")
     ] = False
     operator: Annotated[
-        str, Field(description="Who trains here, as recorded on runs and in the audit log.")
+        str,
+        Field(
+            description="Who trains here, as recorded on runs and in the audit log; cannot approve "
+            "what was trained. Unset, a command records the user of the operating system."
+        ),
     ] = "platform"
     mlflow_tracking_uri: Annotated[
         SecretStr | None,
