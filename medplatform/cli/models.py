@@ -9,6 +9,8 @@ from medplatform.cli.terminal import installation_of_settings, print_table
 
 if TYPE_CHECKING:
     from medplatform.clinical import Verdict
+    from medplatform.installation import Installation
+    from medplatform.registry import Registry
     from medplatform.training.recipe import Recipe, TrainingConfig
 
 
@@ -68,6 +70,7 @@ def train(recipe: "Recipe", assignments: tuple[str, ...], debug: bool) -> None:
         snapshot = latest_snapshot(settings.datasets, recipe)
     except DatasetMissing:
         snapshot = freeze_dataset(recipe, installation.lake, settings.marts, settings.datasets)
+    installation = _installation_of_person(installation)
     outcome = LocalLauncher().launch(installation.job(recipe, snapshot, config))
     if outcome.result is None:
         sys.exit(outcome.exit_code)
@@ -88,7 +91,7 @@ def evaluate(recipe: "Recipe", version: str) -> None:
     from medplatform.registry import find_version, judge
     from medplatform.registry.versions import registered
 
-    installation = installation_of_settings()
+    installation = _installation_of_person(installation_of_settings())
     registry = installation.registry
     number = find_version(registry, recipe.name, version)
     digest = registered(registry.history(recipe.name), number).dataset_digest
@@ -128,7 +131,7 @@ def promote(recipe: "Recipe", version: int) -> None:
     """Make an approved model the champion."""
     from medplatform.registry import promote as make_champion
 
-    installation = installation_of_settings()
+    installation = _installation_of_person(installation_of_settings())
     promotion = make_champion(
         installation.registry, recipe, version, actor=installation.settings.operator
     )
@@ -150,21 +153,31 @@ def rollback(recipe: "Recipe", actor: str, reason: str) -> None:
 
 @click.command()
 def status() -> None:
-    """Show the lake, and every model version with verdict, aliases and figures."""
+    """Show the lake, and every model version with verdict, aliases and figures.
+
+    Aliases in MLflow that do not say what the log says are put right.
+    """
     from medplatform.cli.summary import print_summary
 
-    print_summary(installation_of_settings())
+    installation = installation_of_settings()
+    if installation.registry.log.path.exists():
+        _repair_aliases(installation.registry)
+    print_summary(installation)
 
 
 @click.command()
 def replay() -> None:
-    """Send runs to MLflow that it missed while it was not reachable."""
+    """Send runs to MLflow that it missed while it did not answer, and register their models."""
+    from medplatform.registry import register_replayed
     from medplatform.training.mirror import replay_pending
+    from medplatform.training.recipes import RECIPES
 
     installation = installation_of_settings()
     settings = installation.settings
     names = replay_pending(settings.models, settings.tracking_uri, installation.artifact_root)
     click.echo(f"Sent: {', '.join(names)}." if names else "MLflow has everything.")
+    for version in register_replayed(installation.registry, RECIPES.values()):
+        click.echo(f"Registered: {version.recipe} version {version.version}.")
 
 
 @click.command()
@@ -187,6 +200,47 @@ def audit() -> None:
         ],
     )
     click.echo(f"The chain is whole. Head: {log.verify()}")
+
+
+def _installation_of_person(installation: "Installation") -> "Installation":
+    """The same installation, acting for whoever typed the command unless an operator is set.
+
+    Were every trainer the platform, anybody could approve the model that they trained themselves.
+    """
+    from medplatform.installation import Installation
+
+    settings = installation.settings
+    if "operator" in settings.model_fields_set:
+        return installation
+    return Installation(settings.model_copy(update={"operator": _user()}))
+
+
+def _user() -> str:
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid {os.getuid()}"
+
+
+def _repair_aliases(registry: "Registry") -> None:
+    """Make MLflow show what the log says and tell what was wrong there."""
+    from medplatform.registry import VersionMissing, sync_aliases
+    from medplatform.training.recipes import RECIPES
+
+    for recipe in RECIPES:
+        if not registry.history(recipe).registered:
+            continue
+        try:
+            changes = sync_aliases(registry, recipe)
+        except VersionMissing as error:
+            click.secho(f"medplatform: {error}", fg="red", err=True)
+            continue
+        for alias, version in changes.items():
+            what = f"put back to version {version}" if version else "taken away"
+            click.echo(f"Repaired in MLflow: the alias {alias} of {recipe} was {what}.")
 
 
 def _config(recipe: "Recipe", assignments: tuple[str, ...], debug: bool) -> "TrainingConfig":

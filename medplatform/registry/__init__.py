@@ -15,6 +15,7 @@ from medplatform.registry.errors import (
     RegistryError,
     SelfApproval,
     StaleChampion,
+    StoreUnavailable,
     VerdictMismatch,
     VersionMissing,
 )
@@ -22,6 +23,7 @@ from medplatform.registry.history import History
 from medplatform.registry.judge import Judgement, judge
 from medplatform.registry.promotion import Promotion, approve, promote, rollback
 from medplatform.registry.registry import Registry
+from medplatform.registry.replay import register_replayed
 from medplatform.registry.status import VersionStatus, status
 from medplatform.registry.versions import Registered, find_version, register
 
@@ -40,6 +42,7 @@ __all__ = [
     "RegistryError",
     "SelfApproval",
     "StaleChampion",
+    "StoreUnavailable",
     "VerdictMismatch",
     "VersionMissing",
     "VersionStatus",
@@ -48,6 +51,7 @@ __all__ = [
     "judge",
     "promote",
     "register",
+    "register_replayed",
     "rollback",
     "status",
     "sync_aliases",

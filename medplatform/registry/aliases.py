@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from medplatform.registry.errors import VersionMissing
+from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
 
 
+@reports_outage
 def sync_aliases(registry: Registry, recipe: str) -> dict[str, int | None]:
     """Make the aliases say what the log says -> alias and version (None: deleted) per change.
 
@@ -13,6 +15,8 @@ def sync_aliases(registry: Registry, recipe: str) -> dict[str, int | None]:
     ------
     VersionMissing
         The champion was deleted from MLflow.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """

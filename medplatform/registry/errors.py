@@ -2,7 +2,11 @@
 
 
 class RegistryError(RuntimeError):
-    """The registry refused; nothing was changed."""
+    """The registry refused; but for `StoreUnavailable`, nothing was changed."""
+
+
+class StoreUnavailable(RegistryError):
+    """MLflow does not answer or refuses. What the log says by then stands, its aliases may lag."""
 
 
 class VersionMissing(RegistryError):

@@ -32,6 +32,7 @@ from medplatform.lake.ledger import write_atomically
 from medplatform.registry.aliases import project_aliases
 from medplatform.registry.errors import DatasetMismatch
 from medplatform.registry.history import JUDGED, TEST_SET_READ
+from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
 from medplatform.registry.versions import (
     GATE_PREFIX,
@@ -59,6 +60,7 @@ class Judgement:
     subgroups: list[dict[str, str]]
 
 
+@reports_outage
 def judge(
     registry: Registry,
     recipe: Recipe,
@@ -90,6 +92,8 @@ def judge(
         A model predicted other rows than it was given.
     ValueError
         The data set was changed since it was frozen.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """

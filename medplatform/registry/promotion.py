@@ -23,6 +23,7 @@ from medplatform.registry.errors import (
     VerdictMismatch,
 )
 from medplatform.registry.history import APPROVED, PROMOTED, ROLLED_BACK, History
+from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
 from medplatform.registry.versions import (
     DATASET_DIGEST,
@@ -44,6 +45,7 @@ class Promotion:
     record: AuditRecord
 
 
+@reports_outage
 def approve(
     registry: Registry, recipe: Recipe, version: int, *, approver: str, role: str, reason: str
 ) -> AuditRecord:
@@ -59,6 +61,8 @@ def approve(
         There is no passing verdict for exactly this model, data set and these gates.
     ModelMismatch, VersionMissing
         The model is not in the registry as it was registered.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """
@@ -91,6 +95,7 @@ def approve(
         )
 
 
+@reports_outage
 def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> Promotion:
     """Make an approved version the champion, if the champion is the one it was judged against.
 
@@ -107,6 +112,8 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
         There is no passing verdict for exactly this model, data set and these gates.
     ModelMismatch, VersionMissing
         The model is not in the registry as it was registered.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """
@@ -134,6 +141,7 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
         return Promotion(verdict.model, history.champion, record)
 
 
+@reports_outage
 def rollback(registry: Registry, recipe: Recipe, *, actor: str, reason: str) -> Promotion:
     """Put the previous champion back. The approval of the one rolled back stands no longer.
 
@@ -145,6 +153,8 @@ def rollback(registry: Registry, recipe: Recipe, *, actor: str, reason: str) -> 
         There is no previous champion.
     ModelMismatch, VersionMissing
         The previous champion is not in the registry as it was registered.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medplatform.privacy import AuditLog, AuditRecord, BrokenChain
 from medplatform.registry.errors import ModelMismatch, VersionMissing
 from medplatform.registry.history import History, read_history
+from medplatform.registry.outage import reports_outage
 from medplatform.training.store import open_client
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Registry:
         )
         return record
 
+    @reports_outage
     def history(self, recipe: str) -> History:
         """What the whole, unbroken log says of a recipe.
 
@@ -76,6 +78,8 @@ class Registry:
         ------
         BrokenChain
             The log was tampered with, or is shorter than its anchor in MLflow says.
+        StoreUnavailable
+            MLflow does not answer.
         """
         records = self.log.records()
         anchor = self._registered_model_tags(recipe).get(LOG_HEAD_TAG)
@@ -89,6 +93,7 @@ class Registry:
                 )
         return read_history(recipe, records)
 
+    @reports_outage
     def version(self, recipe: str, version: int) -> "ModelVersion":
         """The model version in MLflow.
 
@@ -96,6 +101,8 @@ class Registry:
         ------
         VersionMissing
             It was never registered, or was deleted.
+        StoreUnavailable
+            MLflow does not answer.
         """
         from mlflow.exceptions import MlflowException
 

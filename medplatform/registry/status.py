@@ -6,6 +6,7 @@ from datetime import datetime
 
 from medplatform.clinical import Estimate, State, VerdictError, read_verdict
 from medplatform.registry.history import History
+from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
 
 
@@ -26,11 +27,14 @@ class VersionStatus:
     """How often the locked test rows of the recipe were read, for any version."""
 
 
+@reports_outage
 def status(registry: Registry, recipes: Iterable[str]) -> list[VersionStatus]:
     """All versions of the recipes, newest first, as the log tells it.
 
     Raises
     ------
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """

@@ -7,6 +7,7 @@ from medplatform.clinical import ModelFacts, model_card
 from medplatform.registry.aliases import project_aliases
 from medplatform.registry.errors import ModelMismatch, RegistryError, VersionMissing
 from medplatform.registry.history import REGISTERED, History
+from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import TAG_PREFIX, Registry, copy_of
 from medplatform.training.recipe import Recipe
 from medplatform.training.result import RunResult
@@ -37,6 +38,7 @@ class Registered:
     trainer: str
 
 
+@reports_outage
 def register(
     registry: Registry, recipe: Recipe, result: RunResult, *, dagster_run_id: str = ""
 ) -> Registered:
@@ -49,16 +51,18 @@ def register(
     RegistryError
         The run is not wholly in MLflow yet.
     ModelMismatch
-        The files in MLflow are not those that were trained.
+        The model in MLflow is gone or not the one that was trained.
+    StoreUnavailable
+        MLflow does not answer.
     BrokenChain
         The log was tampered with.
     """
-    if result.model_id is None or result.run_id is None:
+    if result.is_pending or result.model_id is None or result.run_id is None:
         raise RegistryError(
-            f"{result.run_name} is not wholly in MLflow yet, because the tracking store did not "
-            f"answer. Start it, then run: medplatform train {recipe.name}"
+            f"{result.run_name} is trained, but not wholly in MLflow yet, because the tracking "
+            f"store did not answer. Start it, then send and register the run: medplatform replay"
         )
-    model = registry.client.get_logged_model(result.model_id)
+    model = _logged_model(registry, recipe, result, result.model_id)
     with copy_of(model.artifact_location, registry.tracking_uri) as (_, digest):
         if digest != result.model_digest:
             raise ModelMismatch(
@@ -111,6 +115,7 @@ def registered(history: History, version: int) -> Registered:
     )
 
 
+@reports_outage
 def find_version(registry: Registry, recipe: str, name: str | int) -> int:
     """The version behind a number or an alias such as `candidate` or `champion`.
 
@@ -142,6 +147,22 @@ def model_facts(registry: Registry, recipe: Recipe, version: Registered) -> Mode
         data={"Data set": version.dataset_digest[:16], "Built from": ", ".join(recipe.depends_on)},
         settings=settings,
     )
+
+
+def _logged_model(
+    registry: Registry, recipe: Recipe, result: RunResult, model_id: str
+) -> "LoggedModel":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return registry.client.get_logged_model(model_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise ModelMismatch(
+            f"The model of {result.run_name} was deleted from MLflow. "
+            f"Train the model again: medplatform train {recipe.name}"
+        ) from None
 
 
 def _already_registered(history: History, result: RunResult) -> int | None:

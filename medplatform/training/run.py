@@ -75,6 +75,8 @@ def run(job: TrainingJob, reporter: Reporter) -> RunResult:
         with mirror, log:
             reporter.message(f"{log.record.name} trains on {_name(device)}")
             result = _train(job, recipe, snapshot, device, key, log, reporter, started)
+            # A process that is killed while MLflow does not answer leaves a run to replay.
+            result.save(log.folder / "result.json")
     finally:
         is_complete = mirror.finish()
     result = result.model_copy(

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from medplatform.cli import models
+from medplatform.installation import Installation
 from medplatform.registry import promote
+from medplatform.settings import Settings
+from medplatform.training.recipes import RECIPES
 from medplatform_tests.registry.bench import Bench, copy_bench, make_bench, save_models
 
 GOOD, BETTER, BLIND, UNJUDGED = 1, 2, 3, 4
@@ -56,3 +60,25 @@ def bench(judged_state: Bench, tmp_path: Path) -> Bench:
 def reign(reigning_state: Bench, tmp_path: Path) -> Bench:
     """GOOD is champion; BETTER and UNJUDGED were judged against it and approved."""
     return copy_bench(reigning_state, tmp_path)
+
+
+def act_on(bench: Bench, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Let the command line work on a bench, and on its recipe alone."""
+    values = {"mlflow_tracking_uri": bench.registry.tracking_uri, **settings}
+    installation = Installation(Settings(_env_file=None, data=bench.folder, **values))  # pyright: ignore
+    monkeypatch.setattr(models, "installation_of_settings", lambda: installation)
+    for name in list(RECIPES):
+        monkeypatch.delitem(RECIPES, name)
+    monkeypatch.setitem(RECIPES, bench.recipe.name, bench.recipe)
+
+
+@pytest.fixture
+def commands(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line works on the bench."""
+    act_on(bench, monkeypatch)
+
+
+@pytest.fixture
+def commands_of_reign(reign: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line works on the bench with a champion."""
+    act_on(reign, monkeypatch)

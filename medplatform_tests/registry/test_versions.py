@@ -39,8 +39,8 @@ def test_registering_the_same_model_again_changes_nothing(bench: Bench) -> None:
 
 
 def test_run_that_is_not_in_mlflow_yet_is_refused(bench: Bench) -> None:
-    pending = bench.train().model_copy(update={"model_id": None, "is_pending": True})
-    with pytest.raises(RegistryError, match=r"not wholly in MLflow yet.*medplatform train line"):
+    pending = bench.train().model_copy(update={"is_pending": True})
+    with pytest.raises(RegistryError, match=r"not wholly in MLflow yet.*medplatform replay"):
         register(bench.registry, bench.recipe, pending)
 
 
