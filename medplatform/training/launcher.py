@@ -1,10 +1,11 @@
 """Start a training job in a process of its own.
 
 A `Launcher` is all that the platform asks of a place to train. Here is the local one; Dagster
-hands `supervised_command` to its Pipes client instead.
+hands `supervised_command` and `job_environment` to its Pipes client instead.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Protocol
 from medplatform.training.device import DeviceName
 from medplatform.training.recipe import TrainingConfig
 from medplatform.training.result import RunResult
+from medplatform.training.store import store_address
 
 GRACE_S = 15.0
 """From SIGTERM to SIGKILL: enough to close the run in MLflow, the checkpoint is there already."""
@@ -32,6 +34,8 @@ class TrainingJob:
         Root folder of runs and models.
     result
         File that the job writes when it has finished.
+    tracking_uri
+        MLflow server or database. It may hold a password: only `job_environment` carries it.
     operator
         Who trains: recorded as the trainer, who may not approve the model.
     tags
@@ -43,7 +47,7 @@ class TrainingJob:
     models: Path
     result: Path
     config: TrainingConfig
-    tracking_uri: str
+    tracking_uri: str = field(repr=False)
     artifact_root: Path | None = None
     device: DeviceName = "auto"
     operator: str = "platform"
@@ -74,7 +78,9 @@ class LocalLauncher:
         job.result.unlink(missing_ok=True)
         # A group of its own: Ctrl-C reaches this process alone, which passes it on once. A second
         # signal would end the grace period in which the trainer closes its record.
-        process = subprocess.Popen(supervised_command(job), process_group=0)
+        process = subprocess.Popen(
+            supervised_command(job), env={**os.environ, **job_environment(job)}, process_group=0
+        )
         try:
             exit_code = process.wait()
         except BaseException:
@@ -85,7 +91,7 @@ class LocalLauncher:
 
 
 def training_command(job: TrainingJob) -> list[str]:
-    """The command line of the training process itself."""
+    """The command line of the training process itself; it needs `job_environment` as well."""
     command = [sys.executable, "-m", "medplatform.training.run"]
     options: dict[str, object] = {
         "recipe": job.recipe,
@@ -93,10 +99,11 @@ def training_command(job: TrainingJob) -> list[str]:
         "models": job.models,
         "result": job.result,
         "config": json.dumps(job.config.model_dump(mode="json")),
-        "tracking-uri": job.tracking_uri,
         "device": job.device,
         "operator": job.operator,
     }
+    if store_address(job.tracking_uri) == job.tracking_uri:
+        options["tracking-uri"] = job.tracking_uri
     if job.artifact_root:
         options["artifact-root"] = job.artifact_root
     for name, value in options.items():
@@ -104,6 +111,15 @@ def training_command(job: TrainingJob) -> list[str]:
     for name, value in job.tags.items():
         command += ["--tag", f"{name}={value}"]
     return command
+
+
+def job_environment(job: TrainingJob) -> dict[str, str]:
+    """Variables of the training process beside the inherited ones.
+
+    They hold secrets: the command line of a process can be read by every user of the machine, its
+    environment cannot.
+    """
+    return {"MEDPLATFORM_MLFLOW_TRACKING_URI": job.tracking_uri}
 
 
 def supervised_command(job: TrainingJob, *, grace_s: float = GRACE_S) -> list[str]:

@@ -1,7 +1,8 @@
 """The training job: `python -m medplatform.training.run`, a process that trains one model.
 
 It reads a frozen data set, trains, saves the model without pickle, records all of it on disk and
-in MLflow and writes a result file. Exit codes: 0 done, 2 cannot train (one line says why and what
+in MLflow and writes a result file. The address of MLflow, which may hold a password, comes from the
+setting `mlflow_tracking_uri`. Exit codes: 0 done, 2 cannot train (one line says why and what
 to do), 143 or 130 interrupted (the checkpoint is there: the same job continues from it).
 """
 
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from medplatform import __version__
 from medplatform.lake import Snapshot, read_snapshot
+from medplatform.settings import SettingsError, get_settings
 from medplatform.training.data import load_rows
 from medplatform.training.device import choose_device
 from medplatform.training.launcher import TrainingJob
@@ -239,14 +241,14 @@ def _name(device: "torch.device") -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
 
 
-def _parse(arguments: Sequence[str] | None) -> TrainingJob:
+def _parse(arguments: Sequence[str] | None, tracking_uri: str) -> TrainingJob:
     parser = argparse.ArgumentParser(prog="medplatform.training.run", description=__doc__)
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES))
     parser.add_argument("--dataset", required=True, type=Path, help="folder of the frozen data set")
     parser.add_argument("--models", required=True, type=Path, help="root folder of runs and models")
     parser.add_argument("--result", required=True, type=Path, help="file to write the result to")
     parser.add_argument("--config", default="{}", help="JSON; what is left out has its default")
-    parser.add_argument("--tracking-uri", required=True, help="MLflow server or database")
+    parser.add_argument("--tracking-uri", default=tracking_uri, help="MLflow server or database")
     parser.add_argument("--artifact-root", type=Path, help="artifacts, where no server keeps them")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "cpu"))
     parser.add_argument("--operator", default="platform", help="who trains")
@@ -277,13 +279,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    job = _parse(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
+        job = _parse(arguments, get_settings().tracking_uri)
         with open_reporter() as reporter:
             run(job, reporter)
-    except TrainingError as error:
+    except (TrainingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_TRAIN
     return 0

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,21 @@ def test_a_result_of_an_earlier_job_is_not_taken_for_this_one(
     outcome = LocalLauncher().launch(job)
     assert outcome.exit_code == 1 and outcome.result is None
     assert not job.result.exists()
+
+
+def test_a_password_of_the_store_reaches_the_trainer_by_its_environment_alone(
+    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "postgresql+psycopg2://user:secret-word@db:5432/mlflow"
+    job = replace(job, tracking_uri=uri)
+    monkeypatch.undo()
+    command = launcher.supervised_command(job)
+    assert "secret-word" not in " ".join(command) + repr(job)
+
+    said = tmp_path / "said"
+    reader = "from medplatform.settings import get_settings as read; import pathlib, sys; "
+    reader += "pathlib.Path(sys.argv[1]).write_text(read().tracking_uri); sys.exit(1)"
+    trainer = [sys.executable, "-c", reader, str(said)]
+    monkeypatch.setattr(launcher, "training_command", lambda job: trainer)
+    LocalLauncher().launch(job)
+    assert said.read_text() == uri

@@ -20,6 +20,7 @@ from medplatform.training.data import load_rows
 from medplatform.training.launcher import (
     LocalLauncher,
     TrainingJob,
+    job_environment,
     supervised_command,
     training_command,
 )
@@ -145,6 +146,7 @@ class TestMlflow:
             "dagster/url": "http://127.0.0.1:3000/runs/d-1",
         }
         assert expected.items() <= found.data.tags.items()
+        assert found.inputs
         assert found.inputs.dataset_inputs[0].dataset.digest == result.dataset_digest[:36]
         plots = {a.path for a in client.list_artifacts(result.run_id, "plots")}
         assert plots == {"plots/loss.png", "plots/roc.png", "plots/calibration.png"}
@@ -213,7 +215,7 @@ def test_an_interrupted_job_resumes_to_the_same_model(
     signal_number: signal.Signals,
 ) -> None:
     job = job_of(tmp_path, ehr["snapshot"], ehr["tracking"], LONG)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **job_environment(job), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(training_command(job), env=environment, stderr=subprocess.DEVNULL)
     metrics = wait_for_metrics(job.models)
     process.send_signal(signal_number)
@@ -255,11 +257,11 @@ def test_an_absent_gpu_is_one_clear_line(
     assert len(error) == 1 and "MEDPLATFORM_DEVICE=auto" in error[0]
 
 
-def test_the_command_line_carries_the_whole_job(ehr: dict[str, Any]) -> None:
+def test_the_command_line_carries_the_whole_job_but_the_store(ehr: dict[str, Any]) -> None:
     job: TrainingJob = ehr["job"]
     command = training_command(job)
     assert command[:3] == [sys.executable, "-m", "medplatform.training.run"]
-    assert _parse(command[3:]) == job
+    assert _parse(command[3:], job.tracking_uri) == job
     assert supervised_command(job)[-len(command) :] == command
 
 
