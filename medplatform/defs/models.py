@@ -10,11 +10,12 @@ from medplatform.clinical import GateResult, State, Verdict
 from medplatform.defs import show
 from medplatform.installation import Installation
 from medplatform.lake import Snapshot, read_snapshot
-from medplatform.registry import Registered, judge, promote, register
+from medplatform.registry import Registered, judge, promote, register, register_replayed
 from medplatform.registry.standing import approved_challenger, current_verdict, trained_version
 from medplatform.registry.versions import registered
 from medplatform.training.data import DatasetTooSmall, freeze_dataset, latest_snapshot
-from medplatform.training.launcher import supervised_command
+from medplatform.training.launcher import job_environment, supervised_command
+from medplatform.training.mirror import replay_pending
 from medplatform.training.recipe import Recipe, TrainingConfig
 from medplatform.training.recipes import RECIPES
 from medplatform.training.result import RunResult
@@ -89,6 +90,7 @@ def _candidate_asset(recipe: Recipe) -> dg.AssetsDefinition:
         installation: dg.ResourceParam[Installation],
         pipes: dg.PipesSubprocessClient,
     ) -> dg.MaterializeResult:
+        _catch_up(context, installation, recipe)
         snapshot = latest_snapshot(installation.settings.datasets, recipe)
         chosen = _training_config(recipe, config)
         version = trained_version(installation.registry, recipe, snapshot.digest, chosen)
@@ -116,6 +118,17 @@ def _candidate_asset(recipe: Recipe) -> dg.AssetsDefinition:
         tags={"recipe": recipe.name},
         pool=GPU_POOL,
     )(candidate)
+
+
+def _catch_up(
+    context: dg.AssetExecutionContext, installation: Installation, recipe: Recipe
+) -> None:
+    """Send and register what was trained while MLflow was away, instead of training it again."""
+    settings = installation.settings
+    for name in replay_pending(settings.models, settings.tracking_uri, installation.artifact_root):
+        context.log.info("%s was sent to MLflow now.", name)
+    for version in register_replayed(installation.registry, [recipe]):
+        context.log.info("%s version %d was registered now.", version.recipe, version.version)
 
 
 def launch_config(recipe: Recipe) -> type[dg.Config]:
@@ -157,7 +170,7 @@ def _train(
     job = installation.job(recipe, snapshot, config, tags)
     job.result.unlink(missing_ok=True)
     try:
-        pipes.run(command=supervised_command(job), context=context)
+        pipes.run(command=supervised_command(job), context=context, env=job_environment(job))
     except dg.DagsterExecutionInterruptedError as error:
         # A retry would start the cancelled training again, and could end as a success.
         raise dg.Failure("The training was cancelled.", allow_retries=False) from error
