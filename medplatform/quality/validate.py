@@ -5,7 +5,7 @@ data, so none are asked for and only counts leave this module.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,7 +24,10 @@ COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
 class Finding(BaseModel):
-    """What one rule found: `value` rows break it, `threshold` may."""
+    """What one rule found: of `rows` that have a value to judge, `value` break it, `threshold` may.
+
+    The rule passes if and only if `value` is at most `threshold`.
+    """
 
     table: str
     check: str
@@ -77,14 +80,16 @@ def _apply(table: Table, rule: Rule, batch: "Batch", rows: int) -> Finding:
     name = "".join(part.capitalize() for part in rule.expectation.split("_"))
     expectation = getattr(gxe, name)(**rule.arguments, severity=rule.severity)
     result: ExpectationValidationResult = batch.validate(expectation, result_format=COUNTS_ONLY)  # pyright: ignore[reportArgumentType]
-    allowed = math.floor(rows * (1 - rule.arguments.get("mostly", 1)))
+    counts: Mapping[str, int] = result.result or {}
+    # `mostly` is a share of the values that are there, so nulls count neither way.
+    judged = rows - counts.get("missing_count", 0)
     return _finding(
         table,
         rule,
         success=bool(result.success),
-        value=int((result.result or {}).get("unexpected_count", 0 if result.success else rows)),
-        threshold=allowed,
-        rows=rows,
+        value=int(counts.get("unexpected_count", 0 if result.success else judged)),
+        threshold=math.floor(judged * (1 - rule.arguments.get("mostly", 1))),
+        rows=judged,
     )
 
 

@@ -82,3 +82,23 @@ def test_findings_hold_no_value_of_a_row() -> None:
     text = "".join(f.model_dump_json() for findings in found.values() for f in findings)
     assert not found["codes_are_known"][0].success
     assert "CANARY" not in text
+
+
+@pytest.mark.parametrize("nulls", [0, 50])
+@pytest.mark.parametrize("values", [100, 250, 300, 700])
+def test_a_share_is_of_the_values_that_are_there(values: int, nulls: int) -> None:
+    allowed = values // 100
+    for broken in (allowed, allowed + 1):
+        weights = [7000.0] * broken + [70.0] * (values - broken) + [None] * nulls
+        count = len(weights)
+        (finding,) = find(
+            visit_id=[str(number) for number in range(count)],
+            status=["done"] * count,
+            weight_kg=weights,
+            started_at=[0] * count,
+            ended_at=[5] * count,
+            source_id=["s"] * count,
+            record_number=list(range(count)),
+        )["values_are_plausible"]
+        assert (finding.rows, finding.value, finding.threshold) == (values, broken, allowed)
+        assert finding.success == (finding.value <= finding.threshold)
