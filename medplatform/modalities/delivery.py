@@ -5,56 +5,36 @@ files themselves cannot say.
 """
 
 import hashlib
-import json
+import os
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from medplatform.lake import DISK_FULL
+from medplatform.modalities.files import CLOSED, is_closed, is_record, record_files
+from medplatform.modalities.options import OPTIONS, DeliveryError, DeliveryOptions, read_options
 from medplatform.privacy import source_label
 
-CLOSED = "_DONE"
-OPTIONS = "delivery.json"
+__all__ = [
+    "CLOSED",
+    "OPTIONS",
+    "Delivery",
+    "DeliveryError",
+    "DeliveryOptions",
+    "Source",
+    "check_name",
+    "closed_deliveries",
+    "content_digest",
+    "deliver",
+    "delivery_label",
+    "list_delivery",
+    "open_delivery",
+]
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class DeliveryError(ValueError):
-    """A delivery cannot be read at all; the message names it and the remedy."""
-
-
-class DeliveryOptions(BaseModel):
-    """What `delivery.json` may declare."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    subjects: Annotated[
-        Literal["resolve", "per_record"],
-        Field(
-            description="`resolve`: every record names its patient. `per_record`: the sender "
-            "declares that each image or sample is a person of its own, as in public data sets."
-        ),
-    ] = "resolve"
-    labels: Annotated[
-        str | None, Field(description="Label table (CSV) of a PNG or JPEG folder.")
-    ] = None
-    label_file_column: Annotated[
-        str | None, Field(description="Column of the label table that names the image file.")
-    ] = None
-    label_patient_column: Annotated[
-        str | None, Field(description="Column of the label table that names the patient.")
-    ] = None
-    image_modality: Annotated[
-        str, Field(description="DICOM modality of PNG or JPEG images, e.g. SM, DX, OT.")
-    ] = "OT"
-    genome_build: Annotated[
-        Literal["GRCh37", "GRCh38"] | None,
-        Field(description="Reference of VCF positions where the header does not say it."),
-    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +68,42 @@ class Delivery:
 
     @property
     def content_digest(self) -> str:
-        """SHA-256 over the digests of all files and the options: what the ledger compares."""
-        lines = sorted(source.sha256 for source in self.sources)
-        return hashlib.sha256(
-            "\n".join([*lines, self.options.model_dump_json()]).encode()
-        ).hexdigest()
+        """What the ledger compares."""
+        return content_digest((source.sha256 for source in self.sources), self.options)
+
+
+def content_digest(files: Iterable[str], options: DeliveryOptions) -> str:
+    """SHA-256 over the SHA-256 digests of all files, in any order, and the options."""
+    lines = [*sorted(files), options.model_dump_json()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def delivery_label(name: str) -> str:
+    """The name of a delivery where it is usable, else one that cannot identify a patient.
+
+    >>> delivery_label("2024-05_ward-3")
+    '2024-05_ward-3'
+    >>> delivery_label("Jane Doe 1950")
+    'unusable-60a084a5'
+    """
+    if NAME.fullmatch(name):
+        return name
+    return f"unusable-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+
+
+def check_name(modality: str, name: str) -> None:
+    """Refuse a name that cannot stand in logs and paths, without repeating it.
+
+    Raises
+    ------
+    DeliveryError
+        The name is unusable.
+    """
+    if not NAME.fullmatch(name):
+        raise DeliveryError(
+            f"A delivery of {modality} has an unusable name, shown as {delivery_label(name)}. "
+            f"Rename it: 1 to 64 letters, digits, '.', '_' or '-', without identifiers of patients."
+        )
 
 
 def open_delivery(
@@ -105,112 +116,155 @@ def open_delivery(
     DeliveryError
         The folder is missing or empty, its name is unusable, or `delivery.json` is wrong.
     """
-    if not NAME.fullmatch(name):
-        raise DeliveryError(
-            f"A delivery name has 1 to 64 letters, digits, '.', '_' or '-', without identifiers "
-            f"of patients: rename the folder under {landing / modality}."
-        )
+    paths, options = list_delivery(landing, modality, name)
     root = landing / modality / name
-    paths = sorted(_files(root)) if root.is_dir() else []
     if not paths:
         raise DeliveryError(
             f"Delivery {modality}/{name} has no files in {root}. "
             f"Put the files there, then an empty file {CLOSED}."
         )
-    sources = []
-    for number, path in enumerate(paths, 1):
-        try:
-            sources.append(_hash(path))
-        except OSError as error:
-            raise DeliveryError(
-                f"File {number} of {len(paths)} (in order of path) of delivery {modality}/{name} "
-                f"cannot be read: {error.strerror}. Make it readable, then run this again."
-            ) from None
-        if progress:
-            progress(number, len(paths))
-    return Delivery(modality, name, root, tuple(sources), _options(root))
+    try:
+        return Delivery(modality, name, root, tuple(_hash(paths, progress)), options)
+    except DeliveryError as error:
+        raise DeliveryError(f"Delivery {modality}/{name}: {error}") from None
 
 
-def closed_deliveries(landing: Path, modality: str, quiet_period_s: float) -> list[str]:
-    """Names of the deliveries of a modality that are complete."""
+def list_delivery(landing: Path, modality: str, name: str) -> tuple[list[Path], DeliveryOptions]:
+    """The files of a delivery and its options, without opening the files.
+
+    Raises
+    ------
+    DeliveryError
+        Its name is unusable, a folder of it cannot be listed, or `delivery.json` is wrong.
+    """
+    check_name(modality, name)
+    root = landing / modality / name
+    try:
+        return record_files(root) if root.is_dir() else [], read_options(root)
+    except DeliveryError as error:
+        raise DeliveryError(f"Delivery {modality}/{name}: {error}") from None
+
+
+def closed_deliveries(
+    landing: Path, modality: str, quiet_period_s: float, known: Collection[str] = ()
+) -> list[str]:
+    """Names of the folders of a modality that are complete, usable as names or not.
+
+    Those in `known` are left out, without a look at their files.
+    """
     folder = landing / modality
-    names = []
-    for root in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if root.is_dir() and not root.name.startswith("."):
-            changed = max((p.stat().st_mtime for p in (root, *root.rglob("*"))), default=0.0)
-            if (root / CLOSED).exists() or time.time() - changed >= quiet_period_s:
-                names.append(root.name)
-    return names
+    return [
+        root.name
+        for root in (sorted(folder.iterdir()) if folder.is_dir() else [])
+        if root.name not in known
+        and not root.name.startswith(".")
+        and root.is_dir()
+        and is_closed(root, quiet_period_s)
+    ]
 
 
 def deliver(
     source: Path,
     landing: Path,
     modality: str,
-    name: str,
-    options: dict[str, Any] | None = None,
+    name: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Copy a file or folder into landing as a closed delivery; the original stays untouched.
 
-    The copy appears at once, complete. Raises DeliveryError if the source has no files or the
-    name is taken by other content.
+    The copy appears at once, complete. A delivery that is there already is taken for this one if
+    its files and options are the same.
+
+    Parameters
+    ----------
+    source
+        A file, or a folder, whose `delivery.json` counts.
+    name
+        Without one, the delivery is named by its files and options.
+    options
+        What `delivery.json` may declare; they go before those of the source.
+
+    Raises
+    ------
+    DeliveryError
+        The source has no files or cannot be copied, the options are unusable, or the name is
+        unusable or taken by other files or options.
     """
     if not source.exists():
         raise DeliveryError(f"{source} does not exist. Give a file or a folder.")
-    paths = sorted(_files(source)) if source.is_dir() else [source]
+    folder = source if source.is_dir() else None
+    base = folder or source.parent
+    paths = record_files(base) if folder else [source] if is_record(Path(source.name)) else []
     if not paths:
-        raise DeliveryError(f"{source} holds no files. Nothing was ingested.")
-    if not NAME.fullmatch(name):
-        raise DeliveryError("A delivery name has 1 to 64 letters, digits, '.', '_' or '-'.")
+        raise DeliveryError(
+            f"{source} holds no files (hidden ones do not count). Nothing was ingested."
+        )
+    declared = read_options(folder, options)
+    fingerprint = _fingerprint(base, paths, declared)
+    if name is None:
+        name = f"content-{fingerprint[:10]}"
+    check_name(modality, name)
     target = landing / modality / name
     if target.exists():
+        if fingerprint != _fingerprint(target, record_files(target), read_options(target)):
+            raise DeliveryError(
+                f"Delivery {modality}/{name} is there already, with other files or options, and "
+                f"deliveries never change: choose another --delivery."
+            )
         return target
-    draft = landing / modality / f".{name}.draft"
-    shutil.rmtree(draft, ignore_errors=True)
-    base = source if source.is_dir() else source.parent
-    for path in paths:
-        copy = draft / path.relative_to(base)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    if options:
-        (draft / OPTIONS).write_text(json.dumps(options))
-    (draft / CLOSED).touch()
-    draft.rename(target)
+    draft = target.with_name(f".{name}.draft")
+    try:
+        _copy(base, paths, declared, draft)
+        draft.rename(target)
+    except OSError as error:
+        raise DeliveryError(
+            f"Nothing was delivered: {landing} cannot be written ({error.strerror}). Free some "
+            f"space or make it writable, then run this again."
+        ) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Regular files below a folder; hidden files and the delivery's own two are not records."""
-    seen: set[tuple[int, int]] = set()
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        facts = folder.stat()
-        if (facts.st_dev, facts.st_ino) in seen:
-            continue  # a symbolic link led back here
-        seen.add((facts.st_dev, facts.st_ino))
-        for path in folder.iterdir():
-            if path.is_dir():
-                pending.append(path)
-            elif path.is_file() and not (folder == root and path.name in (CLOSED, OPTIONS)):
-                yield path
+def _hash(paths: Sequence[Path], progress: Callable[[int, int], None] | None) -> Iterator[Source]:
+    for number, path in enumerate(paths, 1):
+        try:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                yield Source(path, digest, stream.tell())
+        except OSError as error:
+            raise _unreadable(number, len(paths), error) from None
+        if progress:
+            progress(number, len(paths))
 
 
-def _hash(path: Path) -> Source:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return Source(path, digest, stream.tell())
+def _fingerprint(root: Path, paths: Sequence[Path], options: DeliveryOptions) -> str:
+    """SHA-256 over names and contents of files below a root, and the options."""
+    lines = [f"{s.sha256} {s.path.relative_to(root).as_posix()}" for s in _hash(paths, None)]
+    return hashlib.sha256(os.fsencode("\n".join([*lines, options.model_dump_json()]))).hexdigest()
 
 
-def _options(root: Path) -> DeliveryOptions:
-    path = root / OPTIONS
-    if not path.exists():
-        return DeliveryOptions()
-    try:
-        return DeliveryOptions.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors(include_input=False, include_url=False)
-        )
-        raise DeliveryError(f"{OPTIONS} of delivery {root.name} is not usable: {reasons}") from None
+def _copy(base: Path, paths: Sequence[Path], options: DeliveryOptions, draft: Path) -> None:
+    """Copy files below a base into a new closed folder."""
+    if draft.exists():
+        shutil.rmtree(draft)
+    draft.mkdir(parents=True)
+    for number, path in enumerate(paths, 1):
+        copy = draft / path.relative_to(base)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, copy)
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise
+            raise _unreadable(number, len(paths), error) from None
+    if options != DeliveryOptions():
+        (draft / OPTIONS).write_text(options.model_dump_json(exclude_defaults=True))
+    (draft / CLOSED).touch()
+
+
+def _unreadable(number: int, total: int, error: OSError) -> DeliveryError:
+    return DeliveryError(
+        f"File {number} of {total} (in order of path) cannot be read: {error.strerror}. "
+        f"Make it readable, then run this again."
+    )

@@ -1,0 +1,72 @@
+"""What a `delivery.json` may declare about a delivery that its files cannot say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+OPTIONS = "delivery.json"
+
+
+class DeliveryError(ValueError):
+    """A delivery cannot be read at all; the message names it and the remedy."""
+
+
+class DeliveryOptions(BaseModel):
+    """What `delivery.json` may declare."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subjects: Annotated[
+        Literal["resolve", "per_record"],
+        Field(
+            description="`resolve`: every record names its patient. `per_record`: the sender "
+            "declares that each image or sample is a person of its own, as in public data sets."
+        ),
+    ] = "resolve"
+    labels: Annotated[
+        str | None, Field(description="Label table (CSV) of a PNG or JPEG folder.")
+    ] = None
+    label_file_column: Annotated[
+        str | None, Field(description="Column of the label table that names the image file.")
+    ] = None
+    label_patient_column: Annotated[
+        str | None, Field(description="Column of the label table that names the patient.")
+    ] = None
+    image_modality: Annotated[
+        str, Field(description="DICOM modality of PNG or JPEG images, e.g. SM, DX, OT.")
+    ] = "OT"
+    genome_build: Annotated[
+        Literal["GRCh37", "GRCh38"] | None,
+        Field(description="Reference of VCF positions where the header does not say it."),
+    ] = None
+
+
+def read_options(root: Path | None, override: Mapping[str, Any] | None = None) -> DeliveryOptions:
+    """The options that a folder, if any, declares in `delivery.json`; those of `override` win.
+
+    Raises
+    ------
+    DeliveryError
+        The file cannot be read, or declares what does not exist.
+    """
+    try:
+        content = (root / OPTIONS).read_bytes() if root else b"{}"
+    except FileNotFoundError:
+        content = b"{}"
+    except OSError as error:
+        raise DeliveryError(
+            f"{OPTIONS} cannot be read: {error.strerror}. Make it a readable file."
+        ) from None
+    try:
+        declared = DeliveryOptions.model_validate_json(content)
+        return DeliveryOptions.model_validate(
+            {**declared.model_dump(exclude_unset=True), **(override or {})}
+        )
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'JSON'}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        )
+        raise DeliveryError(f"{OPTIONS} is not usable: {reasons}") from None
