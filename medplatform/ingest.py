@@ -5,8 +5,8 @@ does nothing; killing it at any point loses nothing.
 """
 
 import traceback
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,7 +16,7 @@ from typing import Literal
 from medplatform import __version__
 from medplatform.lake import (
     DISK_FULL,
-    Counts,
+    DeliveryLocked,
     Lake,
     LakeError,
     LedgerEntry,
@@ -27,27 +27,31 @@ from medplatform.lake import (
 from medplatform.modalities.delivery import (
     Delivery,
     DeliveryError,
+    check_name,
     closed_deliveries,
+    content_digest,
+    delivery_label,
+    list_delivery,
     open_delivery,
 )
 from medplatform.modalities.modality import Modality, Progress, silent
 from medplatform.privacy import Identity, VaultError
-from medplatform.quality import Finding, is_rejected, rules_of, validate
+from medplatform.quality import Finding, count_identity, is_rejected, rules_of, validate
 from medplatform.quality.validate import columns_read
-
-COUNT_CHECK = "every_record_is_accounted_for"
 
 
 class ReaderDefect(RuntimeError):
-    """A reader raised, which it never should; the message holds no value of a record."""
+    """A reader or recount raised, which it never should; the message holds no value of a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What came of one delivery in one run.
 
-    `unchanged`: the ledger had it already. `unreadable`: it could not be opened, `problem` says
-    why; nothing of it was counted, it waits in landing.
+    `delivery` is its name, or a label where the name is unusable. `unchanged`: the ledger had it
+    already. `unreadable`: it could not be opened or read to the end, `problem` says why; nothing of
+    it was counted, it waits in landing. `rejected` with a `problem`: `entry` is an attempt to read
+    it again, and what was published before stays.
     """
 
     modality: str
@@ -76,7 +80,13 @@ def ingest_pending(
     """Ingest every closed delivery of a modality that the ledger does not have.
 
     `deliveries` limits it to some by name; `again` reads those anew and replaces what they
-    published. A delivery that cannot be opened does not stop the others.
+    published. A delivery that cannot be opened or read, or that another process works on, does not
+    stop the others.
+
+    Raises
+    ------
+    LakeError
+        The disk is full: the other deliveries would not fit either.
     """
     names = list(deliveries) or closed_deliveries(landing, modality.name, quiet_period_s)
     receipts = []
@@ -91,8 +101,9 @@ def ingest_pending(
                 again=again and bool(deliveries),
                 progress=progress,
             )
-        except DeliveryError as error:
-            receipt = Receipt(modality.name, name, "unreadable", problem=str(error))
+        except (DeliveryError, DeliveryLocked, ReaderDefect) as error:
+            label = delivery_label(name)
+            receipt = Receipt(modality.name, label, "unreadable", problem=str(error))
         receipts.append(receipt)
     return receipts
 
@@ -100,12 +111,13 @@ def ingest_pending(
 def pending_deliveries(
     modality: str, *, landing: Path, lake: Lake, quiet_period_s: float
 ) -> list[str]:
-    """Names of the closed deliveries of a modality that the ledger does not have."""
-    return [
-        name
-        for name in closed_deliveries(landing, modality, quiet_period_s)
-        if lake.ledger.get(modality, name) is None
-    ]
+    """Names of the closed deliveries of a modality that wait to be read.
+
+    One whose name is unusable has a label in its place.
+    """
+    known = {entry.delivery for entry in lake.ledger.entries(modality) if lake.ledger.holds(entry)}
+    waiting = closed_deliveries(landing, modality, quiet_period_s, known)
+    return [delivery_label(name) for name in waiting]
 
 
 def ingest_delivery(
@@ -120,32 +132,44 @@ def ingest_delivery(
 ) -> Receipt:
     """Read, validate and publish one delivery.
 
+    What an earlier reading published stays visible until the new one is in place, and for good if
+    the new one is rejected.
+
     Raises
     ------
     DeliveryError
         The delivery cannot be opened, or was changed after it was read.
+    DeliveryLocked
+        Another process reads the same delivery.
+    ReaderDefect
+        The reader failed. Nothing was published.
     LakeError
-        The disk is full, or another process reads the same delivery. Nothing was published.
+        The disk is full. Nothing was published.
     """
+    check_name(modality.name, name)
     known = lake.ledger.get(modality.name, name)
-    if known and not again:
-        _refuse_changed(landing / modality.name / name, known)
+    if known and not again and lake.ledger.holds(known):
+        lake.sweep(modality.name, name)
+        _refuse_changed(landing, known)
         return Receipt(modality.name, name, "unchanged", known)
     started_at = datetime.now(UTC)
     delivery = open_delivery(
         landing, modality.name, name, lambda done, total: progress("hash", done, total)
     )
-    twin = _twin(lake, delivery)
-    with lake.stage(modality.name, name, _generation(delivery)) as stage:
+    twin = lake.ledger.twin(modality.name, name, delivery.content_digest)
+    with lake.stage(modality.name, name, _generation(delivery, known)) as stage:
         findings: list[Finding] = []
         if twin is None:
             _read(modality, delivery, stage, identity, progress)
             stage.close()
-            findings = [_count_identity(modality, delivery, stage), *_validate(modality, stage)]
+            with _defects_reported("recount", delivery):
+                counted = count_identity(modality, delivery, stage)
+            findings = [counted, *_validate(modality, stage)]
             if is_rejected(findings):
                 _reject(stage, findings, delivery)
         identity.remember_sources({s.source_id: str(s.path) for s in delivery.sources})
         status = "duplicate" if twin else "rejected" if is_rejected(findings) else "published"
+        is_attempt = status == "rejected" and known is not None and known.status == "published"
         entry = lake.publish(
             stage,
             modality=modality.name,
@@ -158,92 +182,67 @@ def ingest_delivery(
             ],
             findings=[finding.model_dump() for finding in findings],
             duplicate_of=twin,
+            standing=known if is_attempt else None,
             started_at=started_at,
         )
-    return Receipt(modality.name, name, status, entry)
+    problem = (
+        f"{modality.name}/{name} was read again and rejected: what was published of it before "
+        f"stays. Correct it at the source and deliver it under a new name."
+    )
+    return Receipt(modality.name, name, status, entry, problem if is_attempt else None)
 
 
 def _read(
     modality: Modality, delivery: Delivery, stage: Stage, identity: Identity, progress: Progress
 ) -> None:
-    """Run the reader; an exception that it did not expect is reported without its message.
+    with _defects_reported("reader", delivery):
+        modality.read(delivery, stage, identity, progress)
+
+
+@contextmanager
+def _defects_reported(what: str, delivery: Delivery) -> Iterator[None]:
+    """Report an exception that a modality did not expect, without its message.
 
     The message of a ValueError quotes the value and that of an OSError the file name; the event
     log is no place for either.
     """
     try:
-        modality.read(delivery, stage, identity, progress)
+        yield
     except Exception as error:
         if isinstance(error, LakeError | VaultError) or getattr(error, "errno", None) in DISK_FULL:
             raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise ReaderDefect(
-            f"The reader of {modality.name}/{delivery.name} failed with {type(error).__name__} in "
+            f"The {what} of {delivery.modality}/{delivery.name} failed with "
+            f"{type(error).__name__} in "
             f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno}). Nothing was "
             f"published. This is a defect of the platform: please report it."
         ) from None
 
 
-def _generation(delivery: Delivery) -> str:
-    """Names the part files: equal content and code give equal names, so a repeat replaces them."""
-    return sha256(f"{delivery.content_digest} {__version__}".encode()).hexdigest()[:8]
+def _generation(delivery: Delivery, known: LedgerEntry | None) -> str:
+    """Names the part files.
+
+    Equal content and code give equal names, so that a repeat after a crash replaces what the crash
+    left. The reading before is part of it, so that a new one never overwrites published files.
+    """
+    before = known.readings[-1].generation if known else ""
+    return sha256(f"{delivery.content_digest} {__version__} {before}".encode()).hexdigest()[:8]
 
 
-def _twin(lake: Lake, delivery: Delivery) -> str | None:
-    """Another delivery of exactly the same content that was published before."""
-    for entry in lake.ledger.entries(delivery.modality):
-        if (
-            entry.delivery != delivery.name
-            and entry.status == "published"
-            and entry.content_digest == delivery.content_digest
-        ):
-            return entry.delivery
-    return None
-
-
-def _refuse_changed(root: Path, known: LedgerEntry) -> None:
-    """A cheap look, by the sizes of the files, whether a delivery grew after it was read."""
-    if not root.is_dir():
+def _refuse_changed(landing: Path, known: LedgerEntry) -> None:
+    """A cheap look, by options and sizes of files, whether a delivery changed after it was read."""
+    if not (landing / known.modality / known.delivery).is_dir():
         return
-    sizes = sorted(
-        path.stat().st_size
-        for path in root.rglob("*")
-        if path.is_file() and path.name not in ("_DONE", "delivery.json")
-    )
-    if sizes != sorted(source.bytes for source in known.sources):
+    paths, options = list_delivery(landing, known.modality, known.delivery)
+    sizes = sorted(path.stat().st_size for path in paths if path.exists())
+    digest = content_digest((source.sha256 for source in known.sources), options)
+    if sizes != sorted(s.bytes for s in known.sources) or digest != known.content_digest:
         raise DeliveryError(
             f"Delivery {known.modality}/{known.delivery} was changed after it was read. Deliver "
             f"the new files under a new name, or run: medplatform ingest {known.modality} "
             f"--delivery {known.delivery} --again"
         )
-
-
-def _count_identity(modality: Modality, delivery: Delivery, stage: Stage) -> Finding:
-    """delivered = accepted + quarantined + blank + kept, per file and kind of record.
-
-    `delivered` must also equal a second count that the reader did not make. `value` is the number
-    of (file, kind) pairs that do not add up.
-    """
-    recounts: dict[str, Counter[str]] = defaultdict(Counter)
-    for source in delivery.sources:
-        recounts[source.source_id].update(modality.count_records(source))
-    counts = stage.counts_by_source()
-    wrong = 0
-    for source_id in counts.keys() | recounts.keys():
-        counted, recount = counts.get(source_id, {}), recounts[source_id]
-        for unit in counted.keys() | recount.keys():
-            tally = counted.get(unit, Counts())
-            wrong += not tally.is_balanced or tally.delivered != recount[unit]
-    return Finding(
-        table=modality.name,
-        check=COUNT_CHECK,
-        rule="delivered = accepted + quarantined + blank + kept",
-        severity="critical",
-        success=wrong == 0,
-        value=wrong,
-        threshold=0,
-        rows=sum(counts.delivered for counts in stage.counts.values()),
-    )
 
 
 def _validate(modality: Modality, stage: Stage) -> Iterator[Finding]:

@@ -8,12 +8,12 @@ import dagster as dg
 from pydantic import Field
 
 from medplatform.defs import show
-from medplatform.ingest import COUNT_CHECK, Receipt, ingest_pending
+from medplatform.ingest import Receipt, ingest_pending
 from medplatform.installation import Installation
 from medplatform.lake import Counts, Table
 from medplatform.modalities import MODALITIES
 from medplatform.modalities.modality import Modality
-from medplatform.quality import CHECKS, Finding
+from medplatform.quality import CHECKS, COUNT_CHECK, Finding
 from medplatform.quality.rules import checks_of
 
 READABLE = "every_delivery_can_be_opened"
@@ -27,8 +27,8 @@ STANDING_CHECKS = {
         True,
     ),
     READABLE: (
-        "A delivery that cannot be opened (empty, changed after it was read, unusable options) "
-        "waits in landing until somebody mends it.",
+        "A delivery that cannot be opened (empty, changed after it was read, unusable options, an "
+        "unusable name) or read to the end waits in landing until somebody mends it.",
         False,
     ),
     QUARANTINE: (
@@ -90,6 +90,8 @@ def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
         )
         for receipt in receipts:
             context.log.info("%s/%s: %s", receipt.modality, receipt.delivery, receipt.status)
+            if receipt.problem:
+                context.log.warning(receipt.problem)
         for table in modality.tables:
             yield dg.MaterializeResult(
                 asset_key=lake_key(table),
@@ -243,8 +245,9 @@ def _quarantine_result(
     codes: Counter[str] = Counter()
     refused = 0
     for entry in installation.lake.ledger.entries(modality.name):
-        codes.update(entry.refusals)
-        refused += sum(counts.quarantined for counts in entry.counts().values())
+        for reading in entry.readings:
+            codes.update(reading.refusals)
+            refused += sum(counts.quarantined for counts in reading.counts().values())
     return dg.AssetCheckResult(
         asset_key=lake_key(table),
         check_name=QUARANTINE,

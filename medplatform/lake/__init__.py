@@ -3,7 +3,7 @@
 This package alone knows the storage format. It knows nothing of FHIR, DICOM, VCF or Dagster.
 """
 
-from medplatform.lake.lake import DISK_FULL, Lake, LakeError
+from medplatform.lake.lake import DISK_FULL, DeliveryLocked, Lake, LakeError
 from medplatform.lake.ledger import Counts, LedgerEntry, SourceEntry, WrittenFile
 from medplatform.lake.snapshot import Snapshot, freeze, read_snapshot
 from medplatform.lake.stage import Refusal, Stage
@@ -13,6 +13,7 @@ __all__ = [
     "DISK_FULL",
     "Column",
     "Counts",
+    "DeliveryLocked",
     "Lake",
     "LakeError",
     "LedgerEntry",

@@ -8,7 +8,7 @@ leaves either the old or the new state, and the next run clears the rest away.
 import errno
 import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +33,10 @@ class LakeError(RuntimeError):
     """The lake could not do what was asked; nothing was published. The message says the remedy."""
 
 
+class DeliveryLocked(LakeError):
+    """Another process works on the delivery."""
+
+
 class Lake:
     """The lake under one root folder."""
 
@@ -46,8 +50,10 @@ class Lake:
 
         Raises
         ------
+        DeliveryLocked
+            Another process works on the same delivery.
         LakeError
-            Another process works on the same delivery, or the disk is full.
+            The disk is full.
         """
         with self._lock(modality, delivery):
             folder = self.root / "_staging" / modality / delivery
@@ -79,9 +85,14 @@ class Lake:
         sources: Sequence[SourceEntry],
         findings: Sequence[dict] = (),
         duplicate_of: str | None = None,
+        standing: LedgerEntry | None = None,
         started_at: datetime,
     ) -> LedgerEntry:
-        """Move the staged files into place and write the ledger entry last."""
+        """Move the staged files into place and write the ledger entry last.
+
+        With `standing`, an earlier entry of the delivery, that one stays in force and the new one
+        is noted in it as rejected attempt.
+        """
         stage.close()
         counts = stage.counts_by_source()
         for source in sources:
@@ -113,9 +124,17 @@ class Lake:
             started_at=started_at,
             finished_at=datetime.now(UTC),
         )
-        self.ledger.put(entry)
+        if standing:
+            self.ledger.put(standing.model_copy(update={"rejected_attempt": entry}))
+        else:
+            self.ledger.put(entry)
         self._sweep(modality, delivery)
         return entry
+
+    def sweep(self, modality: str, delivery: str) -> None:
+        """Clear what an interrupted run left of a delivery, unless somebody works on it."""
+        with suppress(DeliveryLocked), self._lock(modality, delivery):
+            self._sweep(modality, delivery)
 
     def files(self, table: str) -> list[Path]:
         """The published Parquet files of a table, oldest delivery name first."""
@@ -151,7 +170,8 @@ class Lake:
                 modality=pl.lit(entry.modality), delivery=pl.lit(entry.delivery)
             )
             for entry in self.ledger.entries(modality)
-            for file in entry.quarantine
+            for reading in entry.readings
+            for file in reading.quarantine
         ]
         empty = pl.from_arrow(QUARANTINE.schema().empty_table())
         assert isinstance(empty, pl.DataFrame)
@@ -208,10 +228,7 @@ class Lake:
     def _sweep(self, modality: str, delivery: str) -> None:
         """Delete the stage and every file of a delivery that its ledger entry does not name."""
         entry = self.ledger.get(modality, delivery)
-        named = set[Path]()
-        if entry:
-            written = [*entry.quarantine, *(f for files in entry.tables.values() for f in files)]
-            named = {self.root / file.path for file in written}
+        named = {self.root / file.path for file in entry.files()} if entry else set()
         folders = [
             *self.root.glob(f"{modality}_*/delivery={delivery}"),
             self._delivery_folder(modality, delivery, QUARANTINE.name),
@@ -232,7 +249,7 @@ class Lake:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LakeError(
+                raise DeliveryLocked(
                     f"Another process is reading {modality}/{delivery} right now. "
                     f"Wait for it to end, then run this again."
                 ) from None

@@ -54,7 +54,12 @@ class WrittenFile(BaseModel):
 
 
 class LedgerEntry(BaseModel):
-    """All that is known of one delivery."""
+    """All that is known of one delivery.
+
+    `rejected_attempt` is a later reading that was rejected while this one was published: the rows
+    of this one stay, the counts, findings and quarantine of both are kept. A new reading, if it is
+    not rejected too, replaces both.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,13 +75,33 @@ class LedgerEntry(BaseModel):
     refusals: dict[str, int] = Field(default_factory=dict)
     kept_kinds: dict[str, int] = Field(default_factory=dict)
     duplicate_of: str | None = None
+    rejected_attempt: "LedgerEntry | None" = None
     code_version: str
     started_at: datetime
     finished_at: datetime
 
+    @property
+    def readings(self) -> "list[LedgerEntry]":
+        """This reading and, where there is one, the rejected attempt after it."""
+        return [self, self.rejected_attempt] if self.rejected_attempt else [self]
+
+    def files(self) -> Iterator[WrittenFile]:
+        """Every file in the lake that belongs to the delivery."""
+        for reading in self.readings:
+            yield from reading.quarantine
+            for files in reading.tables.values():
+                yield from files
+
     def rows(self, table: str) -> int:
         """Rows this delivery added to a table."""
         return sum(file.rows for file in self.tables.get(table, []))
+
+    def has_rows_of(self, digest: str) -> bool:
+        """Whether the rows of this delivery are those of a content.
+
+        Not without any row: names of files decide how they are read, and are no part of the digest.
+        """
+        return self.status == "published" and bool(self.tables) and self.content_digest == digest
 
     def counts(self) -> dict[str, Counts]:
         """Counts per kind of record over all source files."""
@@ -108,6 +133,23 @@ class Ledger:
         """All entries, or those of one modality, by delivery name."""
         for path in sorted(self.root.glob(f"{modality or '*'}/*.json")):
             yield LedgerEntry.model_validate_json(path.read_bytes())
+
+    def twin(self, modality: str, delivery: str, digest: str) -> str | None:
+        """Another delivery that published rows of exactly the same content."""
+        for entry in self.entries(modality):
+            if entry.delivery != delivery and entry.has_rows_of(digest):
+                return entry.delivery
+        return None
+
+    def holds(self, entry: LedgerEntry) -> bool:
+        """Whether an entry still says where its records are.
+
+        That of a duplicate does until the delivery that it is a copy of is read with other content.
+        """
+        if entry.duplicate_of is None:
+            return True
+        twin = self.get(entry.modality, entry.duplicate_of)
+        return twin is not None and twin.has_rows_of(entry.content_digest)
 
     def put(self, entry: LedgerEntry) -> None:
         """Write an entry atomically: it is there whole or not at all, also after a power cut."""

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -30,17 +31,18 @@ FORKS.set_forkserver_preload(
 )
 
 
-def ingest(root: Path, name: str) -> None:
+def ingest(root: Path, name: str, again: bool = False) -> None:
     ingest_delivery(
         TOY,
         name,
         landing=root / "landing",
         lake=Lake(root / "lake"),
         identity=toy_identity(root / "vault"),
+        again=again,
     )
 
 
-def ingest_and_die(root: Path, name: str, at_event: int) -> None:
+def ingest_and_die(root: Path, name: str, at_event: int, again: bool = False) -> None:
     """Ingest, but be killed at the given file operation below the root."""
     seen = 0
 
@@ -52,7 +54,7 @@ def ingest_and_die(root: Path, name: str, at_event: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
-    ingest(root, name)
+    ingest(root, name, again)
     (root / "events").write_text(str(seen))
 
 
@@ -80,6 +82,27 @@ def run(target, *arguments) -> int:
 def deliver_readings(root: Path, name: str, lines: int = 400) -> None:
     text = "".join(f"p{i % 7},{i % 100}\n" for i in range(lines)) + "broken line\n"
     deliver_lines(root / "landing", name, {"a.txt": text, "b.txt": f"p1,{len(name)}\n"})
+
+
+OLD = (401, 0.0)
+NEW = (1, 99.0)
+
+
+def change_readings(root: Path, name: str) -> None:
+    folder = root / "landing" / "toy" / name
+    (folder / "a.txt").write_text("p1,99\n")
+    (folder / "b.txt").unlink()
+
+
+def restore_readings(root: Path, name: str) -> None:
+    shutil.rmtree(root / "landing" / "toy" / name)
+    deliver_readings(root, name)
+
+
+def visible(root: Path) -> tuple[int, float]:
+    """How many readings there are, and the least of them."""
+    values = Lake(root / "lake").scan(READING).collect()["value"].to_list()
+    return len(values), min(values)
 
 
 def tree(root: Path) -> dict[str, str]:
@@ -117,6 +140,36 @@ def test_a_run_killed_at_any_file_operation_leaves_nothing_behind(
         assert published in (0, 401), f"half a delivery is visible after event {event}"
         assert run(ingest, root, "d1") == 0
         assert tree(root) == tree(undisturbed), f"killed at event {event} of {events}"
+
+
+def test_a_new_reading_killed_at_any_file_operation_shows_the_old_rows_or_the_new(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "whole"
+    shutil.copytree(undisturbed, root)
+    change_readings(root, "d1")
+    assert run(ingest_and_die, root, "d1", -1, True) == 0
+    assert visible(root) == NEW
+    events = int((root / "events").read_text())
+    assert events >= 12
+    seen = []
+    for event in range(2, events + 1, 2):
+        root = tmp_path / str(event)
+        shutil.copytree(undisturbed, root)
+        change_readings(root, "d1")
+        assert run(ingest_and_die, root, "d1", event, True) == -signal.SIGKILL
+        seen.append(visible(root))
+        assert seen[-1] in (OLD, NEW), f"half a delivery is visible after event {event}"
+        if seen[-1] == OLD:
+            restore_readings(root, "d1")
+        assert run(ingest, root, "d1") == 0
+        assert visible(root) == seen[-1]
+        entry = Lake(root / "lake").ledger.get("toy", "d1")
+        assert entry is not None
+        named = {file.path for file in entry.files()}
+        present = {str(p.relative_to(root / "lake")) for p in (root / "lake").rglob("*.parquet")}
+        assert present == named, f"killed at event {event} of {events}"
+    assert OLD in seen
 
 
 def test_a_run_killed_at_a_random_time_leaves_nothing_behind(

@@ -1,47 +1,22 @@
 """A delivery enters the lake whole or not at all, once, and no record is lost on the way."""
 
+import errno
 import traceback
 from dataclasses import replace
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from medplatform.ingest import COUNT_CHECK, ReaderDefect, Receipt, ingest_delivery, ingest_pending
-from medplatform.lake import Column, Lake
-from medplatform.modalities.delivery import DeliveryError, deliver
+from medplatform.ingest import ReaderDefect, Receipt, ingest_pending
+from medplatform.lake import Column, LakeError
+from medplatform.modalities.delivery import DeliveryError
 from medplatform.modalities.modality import Modality
-from medplatform_tests.toy import READING, TOY, count_records, deliver_lines, read, toy_identity
+from medplatform.quality import COUNT_CHECK
+from medplatform_tests.ingest.site import Site
+from medplatform_tests.toy import READING, TOY, count_records, deliver_lines, read
 
 GOOD = "p1,10\np2,20\n\nother\nbroken line\n"
-
-
-class Site:
-    """One installation of the toy modality."""
-
-    def __init__(self, root: Path) -> None:
-        self.landing = root / "landing"
-        self.lake = Lake(root / "lake")
-        self.identity = toy_identity(root / "vault")
-
-    def ingest(self, name: str, *, again: bool = False, modality: Modality = TOY) -> Receipt:
-        return ingest_delivery(
-            modality,
-            name,
-            landing=self.landing,
-            lake=self.lake,
-            identity=self.identity,
-            again=again,
-        )
-
-    def values(self) -> list[float]:
-        return self.lake.scan(READING).collect()["value"].sort().to_list()
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
 
 
 def test_every_record_is_accepted_quarantined_blank_or_kept(site: Site) -> None:
@@ -247,19 +222,38 @@ def test_unusable_delivery_names_are_refused(site: Site, name: str) -> None:
         site.ingest(name)
 
 
-def test_handing_in_a_folder_copies_it_and_leaves_the_original(site: Site, tmp_path: Path) -> None:
-    source = tmp_path / "export"
-    (source / "sub").mkdir(parents=True)
-    (source / "sub" / "a.txt").write_text("p1,1\n")
-    (source / "sub" / "loop").symlink_to(source)
-    deliver(source, site.landing, "toy", "d1")
-    assert (source / "sub" / "a.txt").exists()
-    assert site.ingest("d1").status == "published"
+def test_a_defective_or_locked_delivery_does_not_stop_the_others(site: Site) -> None:
+    def defective(delivery, stage, identity, progress) -> None:
+        if delivery.name == "b-defect":
+            float("Jane Doe")
+        read(delivery, stage, identity, progress)
+
+    for number, name in enumerate(("a-locked", "b-defect", "c-good")):
+        deliver_lines(site.landing, name, {"a.txt": f"p1,{number}\n"})
+    with site.lake.stage("toy", "a-locked", "00000000"):
+        receipts = site.ingest_pending(replace(TOY, read=defective))
+    assert [r.status for r in receipts] == ["unreadable", "unreadable", "published"]
+    assert "Another process" in str(receipts[0].problem)
+    assert "ValueError in defective" in str(receipts[1].problem)
+    assert "Jane" not in repr(receipts)
+    assert site.values() == [2]
 
 
-def test_handing_in_nothing_is_a_clear_error(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match="does not exist"):
-        deliver(tmp_path / "nowhere", site.landing, "toy", "d1")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DeliveryError, match="holds no files"):
-        deliver(tmp_path / "empty", site.landing, "toy", "d1")
+def test_a_full_disk_stops_all(site: Site) -> None:
+    def fill(delivery, stage, identity, progress) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    deliver_lines(site.landing, "d1", {"a.txt": "p1,1\n"})
+    with pytest.raises(LakeError, match="Free some space"):
+        site.ingest_pending(replace(TOY, read=fill))
+
+
+def test_an_unexpected_error_of_a_recount_is_reported_without_its_message(site: Site) -> None:
+    def defective(source) -> dict[str, int]:
+        return {"line": int("Jane Doe")}
+
+    deliver_lines(site.landing, "d1", {"a.txt": "p1,1\n"})
+    with pytest.raises(ReaderDefect, match="recount of toy/d1 failed with ValueError") as caught:
+        site.ingest("d1", modality=replace(TOY, count_records=defective))
+    assert "Jane" not in "".join(traceback.format_exception(caught.value))
+    assert site.values() == []
