@@ -73,17 +73,20 @@ def delivery_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def new_deliveries(
         context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
-    ) -> dg.SensorResult | dg.SkipReason:
+    ) -> dg.SensorResult:
         waiting = installation.pending_deliveries()
+        cursor = " ".join(waiting)
         if not waiting:
-            return dg.SkipReason("Every closed delivery has been read.")
-        # One request per set of waiting deliveries: a delivery that cannot be opened stays
-        # waiting, and must not start a run every minute.
-        key = " ".join(waiting)
-        if key == context.cursor:
-            return dg.SkipReason(f"Waiting, and tried before: {', '.join(waiting)}.")
-        request = dg.RunRequest(tags={"medplatform/deliveries": str(len(waiting))})
-        return dg.SensorResult([request], cursor=key)
+            skip = dg.SkipReason("Every closed delivery has been read.")
+            return dg.SensorResult(skip_reason=skip, cursor=cursor)
+        # One request per new delivery: one that cannot be opened stays waiting, and must not
+        # start a run every minute.
+        new = set(waiting) - set((context.cursor or "").split())
+        if not new:
+            skip = dg.SkipReason(f"Waiting, and tried before: {', '.join(waiting)}.")
+            return dg.SensorResult(skip_reason=skip, cursor=cursor)
+        request = dg.RunRequest(tags={"medplatform/deliveries": str(len(new))})
+        return dg.SensorResult([request], cursor=cursor)
 
     return new_deliveries
 
