@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,27 @@ from medplatform.cli.terminal import installation_of_settings, print_table, prog
 
 if TYPE_CHECKING:
     from medplatform.ingest import Receipt
+    from medplatform.modalities import Modality
 
-MODALITIES = ("ehr", "imaging", "genomics")
+
+class ModalityName(click.ParamType):
+    """The name of a modality, resolved to the modality when the command runs."""
+
+    name = "modality"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Look the modality up."""
+        from medplatform.modalities import MODALITIES
+
+        if value not in MODALITIES:
+            self.fail(f"{value!r} is none of {', '.join(MODALITIES)}.", param, ctx)
+        return MODALITIES[value]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The names, for the help of a command."""
+        from medplatform.modalities import MODALITIES
+
+        return f"{{{'|'.join(MODALITIES)}}}"
 
 
 @click.group()
@@ -32,7 +50,7 @@ def create_key() -> None:
 
 
 @click.command()
-@click.argument("modality", type=click.Choice(MODALITIES))
+@click.argument("modality", type=ModalityName())
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--delivery", "-d", "name", help="Name of the delivery, without identifiers.")
 @click.option("--again", is_flag=True, help="Read the named delivery anew and replace its rows.")
@@ -49,7 +67,7 @@ def create_key() -> None:
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
 )
 def ingest(
-    modality: str,
+    modality: "Modality",
     path: Path | None,
     name: str | None,
     again: bool,
@@ -58,24 +76,29 @@ def ingest(
 ) -> None:
     """Read a file or folder into the lake, or every waiting delivery where no PATH is given.
 
-    PATH is copied to landing first and stays untouched.
+    PATH is copied to landing first and stays untouched; without --delivery the copy is named by
+    its content. Options go before those of a delivery.json in PATH.
     """
+    options: dict[str, Any] = {key: value for key, value in declared.items() if value}
+    if one_subject_per_record:
+        options["subjects"] = "per_record"
+    if again and not (name or path):
+        raise click.UsageError("--again reads one delivery anew: name it with --delivery.")
+    if options and not path:
+        raise click.UsageError(
+            "Options belong to a delivery from its beginning: give PATH, or a delivery.json."
+        )
     from medplatform.ingest import ingest_pending
-    from medplatform.modalities import MODALITIES as modalities
     from medplatform.modalities.delivery import deliver
 
     installation = installation_of_settings()
     settings = installation.settings
-    options: dict[str, Any] = {key: value for key, value in declared.items() if value}
-    if one_subject_per_record:
-        options["subjects"] = "per_record"
     identity = installation.identity
     if path is not None:
-        name = name or _delivery_name(path)
-        deliver(path, settings.landing, modality, name, options)
+        name = deliver(path, settings.landing, modality.name, name, options).name
     with progress_bars() as progress:
         receipts = ingest_pending(
-            modalities[modality],
+            modality,
             landing=settings.landing,
             lake=installation.lake,
             identity=identity,
@@ -90,16 +113,16 @@ def ingest(
 
 
 @click.command()
-@click.argument("modality", required=False, type=click.Choice(MODALITIES))
+@click.argument("modality", required=False, type=ModalityName())
 @click.option("--delivery", "-d", help="Only this delivery.")
 @click.option("--limit", default=20, show_default=True, help="Rows to show.")
 @click.option("--paths", is_flag=True, help="Show file paths from the vault (may identify).")
-def quarantine(modality: str | None, delivery: str | None, limit: int, paths: bool) -> None:
+def quarantine(modality: "Modality | None", delivery: str | None, limit: int, paths: bool) -> None:
     """Show what was refused, and why."""
     import polars as pl
 
     installation = installation_of_settings()
-    rows = installation.lake.quarantine(modality)
+    rows = installation.lake.quarantine(modality.name if modality else None)
     if delivery:
         rows = rows.filter(delivery=delivery)
     if rows.is_empty():
@@ -134,17 +157,15 @@ def build_marts() -> None:
     print_table("Marts", [{"mart": n.name, "rows": n.rows} for n in result.nodes if n.rows])
 
 
-def _delivery_name(path: Path) -> str:
-    """A name without identifiers for what lies at a path: a digest of the path."""
-    return f"cli-{sha256(str(path.absolute()).encode()).hexdigest()[:10]}"
-
-
 def _show_receipts(receipts: "Sequence[Receipt]") -> None:
     rows = []
     for receipt in receipts:
         for unit, counts in receipt.entry.counts().items() if receipt.entry else ():
             facts = {"delivery": receipt.delivery, "status": receipt.status, "record": unit}
             rows.append({**facts, **counts.model_dump()})
+        if receipt.entry and receipt.entry.duplicate_of:
+            copied = receipt.entry.duplicate_of
+            click.echo(f"{receipt.delivery} is a copy of {copied}; nothing was read.")
         if receipt.problem:
             click.secho(receipt.problem, fg="red", err=True)
     if rows:

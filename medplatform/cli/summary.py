@@ -2,16 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from medplatform.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from medplatform.installation import Installation
+    from medplatform.lake import LedgerEntry
     from medplatform.registry import VersionStatus
 
 
 def print_summary(installation: "Installation") -> None:
     """Print all summary tables; one that would be empty is left out."""
     waiting = installation.pending_deliveries()
+    printed = False
     for title, rows in (
         ("Deliveries: what became of every record", delivery_rows(installation)),
         ("Waiting in landing, not read", [{"delivery": name} for name in waiting]),
@@ -21,22 +25,31 @@ def print_summary(installation: "Installation") -> None:
     ):
         if rows:
             print_table(title, rows)
+            printed = True
+    if not printed:
+        click.echo("Nothing was delivered yet. Begin with: medplatform ingest MODALITY PATH")
 
 
 def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
-    """One row per delivery and kind of record: what became of its records."""
+    """One row per reading of a delivery and kind of record: what became of its records.
+
+    A duplicate was not read, so it has one row without counts.
+    """
+    from medplatform.lake import Counts
+
     return [
         {
-            "delivery": f"{entry.modality}/{entry.delivery}",
-            "status": entry.status,
+            "delivery": f"{reading.modality}/{reading.delivery}",
+            "status": reading.status,
             "record": unit,
-            **counts.model_dump(),
-            "checks passed": sum(finding["success"] for finding in entry.findings),
-            "failed": sum(not finding["success"] for finding in entry.findings),
-            "reasons": ", ".join(entry.refusals) if counts.quarantined else "",
+            **(counts.model_dump() if counts else dict.fromkeys(Counts.model_fields)),
+            "checks passed": sum(finding["success"] for finding in reading.findings),
+            "failed": sum(not finding["success"] for finding in reading.findings),
+            "reasons": _reasons(reading) if counts is None or counts.quarantined else "",
         }
         for entry in installation.lake.ledger.entries()
-        for unit, counts in entry.counts().items()
+        for reading in entry.readings
+        for unit, counts in (reading.counts() or {"": None}).items()
     ]
 
 
@@ -82,6 +95,12 @@ def refusal_rows(installation: "Installation") -> list[dict[str, Any]]:
         for reason in version.reasons
         if "Not decided without" not in reason
     ]
+
+
+def _reasons(reading: "LedgerEntry") -> str:
+    if reading.duplicate_of:
+        return f"copy of {reading.duplicate_of}"
+    return ", ".join(reading.refusals)
 
 
 def _versions(installation: "Installation") -> "list[VersionStatus]":
