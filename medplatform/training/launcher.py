@@ -16,7 +16,6 @@ from typing import Protocol
 from medplatform.training.device import DeviceName
 from medplatform.training.recipe import TrainingConfig
 from medplatform.training.result import RunResult
-from medplatform.training.store import store_address
 
 GRACE_S = 15.0
 """From SIGTERM to SIGKILL: enough to close the run in MLflow, the checkpoint is there already."""
@@ -102,8 +101,6 @@ def training_command(job: TrainingJob) -> list[str]:
         "device": job.device,
         "operator": job.operator,
     }
-    if store_address(job.tracking_uri) == job.tracking_uri:
-        options["tracking-uri"] = job.tracking_uri
     if job.artifact_root:
         options["artifact-root"] = job.artifact_root
     for name, value in options.items():

@@ -248,7 +248,6 @@ def _parse(arguments: Sequence[str] | None, tracking_uri: str) -> TrainingJob:
     parser.add_argument("--models", required=True, type=Path, help="root folder of runs and models")
     parser.add_argument("--result", required=True, type=Path, help="file to write the result to")
     parser.add_argument("--config", default="{}", help="JSON; what is left out has its default")
-    parser.add_argument("--tracking-uri", default=tracking_uri, help="MLflow server or database")
     parser.add_argument("--artifact-root", type=Path, help="artifacts, where no server keeps them")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "cpu"))
     parser.add_argument("--operator", default="platform", help="who trains")
@@ -260,7 +259,7 @@ def _parse(arguments: Sequence[str] | None, tracking_uri: str) -> TrainingJob:
         models=options.models,
         result=options.result,
         config=RECIPES[options.recipe].config.model_validate_json(options.config),
-        tracking_uri=options.tracking_uri,
+        tracking_uri=tracking_uri,
         artifact_root=options.artifact_root,
         device=options.device,
         operator=options.operator,

@@ -262,6 +262,7 @@ def test_the_command_line_carries_the_whole_job_but_the_store(ehr: dict[str, Any
     command = training_command(job)
     assert command[:3] == [sys.executable, "-m", "medplatform.training.run"]
     assert _parse(command[3:], job.tracking_uri) == job
+    assert job.tracking_uri not in " ".join(command)
     assert supervised_command(job)[-len(command) :] == command
 
 
