@@ -9,7 +9,7 @@ from medplatform.cli.terminal import installation_of_settings, print_table
 
 
 @click.command()
-@click.option("--patients", default=2000, show_default=True, help="Patients of the cohort.")
+@click.option("--patients", default=4000, show_default=True, help="Patients of the cohort.")
 @click.option("--imaging-patients", default=240, show_default=True, help="Of them with images.")
 @click.option("--seed", default=7, show_default=True, help="Seed of the cohort.")
 def demo(patients: int, imaging_patients: int, seed: int) -> None:

@@ -9,7 +9,6 @@ import dagster as dg
 
 from medplatform.definitions import build_defs
 from medplatform.installation import Installation
-from medplatform.privacy import KeyRing
 from medplatform.settings import Settings
 
 IDENTIFIER_SYSTEM = "urn:example:mrn"
@@ -23,7 +22,10 @@ class Site:
             data=root / "data", patient_identifier_system=IDENTIFIER_SYSTEM, device="cpu"
         )
         self.installation = Installation(self.settings)
-        KeyRing.create(self.settings.master_key)
+        # A fixed key deals the same patients into the same splits in every run of the tests.
+        self.settings.vault.mkdir(parents=True)
+        self.settings.master_key.write_text("11" * 32)
+        self.settings.master_key.chmod(0o600)
         self.settings.dagster_home.mkdir(parents=True)
         self.instance = dg.DagsterInstance.local_temp(str(self.settings.dagster_home))
 

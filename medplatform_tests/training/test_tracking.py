@@ -1,6 +1,7 @@
 """The folder of a run holds all of it, whatever happens to the process."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,10 @@ from medplatform_tests.training.test_tracking import open_log
 log = open_log(Path({str(tmp_path)!r}))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=120, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
     (folder,) = (tmp_path / "ehr_risk" / "runs").iterdir()
     assert read_record(folder).status == "RUNNING"  # pyright: ignore[reportOptionalMemberAccess]
     assert settle_record(folder).status == "KILLED"  # pyright: ignore[reportOptionalMemberAccess]
