@@ -1,0 +1,74 @@
+"""Which elements the resources of one type really have: the part of FHIR that needs a column.
+
+FHIR defines thousands of elements per type, most of which never occur, and recursive ones. The
+shape of a type grows with what is delivered; every element in it is typed by its definition.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from medplatform.modalities.ehr.definitions import ElementDefinition, Release, elements_of
+
+_ARROW = {
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "integer64": pa.int64(),
+    "positiveInt": pa.int64(),
+    "unsignedInt": pa.int64(),
+}
+
+
+@dataclass(slots=True)
+class Shape:
+    """An element that occurs, and those in it that occur, by JSON name.
+
+    The root has the definition of its resource type (`name` and `type` are the type's name).
+    """
+
+    definition: ElementDefinition
+    children: dict[str, "Shape"] = field(default_factory=dict)
+
+    @classmethod
+    def root(cls, resource_type: str) -> "Shape":
+        """An empty shape of a resource type."""
+        return cls(ElementDefinition(resource_type, resource_type, is_list=False))
+
+    def grow(self, content: Mapping[str, Any], release: Release) -> None:
+        """Add the elements of a parsed resource or element.
+
+        Raises
+        ------
+        KeyError
+            FHIR does not define such an element here.
+        """
+        definitions = elements_of(self.definition.type, release)
+        for name, value in content.items():
+            if name == "resourceType":
+                continue
+            child = self.children.get(name)
+            if child is None:
+                child = self.children[name] = Shape(definitions[name])
+            if not child.definition.is_primitive:
+                for item in value if child.definition.is_list else (value,):
+                    if item is not None:
+                        child.grow(item, release)
+
+    def leaves(self, path: str = "") -> Iterator[tuple[str, "Shape"]]:
+        """The primitive elements with their paths, such as `Observation.code.coding.system`."""
+        path = f"{path}.{self.definition.name}" if path else self.definition.name
+        if self.definition.is_primitive:
+            yield path, self
+        for child in self.children.values():
+            yield from child.leaves(path)
+
+    def raw_type(self) -> pa.DataType:
+        """The Arrow type of what is parsed; decimals are the text that was delivered."""
+        if self.definition.is_primitive:
+            element = _ARROW.get(self.definition.type, pa.string())
+        else:
+            fields = [pa.field(name, child.raw_type()) for name, child in self.children.items()]
+            element = pa.struct(fields)
+        return pa.list_(element) if self.definition.is_list else element
