@@ -1,5 +1,7 @@
 """The summary tables: what is in the lake, what was refused, which model stands where."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +10,8 @@ from medplatform.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from medplatform.installation import Installation
-    from medplatform.lake import LedgerEntry
+    from medplatform.lake import Lake, LedgerEntry
+    from medplatform.modalities import Modality
     from medplatform.registry import VersionStatus
 
 
@@ -54,14 +57,57 @@ def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
 
 
 def table_rows(installation: "Installation") -> list[dict[str, Any]]:
-    """One row per table of the lake with rows."""
-    from medplatform.modalities import TABLES
+    """One row per table of the lake that has rows, or for which records were refused.
 
-    return [
-        {"table": f"lake/{name}", "rows": rows}
-        for name in TABLES
-        if (rows := installation.lake.rows(name))
-    ]
+    Refused records that cannot be told to be of a table follow in a row per modality. A table
+    without a kind of record of its own (frames of an instance) has no count of refused records.
+    """
+    from medplatform.modalities import MODALITIES
+
+    return [row for modality in MODALITIES.values() for row in _table_rows(installation, modality)]
+
+
+def _table_rows(installation: "Installation", modality: "Modality") -> Iterator[dict[str, Any]]:
+    lake = installation.lake
+    unassigned = _quarantined(lake.ledger.entries(modality.name))
+    by_type = _quarantined_by_type(lake, modality)
+    for table in modality.tables:
+        refused = None
+        if table.unit and table.resource_type:
+            refused = by_type[table.unit, table.resource_type]
+        elif table.unit:
+            refused = unassigned[table.unit]
+        if table.unit and refused:
+            unassigned[table.unit] -= refused
+        if (rows := lake.rows(table.name)) or refused:
+            yield {"table": f"lake/{table.name}", "rows": rows, "records quarantined": refused}
+    for unit, refused in unassigned.items():
+        if refused:
+            yield {
+                "table": f"{modality.name}, a {unit} of no known table",
+                "rows": None,
+                "records quarantined": refused,
+            }
+
+
+def _quarantined(entries: "Iterable[LedgerEntry]") -> Counter[str]:
+    """Quarantined records per unit, of all readings that count."""
+    total: Counter[str] = Counter()
+    for entry in entries:
+        for reading in entry.readings:
+            for unit, counts in reading.counts().items():
+                total[unit] += counts.quarantined
+    return total
+
+
+def _quarantined_by_type(lake: "Lake", modality: "Modality") -> Counter[tuple[str, str]]:
+    """Quarantined records per unit and type, where the type is known."""
+    import polars as pl
+
+    refused = lake.quarantine(modality.name).filter(severity="error")
+    records = refused.unique(["delivery", "source_id", "record_number", "unit"])
+    grouped = records.drop_nulls("resource_type").group_by("unit", "resource_type").agg(pl.len())
+    return Counter({(unit, kind): count for unit, kind, count in grouped.iter_rows()})
 
 
 def model_rows(installation: "Installation") -> list[dict[str, Any]]:

@@ -69,6 +69,10 @@ class Table:
     Lineage columns (`source_id`, `record_number`) are added to every table. `large` columns hold
     bytes such as pixels: their cells are compressed already, so Parquet compression is off for the
     table and row groups are small, for random access.
+
+    `unit` names the kind of record that the rows are made of, as it is counted in the ledger;
+    `resource_type` the one type of those records, where the table holds one of many. A table
+    without a unit is a by-product of another's records.
     """
 
     name: str
@@ -77,6 +81,8 @@ class Table:
     key: tuple[str, ...]
     sort_by: tuple[str, ...] = ()
     large: tuple[str, ...] = ()
+    unit: str | None = None
+    resource_type: str | None = None
     all_columns: tuple[Column, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,13 +17,12 @@ from medplatform.modalities.ehr.issue import Issue, Refused, refused
 from medplatform.modalities.ehr.scope import Scope
 from medplatform.modalities.ehr.sources import Record, read_records
 from medplatform.modalities.ehr.subjects import Subjects, find_id
-from medplatform.modalities.ehr.tables import TABLE_OF
+from medplatform.modalities.ehr.tables import TABLE_OF, UNIT
 from medplatform.modalities.ehr.verdict import Verdict, is_patient, judge
 from medplatform.modalities.ehr.versions import Versions
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
-UNIT = "resource"
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 

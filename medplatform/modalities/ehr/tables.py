@@ -17,6 +17,9 @@ from medplatform.modalities.ehr.value_sets import (
     VERIFICATION_STATUS,
 )
 
+UNIT = "resource"
+"""What is counted: a FHIR resource, wherever it stands."""
+
 _TIME = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
 
@@ -63,6 +66,8 @@ _ENCOUNTER_ID = _token("encounter_id", "Token of the encounter that the record b
 
 PATIENT = Table(
     name="ehr_patient",
+    unit=UNIT,
+    resource_type="Patient",
     description="One row per delivered version of a FHIR Patient.",
     columns=(
         _PATIENT_ID,
@@ -102,6 +107,8 @@ PATIENT = Table(
 
 ENCOUNTER = Table(
     name="ehr_encounter",
+    unit=UNIT,
+    resource_type="Encounter",
     description="One row per delivered version of a FHIR Encounter.",
     columns=(
         _token("encounter_id", "Token of the encounter.", required=True),
@@ -120,6 +127,8 @@ ENCOUNTER = Table(
 
 CONDITION = Table(
     name="ehr_condition",
+    unit=UNIT,
+    resource_type="Condition",
     description="One row per delivered version of a FHIR Condition (a problem or diagnosis).",
     columns=(
         _token("condition_id", "Token of the condition.", required=True),
@@ -139,6 +148,8 @@ CONDITION = Table(
 
 OBSERVATION = Table(
     name="ehr_observation",
+    unit=UNIT,
+    resource_type="Observation",
     description="One row per value of a delivered version of a FHIR Observation: the observation "
     "itself without components, or each of its components.",
     columns=(
@@ -176,6 +187,8 @@ OBSERVATION = Table(
 
 MEDICATION_REQUEST = Table(
     name="ehr_medication_request",
+    unit=UNIT,
+    resource_type="MedicationRequest",
     description="One row per delivered version of a FHIR MedicationRequest.",
     columns=(
         _token("medication_request_id", "Token of the request.", required=True),
@@ -199,6 +212,8 @@ MEDICATION_REQUEST = Table(
 
 PROCEDURE = Table(
     name="ehr_procedure",
+    unit=UNIT,
+    resource_type="Procedure",
     description="One row per delivered version of a FHIR Procedure.",
     columns=(
         _token("procedure_id", "Token of the procedure.", required=True),
@@ -216,6 +231,8 @@ PROCEDURE = Table(
 
 DIAGNOSTIC_REPORT = Table(
     name="ehr_diagnostic_report",
+    unit=UNIT,
+    resource_type="DiagnosticReport",
     description="One row per delivered version of a FHIR DiagnosticReport.",
     columns=(
         _token("diagnostic_report_id", "Token of the report.", required=True),

@@ -29,6 +29,7 @@ _COHORT_ID = Column(
 
 VARIANT = Table(
     name="genomics_variant",
+    unit="variant",
     description="One row per VCF record: where the genome differs, without any patient.",
     columns=(
         _VARIANT_ID,
@@ -95,6 +96,7 @@ VARIANT = Table(
 
 SAMPLE = Table(
     name="genomics_sample",
+    unit="sample",
     description="One row per sequenced or genotyped sample of a file and the patient it is from.",
     columns=(
         Column(

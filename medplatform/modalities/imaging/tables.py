@@ -29,6 +29,7 @@ _PIXEL_SHA256 = "SHA-256 of the decoded pixels in C order, little-endian"
 
 IMAGING_INSTANCE = Table(
     name="imaging_instance",
+    unit="instance",
     description="One row per image instance: a DICOM SOP instance, or a PNG or JPEG file.",
     key=("instance_id",),
     columns=(
@@ -307,6 +308,7 @@ IMAGING_FRAME = Table(
 
 IMAGING_MASK = Table(
     name="imaging_mask",
+    unit="mask",
     description="One row per segmentation mask of one frame and one segment, from DICOM SEG or "
     "mask pictures.",
     key=("mask_id",),
