@@ -4,6 +4,10 @@ A reason names the rule and the element, never a value of the record.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "information"]
+"""As in OperationOutcome.issue.severity; an error refuses the record."""
 
 REASONS: dict[str, str] = {
     "file.encoding": "The file is UTF-16 or UTF-32, FHIR JSON is UTF-8. Convert it and deliver "
@@ -69,6 +73,7 @@ class Issue:
     code: str
     reason: str
     element: str | None = None
+    severity: Severity = "error"
 
 
 def make_issue(code: str, element: str | None = None) -> Issue:
