@@ -1,0 +1,117 @@
+"""Which addresses an export may speak to.
+
+The status URL, the pages of the manifest and the files are named by the server. Whoever can change
+its answers could make this machine read addresses of the internal network, or collect the access
+token: so every address is checked against what was configured before anything is sent.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import httpx
+
+from medplatform.bulk_export.errors import HostNotAllowed
+
+_PORTS = {"https": 443, "http": 80}
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what must be equal for two URLs to be of the same server."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+class Hosts:
+    """The origins that an export may speak to: that of the FHIR server, and those configured.
+
+    Parameters
+    ----------
+    base_url
+        The FHIR server.
+    allowed
+        Further hosts, each as `host`, `host:port` or, where plain HTTP is wanted over a network,
+        `http://host:port`. Without a port the default one of the scheme is meant.
+
+    Raises
+    ------
+    HostNotAllowed
+        An entry is no host, or the FHIR server speaks plain HTTP over a network and is not among
+        those entries.
+    """
+
+    def __init__(self, base_url: str, allowed: Iterable[str] = ()) -> None:
+        self._allowed = {origin for entry in allowed for origin in _origins(entry)}
+        base = origin_of(base_url)
+        if base is None:
+            raise HostNotAllowed("The address of the FHIR server is no URL with http or https.")
+        if base.scheme == "http" and not _is_loopback(base.host) and base not in self._allowed:
+            raise HostNotAllowed(
+                f"The FHIR server {base} speaks plain HTTP, which shows records and tokens to the "
+                f"network. Use https, or allow it by name: --allow-host http://{base}"
+            )
+        self._allowed.add(base)
+
+    def check(self, url: str | httpx.URL, what: str) -> httpx.URL:
+        """Let a URL pass if it leads to an allowed origin.
+
+        Raises
+        ------
+        HostNotAllowed
+            It does not; the message names the host, never the URL.
+        """
+        origin = origin_of(url)
+        if origin is None:
+            raise HostNotAllowed(
+                f"The server named {what} by something that is no URL with http or https, or one "
+                f"with a password. Tell its operator."
+            )
+        if origin in self._allowed:
+            return httpx.URL(url)
+        scheme = "http://" if origin.scheme == "http" and not _is_loopback(origin.host) else ""
+        raise HostNotAllowed(
+            f"The server named {what} at {origin.scheme}://{origin}, which is not configured. If "
+            f"it belongs to the server, run this again with --allow-host {scheme}{origin}"
+        )
+
+
+def origin_of(url: str | httpx.URL) -> Origin | None:
+    """The origin of a URL; None where there is none, or where it holds a password.
+
+    >>> origin_of("https://FHIR.example.org/r4")
+    Origin(scheme='https', host='fhir.example.org', port=443)
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    if parsed.scheme not in _PORTS or not parsed.host or parsed.userinfo:
+        return None
+    host = parsed.raw_host.decode("ascii").lower().strip("[]").removesuffix(".")
+    return Origin(parsed.scheme, host, parsed.port or _PORTS[parsed.scheme])
+
+
+def _origins(entry: str) -> Iterator[Origin]:
+    """What an entry of the configuration allows; plain HTTP only if it says so, or on loopback."""
+    url = entry if "://" in entry else f"https://{entry}"
+    origin = origin_of(url)
+    if origin is None or httpx.URL(url).path not in ("", "/"):
+        raise HostNotAllowed(
+            "An allowed host is written as host, host:port or http://host:port, without a path."
+        )
+    yield origin
+    if _is_loopback(origin.host) and (plain := origin_of(f"http://{entry}")):
+        yield plain
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
