@@ -18,10 +18,17 @@ REASONS: dict[str, str] = {
     "the whole file again.",
     "file.corrupt": "The gzip data are damaged; what stands before the damage was read. Deliver "
     "the file again.",
-    "file.too_large": "The JSON document is larger than 128 MiB. Deliver it as NDJSON, one "
-    "resource on a line.",
+    "file.too_large": "The archive is larger than 64 GiB when unpacked. Deliver it in parts.",
+    "file.encrypted": "The file in the archive is encrypted. Pack it without a password.",
+    "file.compression": "The file in the archive is compressed in a way that is not known here. "
+    "Pack it with deflate.",
+    "file.bomb": "The file in the archive grows more than a thousandfold when unpacked, so it was "
+    "not read. Deliver the file itself.",
+    "file.nested": "There is an archive within the archive. Deliver the files themselves.",
+    "file.unsafe_name": "The name of the file in the archive leads out of the archive. Pack it "
+    "with relative names.",
     "file.not_json": "The JSON document cannot be parsed to its end. Export the file again.",
-    "record.too_large": "The line is longer than 128 MiB. Deliver large attachments apart from "
+    "record.too_large": "The record is larger than 128 MiB. Deliver large attachments apart from "
     "the records.",
     "record.no_type": "The record has no resourceType, so it is no FHIR resource. Take it out of "
     "the delivery.",
@@ -37,8 +44,10 @@ REASONS: dict[str, str] = {
     "json.duplicate_key": "An object has the same key twice, so its meaning is open. Correct the "
     "export.",
     "json.not_an_object": "The record is JSON but no object. Deliver one FHIR resource per record.",
-    "entry.no_resource": "The Bundle entry holds no resource; deletions and bare responses are "
-    "not applied. Deliver current resources.",
+    "entry.no_resource": "The Bundle entry holds no resource, as a bare response. Deliver current "
+    "resources.",
+    "entry.deletion": "The Bundle entry deletes, but names no resource by type and id, so nothing "
+    "was deleted. Name the resource.",
     "fhir.unknown_type": "The resourceType is not known in FHIR R4. Check the version of the "
     "export.",
     "fhir.missing_element": "A required element is missing. Complete it at the source.",
