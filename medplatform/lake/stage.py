@@ -19,6 +19,9 @@ from medplatform.lake.ledger import Counts, WrittenFile
 from medplatform.lake.table import Column, Phi, Table
 
 PART_BYTES = 128 << 20
+"""Of one table, in memory: what a part file holds."""
+PENDING_BYTES = 192 << 20
+"""Of all tables together, before the largest is written."""
 CHUNK_ROWS = 4096
 
 QUARANTINE = Table(
@@ -109,7 +112,10 @@ class Stage:
         folder.mkdir(parents=True)
 
     def write(self, table: Table, rows: Iterable[Mapping[str, Any]] | pa.Table) -> None:
-        """Add rows of a table, as mappings or as an Arrow table of exactly its schema."""
+        """Add rows of a table, as mappings or as an Arrow table of exactly its schema.
+
+        The Arrow table of an open one has more columns.
+        """
         self._tables[table.name] = table
         if isinstance(rows, pa.Table):
             self._add_chunk(table, rows)
@@ -200,13 +206,15 @@ class Stage:
         self._bytes[table.name] += chunk.nbytes
         if self._bytes[table.name] >= PART_BYTES:
             self._flush_chunks(table)
+        while self._bytes.total() >= PENDING_BYTES:
+            self._flush_chunks(self._tables[max(self._bytes, key=self._bytes.__getitem__)])
 
     def _flush_chunks(self, table: Table) -> None:
         chunks = self._chunks.pop(table.name, [])
         self._bytes[table.name] = 0
         if not chunks:
             return
-        content = pa.concat_tables(chunks)
+        content = pa.concat_tables(chunks, promote_options="default" if table.is_open else "none")
         if table.sort_by:
             content = content.sort_by([(name, "ascending") for name in table.sort_by])
         number = len(self._parts[table.name])
@@ -218,12 +226,13 @@ class Stage:
 
 def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
     """Write one file of a table, durably: zstd, or plain pages where cells are compressed."""
+    strings = [column.name for column in table.all_columns if pa.types.is_string(column.dtype)]
     with path.open("wb") as stream:
         pq.write_table(
             content,
             stream,
             compression="none" if table.large else "zstd",
-            use_dictionary=[c.name for c in table.all_columns if pa.types.is_string(c.dtype)],  # pyright: ignore[reportArgumentType] - stubs know bool only
+            use_dictionary=table.is_open or strings,  # pyright: ignore[reportArgumentType] - stubs know bool only
             write_statistics=[c.name for c in table.all_columns if c.name not in table.large],  # pyright: ignore[reportArgumentType]
             row_group_size=16 if table.large else 1 << 20,
         )

@@ -73,6 +73,9 @@ class Table:
     `unit` names the kind of record that the rows are made of, as it is counted in the ledger;
     `resource_type` the one type of those records, where the table holds one of many. A table
     without a unit is a by-product of another's records.
+
+    The files of an open table have columns beside the declared ones, which may differ from file to
+    file and are read by name.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Table:
     large: tuple[str, ...] = ()
     unit: str | None = None
     resource_type: str | None = None
+    is_open: bool = False
     all_columns: tuple[Column, ...] = field(init=False)
 
     def __post_init__(self) -> None:

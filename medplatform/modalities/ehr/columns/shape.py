@@ -4,7 +4,7 @@ FHIR defines thousands of elements per type, most of which never occur, and recu
 shape of a type grows with what is delivered; every element in it is typed by its definition.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,27 @@ class Shape:
                 for item in value if child.definition.is_list else (value,):
                     if item is not None:
                         child.grow(item, release)
+
+    def grow_names(self, fields: Iterable[pa.Field], release: Release) -> None:
+        """Add the elements that an Arrow struct names, whatever it takes their types for.
+
+        Raises
+        ------
+        KeyError
+            FHIR does not define such an element here.
+        """
+        definitions = elements_of(self.definition.type, release)
+        for column in fields:
+            if column.name == "resourceType":
+                continue
+            child = self.children.get(column.name)
+            if child is None:
+                child = self.children[column.name] = Shape(definitions[column.name])
+            content = column.type
+            if pa.types.is_list(content):
+                content = content.value_type
+            if pa.types.is_struct(content):
+                child.grow_names(content, release)
 
     def leaves(self, path: str = "") -> Iterator[tuple[str, "Shape"]]:
         """The primitive elements with their paths, such as `Observation.code.coding.system`."""

@@ -1,0 +1,95 @@
+"""Records of one resource type from one or many files, enough of them to be worth a column.
+
+Bundles hold a few resources of many types, and an export many files of one; either way what is
+read, de-identified and written is a batch of one type.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from medplatform.modalities.delivery import Source
+from medplatform.modalities.ehr.sources import Block
+
+BATCH_BYTES = 8 << 20
+"""Of one type; small enough for the caches, large enough for columns to pay."""
+PENDING_BYTES = 64 << 20
+"""Of all types together, before the largest goes."""
+
+
+class _Head(msgspec.Struct):
+    resource_type: str | None = msgspec.field(default=None, name="resourceType")
+    id: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records that say that they are of one type (`None`: they say nothing that can be read)."""
+
+    resource_type: str | None
+    lines: list[bytes] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    offsets: list[int | None] = field(default_factory=list)
+    full_urls: list[str | None] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+
+    def add(self, source: Source, block: Block, position: int) -> None:
+        """Take over one record of a block."""
+        self.lines.append(block.lines[position])
+        self.sources.append(source)
+        self.numbers.append(block.numbers[position])
+        self.offsets.append(block.offsets[position])
+        self.full_urls.append(block.full_urls[position])
+        self.bytes += len(block.lines[position])
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+_decode = msgspec.json.Decoder(_Head).decode
+
+
+def peek(line: bytes) -> tuple[str | None, str | None]:
+    """Type and id of a record, as far as they can be read without judging it."""
+    try:
+        head = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, None
+    return head.resource_type, head.id
+
+
+class Batches:
+    """Sorts the records of blocks by type and hands out batches that are full."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str | None, Batch] = {}
+
+    def add(
+        self, source: Source, block: Block, kinds: Iterable[tuple[int, str | None]]
+    ) -> Iterator[Batch]:
+        """Take records of a block, by position and type; yield the batches that became full."""
+        for position, kind in kinds:
+            batch = self._pending.get(kind)
+            if batch is None:
+                batch = self._pending[kind] = Batch(kind)
+            if block.aliases and _disagree(batch.aliases, block.aliases):
+                yield self._pending.pop(kind)
+                batch = self._pending[kind] = Batch(kind)
+            batch.aliases.update(block.aliases)
+            batch.add(source, block, position)
+            if batch.bytes >= BATCH_BYTES:
+                yield self._pending.pop(kind)
+        while sum(batch.bytes for batch in self._pending.values()) >= PENDING_BYTES:
+            yield self._pending.pop(max(self._pending, key=lambda k: self._pending[k].bytes))
+
+    def rest(self) -> Iterator[Batch]:
+        """The batches that never became full."""
+        yield from self._pending.values()
+        self._pending.clear()
+
+
+def _disagree(known: dict[str, str], other: "dict[str, str]") -> bool:
+    return any(known.get(url, target) != target for url, target in other.items())

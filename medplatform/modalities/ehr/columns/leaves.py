@@ -1,0 +1,67 @@
+"""How many values there are: counted in JSON text and in Arrow arrays, by independent ways.
+
+A leaf is a JSON scalar, nulls within arrays (FHIR pads primitive arrays with them) among them.
+What goes into the columns of a block must come out of its text: an element that a schema did not
+have, or a parser dropped, shows here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+_QUOTE, _COMMA, _BACKSLASH = 0x22, 0x2C, b"\\"
+_NEITHER_QUOTE_NOR_COMMA = bytes(set(range(256)) - {_QUOTE, _COMMA})
+
+
+def leaves_in_text(lines: bytes, records: int) -> int:
+    """Scalars in valid JSON objects, separated by newlines, without parsing them.
+
+    Every comma outside a string separates two children of a container, and every container that
+    is not empty has one child more than commas. So the containers cancel out:
+    scalars = commas + records - empty containers.
+    """
+    if _BACKSLASH in lines:
+        lines = lines.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = np.frombuffer(lines.translate(None, _NEITHER_QUOTE_NOR_COMMA), dtype=np.uint8)
+    quotes_before = np.cumsum(marks == _QUOTE, dtype=np.uint8)
+    commas = np.count_nonzero((marks == _COMMA) & (quotes_before & 1 == 0))
+    return int(commas) + records - _empty_containers(lines)
+
+
+def _empty_containers(lines: bytes) -> int:
+    """Empty objects and arrays; a pair of brackets in a string is rare enough to look closer."""
+    total = 0
+    for pair in (b"{}", b"[]"):
+        at = lines.find(pair)
+        while at >= 0:
+            start = lines.rfind(b"\n", 0, at) + 1
+            total += lines.count(b'"', start, at) % 2 == 0
+            at = lines.find(pair, at + 2)
+    return total
+
+
+def leaves_in_array(array: pa.Array) -> int:
+    """Scalars in a nested array: values that are not null, and all items of lists of scalars."""
+    if pa.types.is_struct(array.type):
+        assert isinstance(array, pa.StructArray)
+        return sum(leaves_in_array(child) for child in array.flatten())
+    if pa.types.is_list(array.type):
+        assert isinstance(array, pa.ListArray)
+        items = array.flatten()
+        return leaves_in_array(items) if pa.types.is_nested(items.type) else len(items)
+    return len(array) - array.null_count
+
+
+def leaves_in_content(content: Mapping[str, Any]) -> int:
+    """Scalars in a parsed object; a null that is no item of an array is no value."""
+    return sum(_leaves(value) for value in content.values() if value is not None)
+
+
+def _leaves(value: Any) -> int:
+    if isinstance(value, dict):
+        return leaves_in_content(value)
+    if isinstance(value, list):
+        return sum(map(_leaves, value))
+    return 1
