@@ -15,7 +15,14 @@ from medplatform.bulk_export.reply import Form, Reply
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # RFC 6749, 5.2, and what RFC 7521 adds. Any other text of the server is not repeated.
 _REASONS = frozenset(
-    ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"]
+    (
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    )
 )
 # RFC 6749 only recommends `expires_in`; SMART allows no more than five minutes.
 _DEFAULT_LIFETIME_S = 300.0

@@ -205,7 +205,7 @@ class Client:
                 token = None
             if response.status_code == 303:
                 method = "GET"
-        raise ExportFailed(f"The server redirects {what} in circles. Tell its operator.")
+        raise ExportError(f"The server redirects {what} in circles. Tell its operator.")
 
     def _send(
         self,

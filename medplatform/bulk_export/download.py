@@ -69,6 +69,9 @@ class Downloader:
         stored = f"{file.name}.gz" if content.is_gzip else file.name
         target = self._workspace.delivery / stored
         target.parent.mkdir(parents=True, exist_ok=True)
+        # A run that was killed may have left the file in the other form.
+        (self._workspace.delivery / file.name).unlink(missing_ok=True)
+        (self._workspace.delivery / f"{file.name}.gz").unlink(missing_ok=True)
         part.path.replace(target)
         part.discard()
         return CompleteFile(

@@ -89,6 +89,8 @@ def wait_for_manifest(
     """
     reply = _poll(client, status_url, progress, notify)
     expires = http_date(reply.headers.get("Expires", ""))
+    if expires and expires <= datetime.now(UTC):
+        expires = None  # a past date only says that the answer is not to be cached
     pages = [parse_page(reply.body)]
     seen = {status_url}
     while following := pages[-1].next_url:
@@ -125,7 +127,7 @@ def fhir_version(client: Client, base_url: str) -> str | None:
             attempts=2,
         )
         document = json.loads(reply.body)
-    except (ServerUnavailable, ValueError):
+    except (ExportError, ValueError):
         return None
     version = document.get("fhirVersion") if isinstance(document, dict) else None
     return version if isinstance(version, str) and _FHIR_VERSION.fullmatch(version) else None

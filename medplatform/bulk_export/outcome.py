@@ -12,9 +12,15 @@ from typing import Any
 SEVERITIES = frozenset({"fatal", "error", "warning", "information", "success"})
 _SERIOUS = frozenset({"fatal", "error"})
 # http://hl7.org/fhir/ValueSet/issue-type, FHIR 4.0.1 and 5.0.0.
-CODES = frozenset(
-    ["invalid", "structure", "required", "value", "invariant", "security", "login", "unknown", "expired", "forbidden", "suppressed", "processing", "not-supported", "duplicate", "multiple-matches", "not-found", "deleted", "too-long", "code-invalid", "extension", "too-costly", "business-rule", "conflict", "transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled", "informational", "success", "limited-filter"]
-)
+# fmt: off
+CODES = frozenset((
+    "invalid", "structure", "required", "value", "invariant", "security", "login", "unknown",
+    "expired", "forbidden", "suppressed", "processing", "not-supported", "duplicate",
+    "multiple-matches", "not-found", "deleted", "too-long", "code-invalid", "extension",
+    "too-costly", "business-rule", "conflict", "transient", "lock-error", "no-store", "exception",
+    "timeout", "incomplete", "throttled", "informational", "success", "limited-filter",
+))
+# fmt: on
 _TRANSIENT = frozenset({"transient", "lock-error", "timeout", "throttled"})
 
 
