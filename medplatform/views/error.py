@@ -1,0 +1,18 @@
+"""The one error of this package: what is wrong with a view, and where in it."""
+
+
+class ViewError(ValueError):
+    """A ViewDefinition is invalid, or the data do not fit what it declares.
+
+    Parameters
+    ----------
+    element
+        Path of the faulty element within the view, such as `select[0].column[1].path`.
+    reason
+        What is wrong and what would be right. Never a value of a resource.
+    """
+
+    def __init__(self, element: str, reason: str) -> None:
+        super().__init__(f"{element}: {reason}" if element else reason)
+        self.element = element
+        self.reason = reason
