@@ -204,6 +204,7 @@ MEDICATION_REQUEST = Table(
             description="Whether the request says NOT to give the medication (doNotPerform).",
         ),
         *_coded("medication", "The medication"),
+        _token("medication_id", "Token of the Medication that the request refers to, if any."),
         _moment("authored_at", "When the request was made."),
     ),
     key=("medication_request_id", "version_id"),

@@ -16,7 +16,7 @@ UCUM = "http://unitsofmeasure.org"
 OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
 
-_PUBLIC_SYSTEMS = frozenset(
+PUBLIC_SYSTEMS = frozenset(
     {
         SNOMED,
         LOINC,
@@ -27,7 +27,7 @@ _PUBLIC_SYSTEMS = frozenset(
         "http://www.whocc.no/atc",
     }
 )
-_PUBLIC_PREFIXES = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/sid/icd-")
+PUBLIC_PREFIXES = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/sid/icd-")
 # A unit is a short token such as mg/dL or 10*3/uL; longer or spaced texts may say anything.
 _UNIT = re.compile(r"[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]{1,24}")
 
@@ -42,7 +42,7 @@ class Concept(NamedTuple):
 
 def is_public(system: str | None) -> bool:
     """Whether the terminology is published, so that its display texts name nobody."""
-    return system is not None and (system in _PUBLIC_SYSTEMS or system.startswith(_PUBLIC_PREFIXES))
+    return system is not None and (system in PUBLIC_SYSTEMS or system.startswith(PUBLIC_PREFIXES))
 
 
 def read_concept(concept: Element, preferred: str | None = None) -> Concept:

@@ -1,0 +1,25 @@
+select
+    resource_id as condition_id,
+    patient_id,
+    target_id(r.encounter.reference, 'Encounter') as encounter_id,
+    version_id,
+    r.meta.lastUpdated__start as last_updated_at,
+    choose(r.clinicalStatus.coding, null).code as clinical_status,
+    choose(r.verificationStatus.coding, null).code as verification_status,
+    coding.code as condition_code,
+    coding.system as condition_system,
+    display_of(coding) as condition_display,
+    coalesce(
+        r.onsetDateTime__start, r.onsetInstant__start, r.onsetPeriod.start__start
+    ) as onset_at,
+    coalesce(
+        r.abatementDateTime__start, r.abatementInstant__start, r.abatementPeriod.start__start
+    ) as abated_at,
+    r.recordedDate__start as recorded_at,
+    position
+from (
+    select
+        *,
+        choose(r.code.coding, 'http://snomed.info/sct') as coding
+    from resource
+)

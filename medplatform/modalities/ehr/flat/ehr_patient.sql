@@ -1,0 +1,19 @@
+select
+    patient_id,
+    version_id,
+    r.meta.lastUpdated__start as last_updated_at,
+    r.gender as sex,
+    try_cast(left(r.birthDate, 4) as integer) as birth_year,
+    r.deceasedDateTime__start is not null or coalesce(r.deceasedBoolean, false) as is_deceased,
+    r.deceasedDateTime__start as deceased_at,
+    list_filter(
+        list_sort(
+            list_transform(
+                list_filter(r.address, lambda a: coalesce(a.use, '') <> 'old'),
+                lambda a, i: {'rank': (case when a.use = 'home' then 0 else 1 end) * 10000 + i, 'code': a.postalCode}
+            )
+        ),
+        lambda a: a.code is not null
+    )[1].code as zip3,
+    position
+from resource

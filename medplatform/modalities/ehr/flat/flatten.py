@@ -1,0 +1,97 @@
+"""Runs the SQL of the typed tables over batches of nested columns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medplatform.modalities.ehr import value_sets
+from medplatform.modalities.ehr.flat.needs import NEEDS, conform
+from medplatform.modalities.ehr.tables import TABLE_OF
+from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
+
+_CONTAINED = pa.schema(
+    {
+        "position": pa.int64(),
+        "contained_id": pa.string(),
+        "coding": pa.list_(
+            pa.struct({"system": pa.string(), "code": pa.string(), "display": pa.string()})
+        ),
+    }
+)
+"""What the SQL sees of contained resources: those with a code."""
+
+_BOUND = {
+    "ehr_condition": {
+        "clinical_status": ("clinicalStatus", value_sets.CLINICAL_STATUS),
+        "verification_status": ("verificationStatus", value_sets.VERIFICATION_STATUS),
+    }
+}
+"""Required bindings of concepts: FHIR's definitions have no codes for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A row of a batch with a value that no table can hold."""
+
+    position: int
+    code: str
+    element: str
+
+
+class Flattener:
+    """Selects the rows of typed tables; one per process, since it holds a DuckDB connection."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection.execute("set variable public_systems = $1", [sorted(PUBLIC_SYSTEMS)])
+        self._connection.execute("set variable public_prefixes = $1", [sorted(PUBLIC_PREFIXES)])
+        self._connection.execute(_sql("macros"))
+
+    def rows(
+        self, content: pa.StructArray, keys: pa.Table, contained: pa.Table | None = None
+    ) -> tuple[pa.Table, list[Unusable]]:
+        """The rows of the typed table of a batch, and the resources that must not be in it.
+
+        Parameters
+        ----------
+        content
+            De-identified resources of a type in `TABLE_OF`.
+        keys
+            One row per resource: resource_type, resource_id, patient_id, version_id and lineage.
+        contained
+            Contained resources with a code: position of the resource, contained_id, coding.
+        """
+        resource_type = keys["resource_type"][0].as_py()
+        table = TABLE_OF[resource_type]
+        resource = keys.append_column("r", conform(content, NEEDS[resource_type])).append_column(
+            "position", pa.array(np.arange(len(content)), pa.int64())
+        )
+        cursor = self._connection
+        cursor.register("resource", resource)
+        cursor.register("contained", _CONTAINED.empty_table() if contained is None else contained)
+        rows = cursor.sql(_sql(table.name)).to_arrow_table()
+        for name in ("source_id", "record_number"):
+            rows = rows.append_column(name, keys[name].take(rows["position"]))
+        unusable = list(_find_unusable(table.name, resource_type, rows))
+        return rows.select(table.schema().names).cast(table.schema()), unusable
+
+
+def _find_unusable(table: str, resource_type: str, rows: pa.Table) -> Iterator[Unusable]:
+    position = rows["position"].to_numpy()
+    if table == "ehr_observation":
+        for row in np.flatnonzero(np.isinf(rows["value_number"].to_numpy())):
+            yield Unusable(int(position[row]), "value.out_of_range", f"{resource_type}.value")
+    for column, (element, values) in _BOUND.get(table, {}).items():
+        allowed = pa.array([*values, None], pa.string())
+        for row in np.flatnonzero(~pc.is_in(rows[column], allowed).to_numpy()):
+            path = f"{resource_type}.{element}"
+            yield Unusable(int(position[row]), "value.not_in_value_set", path)
+
+
+def _sql(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.sql").read_text()

@@ -1,0 +1,52 @@
+-- What the SQL of all typed tables shares. `public_systems` and `public_prefixes` are the
+-- terminologies whose display texts name nobody.
+
+create macro is_public(system) as
+    list_contains(getvariable('public_systems'), system)
+    or list_has_any(
+        list_transform(getvariable('public_prefixes'), lambda p: starts_with(system, p)), [true]
+    );
+
+-- The one coding that a table keeps: of the preferred system, else of a public one, else the first.
+create macro choose(codings, preferred) as
+    coalesce(
+        list_filter(codings, lambda c: c.code is not null and c.system = preferred)[1],
+        list_filter(codings, lambda c: c.code is not null and coalesce(is_public(c.system), false))[1],
+        list_filter(codings, lambda c: c.code is not null)[1]
+    );
+
+create macro choose_of_all(concepts, preferred) as
+    choose(list_transform(concepts, lambda k: choose(k.coding, preferred)), preferred);
+
+create macro display_of(coding) as case when is_public(coding.system) then coding.display end;
+
+create macro target_id(reference, resource_type) as
+    case
+        when starts_with(reference, resource_type || '/')
+            then substr(reference, length(resource_type) + 2)
+    end;
+
+-- The UCUM code of a Quantity, else its unit where that is a short token.
+create macro unit_of(quantity) as
+    case
+        when quantity.code is not null and quantity.system = 'http://unitsofmeasure.org'
+            then quantity.code
+        when regexp_full_match(quantity.unit, '[A-Za-z0-9%µμ°Ω/.,*^''\[\]{}()_-]{1,24}')
+            then quantity.unit
+    end;
+
+-- The type of value[x].
+create macro value_type_of(o) as
+    case
+        when o.valueQuantity is not null then 'Quantity'
+        when o.valueCodeableConcept is not null then 'CodeableConcept'
+        when o.valueString is not null then 'String'
+        when o.valueBoolean is not null then 'Boolean'
+        when o.valueInteger is not null then 'Integer'
+        when o.valueRange is not null then 'Range'
+        when o.valueRatio is not null then 'Ratio'
+        when o.valueSampledData is not null then 'SampledData'
+        when o.valueTime is not null then 'Time'
+        when o.valueDateTime is not null then 'DateTime'
+        when o.valuePeriod is not null then 'Period'
+    end;
