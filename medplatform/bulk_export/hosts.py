@@ -6,6 +6,7 @@ token: so every address is checked against what was configured before anything i
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ import httpx
 
 from medplatform.bulk_export.errors import HostNotAllowed
 
+# A name, or an address of version 4 or 6.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -94,6 +97,8 @@ def origin_of(url: str | httpx.URL) -> Origin | None:
     if parsed.scheme not in _PORTS or not parsed.host or parsed.userinfo:
         return None
     host = parsed.raw_host.decode("ascii").lower().strip("[]").removesuffix(".")
+    if not _HOST.fullmatch(host):
+        return None
     return Origin(parsed.scheme, host, parsed.port or _PORTS[parsed.scheme])
 
 
