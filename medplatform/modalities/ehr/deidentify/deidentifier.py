@@ -1,0 +1,128 @@
+"""From nested FHIR content as delivered to nested content that may be published."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from medplatform.modalities.ehr.columns.shape import Shape
+from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.deidentify.block import Block
+from medplatform.modalities.ehr.deidentify.levels import Level
+from medplatform.modalities.ehr.deidentify.plan import Planner, StructPlan
+from medplatform.modalities.ehr.deidentify.policy import Policy
+from medplatform.modalities.ehr.deidentify.walk import Walk
+from medplatform.privacy import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class RowSubjects:
+    """Whose the rows of a block are.
+
+    `patient_id` is null in rows of no patient; `shift_days` (int32, within `MAX_SHIFT_DAYS`) has
+    no meaning there. `resolve` gives `Type/<pseudonym>` for a reference, or None for one that
+    names no resource; it is called once per distinct reference.
+    """
+
+    patient_id: pa.StringArray
+    shift_days: np.ndarray
+    resolve: Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deidentified:
+    """What may be published.
+
+    Attributes
+    ----------
+    content
+        One struct per row, without the elements that the policy drops whole.
+    leaves
+        Values per action: kept, dropped, pseudonymised, shifted, generalised, redacted. Their sum
+        is the number of values that came in.
+    invalid
+        (row, FHIRPath, code) of values that cannot be transformed. They are null in `content`;
+        the rows must not be published.
+    """
+
+    content: pa.StructArray
+    leaves: Counter[str]
+    invalid: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+class Deidentifier:
+    """Applies one policy to blocks of resources of any type.
+
+    Parameters
+    ----------
+    policy
+        What is done with which element.
+    identity
+        Makes the tokens.
+    release
+        FHIR release of the resources.
+    today
+        The day by which ages over 89 are told; the current one (UTC) unless given.
+    """
+
+    def __init__(
+        self, policy: Policy, identity: Identity, release: Release, *, today: date | None = None
+    ) -> None:
+        self.policy = policy
+        self.identity = identity
+        self.release = release
+        self.today = today or datetime.now(UTC).date()
+        self._planner = Planner(policy, release)
+        self._plans: dict[tuple[str, str], StructPlan] = {}
+
+    def apply(self, content: pa.StructArray, shape: Shape, subjects: RowSubjects) -> Deidentified:
+        """De-identify resources of one type.
+
+        Parameters
+        ----------
+        content
+            One struct per row, of type `shape.raw_type()`, without contained resources.
+        shape
+            Which elements there are.
+        subjects
+            The patient of each row.
+
+        Raises
+        ------
+        PolicyError
+            A rule of the policy cannot be applied to an element that it selects.
+        """
+        known: dict[str, str | None] = {}
+
+        def resolve(reference: str) -> str | None:
+            if reference not in known:
+                known[reference] = subjects.resolve(reference)
+            return known[reference]
+
+        block = Block(
+            self.policy,
+            self.identity,
+            self.today,
+            subjects.patient_id,
+            subjects.patient_id.is_valid().to_numpy(zero_copy_only=False),
+            np.asarray(subjects.shift_days, dtype=np.int32),
+            resolve,
+        )
+        level = Level(len(content))
+        made = Walk(block, self.release).struct(self._plan(shape), content, level, (), None)
+        return Deidentified(made, block.leaves, block.invalid)
+
+    def published_type(self, shape: Shape) -> pa.StructType:
+        """The type of what `apply` makes of resources of this shape."""
+        nobody = RowSubjects(pa.array([], pa.string()), np.zeros(0, np.int32), lambda _: None)
+        nothing = pa.array([], shape.raw_type())
+        return self.apply(nothing, shape, nobody).content.type
+
+    def _plan(self, shape: Shape) -> StructPlan:
+        key = (shape.definition.type, str(shape.raw_type()))
+        if key not in self._plans:
+            self._plans[key] = self._planner.plan(shape)
+        return self._plans[key]

@@ -1,0 +1,79 @@
+"""Decimals as delivered and as numbers; ages over 89; noise."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medplatform.modalities.ehr.deidentify.distinct import Column
+from medplatform.modalities.ehr.deidentify.levels import Scope
+from medplatform.modalities.ehr.deidentify.policy import Noise
+from medplatform.privacy import Identity
+from medplatform.privacy.policy import OLDEST_AGE
+
+_PER_YEAR = {"a": 1, "mo": 12, "wk": 52.18, "d": 365.25, "h": 8766, "min": 525960}
+_NAMES = {"year": "a", "years": "a", "yr": "a", "months": "mo", "month": "mo"}
+_NAMES |= {"weeks": "wk", "week": "wk", "days": "d", "day": "d", "hours": "h", "minutes": "min"}
+
+
+def read_decimals(array: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
+    """Text as float64, and which of the texts are no finite number, if any are not."""
+    try:
+        numbers = array.cast(pa.float64())
+    except pa.ArrowInvalid:
+        numbers = pa.array([_number(text) for text in array.to_pylist()], pa.float64())
+    good = pc.fill_null(pc.is_finite(numbers), array.is_null())
+    good = pc.fill_null(good, False)
+    if pc.all(good, min_count=0).as_py():
+        return numbers, None
+    wrong = ~good.to_numpy(zero_copy_only=False)
+    return pc.if_else(good, numbers, pa.scalar(None, pa.float64())), wrong
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return float("nan")
+
+
+def merge_ages(array: pa.Array, quantity: Scope) -> pa.Array:
+    """Decimal texts of ages, those of 90 years and more as 90 years in their unit.
+
+    The unit is the quantity's UCUM code, else its name, else years.
+    """
+    numbers, _ = read_decimals(array)
+    units = quantity.column("code") or quantity.column("unit")
+    limits = np.full(len(array), float(OLDEST_AGE))
+    if units is not None:
+        names, indices = units.encoded
+        known = np.array([_limit(name) for name in names] + [float(OLDEST_AGE)])
+        limits = known[indices.fill_null(len(names)).to_numpy()]
+    is_over = pc.fill_null(pc.greater_equal(numbers, pa.array(limits)), False)
+    if not pc.any(is_over, min_count=0).as_py():
+        return array
+    merged = pa.array([f"{limit:g}" if limit < 1e6 else f"{limit:.0f}" for limit in limits])
+    return pc.if_else(is_over, merged, array)
+
+
+def _limit(unit: str) -> float:
+    name = unit.strip()
+    code = name if name in _PER_YEAR else _NAMES.get(name.lower(), "a")
+    return float(round(OLDEST_AGE * _PER_YEAR[code]))
+
+
+def perturb(array: pa.Array, noise: Noise, identity: Identity) -> pa.Array:
+    """Texts of numbers, each moved by noise that follows from it under a secret key.
+
+    Equal numbers stay equal, and a delivery that is read again gives the same result.
+    """
+
+    def move(text: str) -> str | None:
+        value = _number(text)
+        if value is None or not np.isfinite(value):
+            return text
+        digest = identity.keys.mac("noise", text)
+        share = int.from_bytes(digest[:8], "big") / 2**64 - 0.5
+        span = noise.span * abs(value) if noise.is_proportional else noise.span
+        return f"{value + share * span:.{noise.decimals}f}"
+
+    return Column(array).map(move)

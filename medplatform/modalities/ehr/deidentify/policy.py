@@ -1,0 +1,201 @@
+"""What a de-identification policy says: reviewed data that can be written down as YAML or JSON.
+
+A `Rule` selects elements and says what is done with every value in them; rules compete for each
+value, and what no rule covers is dropped.
+
+A selector is a FHIR type and the way down from it:
+
+- `Patient.address.postalCode`: an element of a resource type,
+- `Coding.code`, `Address`: an element of a data type, or the whole of it, wherever it stands,
+- `dateTime`: a primitive type; `Resource.id`: of every resource,
+- `Observation.value[x]`: a choice element, whatever its type,
+- `Patient//Address.state`: an `Address` at any depth, `Patient..period`: an element of that name.
+
+The most specific rule wins: a resource type before a data type before a primitive type, then the
+deepest element, then the longer selector, then the earlier rule. Dropping a data type drops all in
+it, data types within it too, but for what a longer selector of the same type keeps.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class PolicyError(ValueError):
+    """A policy cannot be used; the message names the rule, its path and the remedy."""
+
+
+class Action(StrEnum):
+    """What is done with a value."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    PSEUDONYMISE = "pseudonymise"
+    """Replace a text by an HMAC token of `kind`; equal texts give equal tokens."""
+    REFERENCE = "reference"
+    """Rewrite a literal reference to the pseudonym of its target; drop what names no target."""
+    SHIFT_DATE = "shift_date"
+    """Move by the patient's days, in the precision that was delivered."""
+    GENERALISE = "generalise"
+    """Make coarser, as `to` says."""
+    REDACT = "redact"
+    """Replace a text by `Policy.redaction`, so that it shows there was one."""
+    SUBSTITUTE = "substitute"
+    """Replace by `value`: a scalar, or a JSON object for a whole element."""
+    PERTURB = "perturb"
+    """Move a number by noise that follows from it under a secret key."""
+
+
+class Generalisation(StrEnum):
+    """How a value is made coarser."""
+
+    BIRTH_DATE = "birth_date"
+    """The shifted year; years of those over 89 are merged."""
+    YEAR = "year"
+    """The year as delivered."""
+    POSTAL_CODE = "postal_code"
+    """Three digits of a US postal code, 000 for small areas."""
+    AGE = "age"
+    """90 years for ages over 89, in the unit beside the value; years where it is unknown."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Vocabulary(_Model):
+    """A set of texts: some listed, some by prefix, some by a regular expression (full match)."""
+
+    values: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _compiles(self) -> "Vocabulary":
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"{self.pattern!r} is no regular expression: {error}") from None
+        return self
+
+    def __contains__(self, text: str) -> bool:
+        return (
+            text in self.values
+            or text.startswith(self.prefixes)
+            or (self.pattern is not None and re.fullmatch(self.pattern, text) is not None)
+        )
+
+
+class Condition(_Model):
+    """When a rule applies: a text near the selected element is in a vocabulary.
+
+    The text is the selected value itself, or that of a `sibling` element, or, where a whole
+    element is selected, of a `child`.
+    """
+
+    sibling: str | None = None
+    child: str | None = None
+    is_in: str
+    negate: bool = False
+    if_absent: bool = False
+    """Whether the condition holds where there is no such text."""
+
+    @model_validator(mode="after")
+    def _asks_for_one(self) -> "Condition":
+        if self.sibling and self.child:
+            raise ValueError("a condition asks for a sibling or a child, not for both")
+        return self
+
+
+class Noise(_Model):
+    """Uniform noise of `span` in total, or of that share of the value, rounded to `decimals`."""
+
+    span: float = Field(ge=0, allow_inf_nan=False)
+    is_proportional: bool = False
+    decimals: int = Field(default=2, ge=0, le=28)
+
+
+_NEEDS = {
+    Action.GENERALISE: "to",
+    Action.PSEUDONYMISE: "kind",
+    Action.SUBSTITUTE: "value",
+    Action.PERTURB: "noise",
+}
+
+
+class Rule(_Model):
+    """What is done with the values in the selected elements, where any condition holds."""
+
+    select: str
+    action: Action
+    to: Generalisation | None = None
+    kind: str | None = None
+    value: str | bool | int | float | dict[str, Any] | None = None
+    noise: Noise | None = None
+    when: tuple[Condition, ...] = ()
+    because: str | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Rule":
+        for action, parameter in _NEEDS.items():
+            is_given = getattr(self, parameter) is not None
+            if is_given != (self.action is action):
+                raise ValueError(
+                    f"{self.select}: {parameter!r} belongs to {action.value!r}, and only there"
+                )
+        return self
+
+
+class Policy(_Model):
+    """A whole policy.
+
+    `precedence` "specific" is described above; with "order" the first rule that covers a value,
+    on its element or on one around it, decides. `extensions` lists the URLs of extensions whose
+    values may be published (by the rules); None leaves all to the rules. Dates in records of no
+    patient, which have no shift, become their year, or as `dates_without_patient` says.
+    """
+
+    name: str
+    description: str = ""
+    rules: tuple[Rule, ...]
+    vocabularies: Mapping[str, Vocabulary] = {}
+    extensions: frozenset[str] | None = frozenset()
+    default: Literal["drop", "keep"] = "drop"
+    precedence: Literal["specific", "order"] = "specific"
+    dates_without_patient: Literal["year", "drop", "keep"] = "year"
+    redaction: str = "[REDACTED]"
+    notes: tuple[str, ...] = ()
+    """What a reviewer should know about how the policy was made."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Policy":
+        for rule in self.rules:
+            for condition in rule.when:
+                if condition.is_in not in self.vocabularies:
+                    raise ValueError(f"{rule.select}: there is no vocabulary {condition.is_in!r}")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> "Policy":
+        """Read a policy from YAML or JSON.
+
+        Raises
+        ------
+        PolicyError
+            The file cannot be read, or a rule of it is wrong.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+            raise PolicyError(f"{path} holds no policy: {error}") from error
+
+    def dump(self) -> str:
+        """The policy as YAML, as `load` reads it."""
+        content = json.loads(self.model_dump_json(exclude_defaults=True))
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,236 @@
+"""The policy of the platform: Safe Harbor, but that dates are shifted rather than cut.
+
+What identifies is dropped, and so is every text that may say anything; what is coded or measured is
+kept. It is an allow-list: `PRIMITIVES` says which kinds of value are kept at all, `TEXTS` which
+texts are, and the rest narrows that down for the identifiers of 45 CFR 164.514(b)(2)(i).
+"""
+
+from medplatform.modalities.ehr.deidentify.policy import (
+    Action,
+    Condition,
+    Generalisation,
+    Policy,
+    Rule,
+    Vocabulary,
+)
+from medplatform.modalities.ehr.deidentify.tokens import (
+    DICOM_UID,
+    IDENTIFIER,
+    RESOURCE_ID,
+    VERSION,
+)
+
+KEEP, DROP = Action.KEEP, Action.DROP
+
+_HL7_SYSTEMS = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
+_URL = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~-]*)*"
+_OID = r"urn:oid:[0-2](\.\d{1,10}){1,20}"
+# Hosts and paths that spell out a longer number may hold somebody's record number.
+_NO_LONG_NUMBER = r"(?!.*\d{5})"
+
+VOCABULARIES = {
+    "public_terminologies": Vocabulary(
+        values=frozenset(
+            {
+                "http://snomed.info/sct",
+                "http://loinc.org",
+                "http://www.nlm.nih.gov/research/umls/rxnorm",
+                "http://unitsofmeasure.org",
+                "http://hl7.org/fhir/sid/ndc",
+                "http://hl7.org/fhir/sid/cvx",
+                "http://www.whocc.no/atc",
+                "http://www.ama-assn.org/go/cpt",
+                "http://nucc.org/provider-taxonomy",
+                "http://dicom.nema.org/resources/ontology/DCM",
+                "urn:ietf:bcp:47",
+                "urn:ietf:bcp:13",
+                "urn:iso:std:iso:3166",
+                "urn:iso:std:iso:4217",
+            }
+        ),
+        prefixes=(
+            "http://terminology.hl7.org/CodeSystem/",
+            "http://hl7.org/fhir/sid/icd-",
+        ),
+    ),
+    "systems": Vocabulary(
+        values=frozenset({"urn:ietf:bcp:47", "urn:ietf:bcp:13", "urn:dicom:uid"}),
+        prefixes=(*_HL7_SYSTEMS, "urn:iso:std:iso:"),
+        pattern=f"{_NO_LONG_NUMBER}{_URL}|{_OID}",
+    ),
+    "definitions": Vocabulary(pattern=f"{_NO_LONG_NUMBER}{_URL}(\\|[A-Za-z0-9.-]{{1,20}})?|{_OID}"),
+    "extension_urls": Vocabulary(
+        pattern=f"{_NO_LONG_NUMBER}{_URL}|{_OID}|[A-Za-z][A-Za-z0-9-]{{0,63}}"
+    ),
+    "short_codes": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+^|-]{0,31}"),
+    "versions": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}"),
+    "units": Vocabulary(pattern=r"(?!.*\d{5})[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]{1,24}"),
+    "years": Vocabulary(values=frozenset({"a"})),
+    "type_names": Vocabulary(pattern=r"[A-Z][A-Za-z]{1,40}"),
+    "numbers": Vocabulary(pattern=r"[0-9EULeul.+\s-]*"),
+    "us": Vocabulary(pattern=r"(?i)\s*(us|usa|united states( of america)?)\s*"),
+    "dicom": Vocabulary(values=frozenset({"urn:dicom:uid"})),
+    "personal_numbers": Vocabulary(
+        values=frozenset(
+            {
+                "http://hl7.org/fhir/sid/us-ssn",
+                "http://hl7.org/fhir/sid/us-mbi",
+                "http://hl7.org/fhir/sid/us-medicare",
+                "http://hl7.org/fhir/sid/us-npi",
+                "urn:oid:2.16.840.1.113883.4.1",
+                "urn:oid:2.16.840.1.113883.4.6",
+                "urn:oid:2.16.840.1.113883.4.572",
+                "urn:oid:2.16.840.1.113883.4.927",
+            }
+        ),
+        prefixes=(
+            "http://hl7.org/fhir/sid/passport-",
+            "urn:oid:2.16.840.1.113883.4.3.",
+            "urn:oid:2.16.840.1.113883.4.814",
+        ),
+    ),
+}
+
+
+def _keep(select: str, *conditions: Condition) -> Rule:
+    return Rule(select=select, action=KEEP, when=conditions)
+
+
+def _drop(select: str, because: str | None = None) -> Rule:
+    return Rule(select=select, action=DROP, because=because)
+
+
+def _is(vocabulary: str, *, sibling: str | None = None, if_absent: bool = False) -> Condition:
+    return Condition(sibling=sibling, is_in=vocabulary, if_absent=if_absent)
+
+
+def _token(select: str, kind: str, *conditions: Condition) -> Rule:
+    return Rule(select=select, action=Action.PSEUDONYMISE, kind=kind, when=conditions)
+
+
+def _coarse(select: str, to: Generalisation, *conditions: Condition) -> Rule:
+    return Rule(select=select, action=Action.GENERALISE, to=to, when=conditions)
+
+
+PRIMITIVES = (
+    *(_keep(kind) for kind in ("boolean", "code", "decimal", "integer", "integer64")),
+    *(_keep(kind) for kind in ("positiveInt", "unsignedInt", "time")),
+    *(
+        Rule(select=kind, action=Action.SHIFT_DATE, because="dates")
+        for kind in ("date", "dateTime", "instant")
+    ),
+    _keep("canonical", _is("definitions")),
+)
+
+CODES = (
+    _keep("Coding.system", _is("systems")),
+    _drop("Coding.system"),
+    _keep("Coding.version", _is("versions")),
+    _keep("Coding.code", _is("public_terminologies", sibling="system"), _is("short_codes")),
+    _drop("Coding.code", "a code of no terminology and many words may be any text"),
+    _keep("Coding.display", _is("public_terminologies", sibling="system")),
+    _keep("Quantity.unit", _is("units")),
+    _keep("Quantity.system", _is("systems")),
+    *(
+        _keep(f"{kind}.{element}", _is(vocabulary))
+        for kind in ("Age", "Count", "Distance", "Duration")
+        for element, vocabulary in (("unit", "units"), ("system", "systems"))
+    ),
+    _keep("SampledData.data", _is("numbers")),
+    _keep("Extension.url", _is("extension_urls")),
+    _keep("Reference.type", _is("type_names")),
+    *(
+        _keep(f"{resource}..linkId", _is("short_codes"))
+        for resource in ("Questionnaire", "QuestionnaireResponse")
+    ),
+)
+
+IDENTIFIERS = (
+    _token("Resource.id", RESOURCE_ID),
+    _token("Meta.versionId", VERSION),
+    _drop("Meta.source", "URLs"),
+    _drop("Meta.tag"),
+    Rule(select="Reference.reference", action=Action.REFERENCE),
+    _keep("Identifier.system", _is("systems")),
+    _token("Identifier.value", DICOM_UID, _is("dicom", sibling="system")),
+    Rule(
+        select="Identifier.value",
+        action=DROP,
+        when=(_is("personal_numbers", sibling="system"),),
+        because="social security, health plan and licence numbers",
+    ),
+    _token("Identifier.value", IDENTIFIER),
+    _drop("Identifier.assigner"),
+    *(
+        _drop(f"{person}.identifier.value", "numbers of persons; a patient has patient_id")
+        for person in ("Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole")
+    ),
+    _drop("Account.identifier.value", "account numbers"),
+    _drop("Coverage.identifier.value", "health plan beneficiary numbers"),
+    _drop("Coverage.subscriberId", "health plan beneficiary numbers"),
+    _drop("Device.identifier.value", "device identifiers"),
+    _drop("Device.udiCarrier", "device identifiers"),
+    _token("ImagingStudy.series.uid", DICOM_UID),
+    _token("ImagingStudy.series.instance.uid", DICOM_UID),
+)
+
+PERSONS = (
+    _drop("HumanName", "names"),
+    _drop("ContactPoint", "telephone, fax, e-mail, URLs"),
+    _drop("Address", "geographic subdivisions smaller than a state"),
+    _keep("Address.use"),
+    _keep("Address.type"),
+    _keep("Address.state"),
+    _keep("Address.country"),
+    _coarse(
+        "Address.postalCode",
+        Generalisation.POSTAL_CODE,
+        _is("us", sibling="country", if_absent=True),
+    ),
+    _drop("Location.position", "geographic subdivisions smaller than a state"),
+    _drop("Narrative"),
+    _drop("Attachment", "full-face photographs, URLs, documents"),
+    _keep("Attachment.contentType"),
+    _keep("Attachment.language"),
+    _keep("Attachment.size"),
+    _drop("Signature"),
+    *(
+        _coarse(select, Generalisation.BIRTH_DATE)
+        for select in (
+            "Patient.birthDate",
+            "Person.birthDate",
+            "RelatedPerson.birthDate",
+            "Practitioner.birthDate",
+            "FamilyMemberHistory.bornDate",
+            "FamilyMemberHistory.bornPeriod.start",
+            "FamilyMemberHistory.bornPeriod.end",
+        )
+    ),
+    _coarse("Age.value", Generalisation.AGE),
+    _coarse("Quantity.value", Generalisation.AGE, _is("years", sibling="code")),
+)
+
+EXTENSIONS = frozenset(
+    {
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity",
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex",
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-sex",
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-genderIdentity",
+        "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+        "http://hl7.org/fhir/StructureDefinition/patient-genderIdentity",
+        "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
+        "http://hl7.org/fhir/StructureDefinition/observation-bodyPosition",
+        "http://hl7.org/fhir/StructureDefinition/iso21090-nullFlavor",
+    }
+)
+"""Extensions whose values are published: coded ones of published definitions."""
+
+SHIFTED_SAFE_HARBOR = Policy(
+    name="shifted-safe-harbor",
+    description="The identifiers of 45 CFR 164.514(b)(2)(i) are dropped, generalised or replaced; "
+    "dates are shifted per patient, which needs an expert determination for a release.",
+    rules=(*PRIMITIVES, *CODES, *IDENTIFIERS, *PERSONS),
+    vocabularies=VOCABULARIES,
+    extensions=EXTENSIONS,
+)
