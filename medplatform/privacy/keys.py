@@ -4,10 +4,12 @@ HKDF-SHA-256 (RFC 5869) separates the purposes: knowing the date-shift key of a 
 nothing about the pseudonym key. Keys come from a file of mode 0600 and are never logged.
 """
 
+import hashlib
 import hmac
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -84,6 +86,29 @@ class KeyRing:
             len(encoded).to_bytes(4, "big") + encoded for encoded in map(str.encode, parts)
         )
         return hmac.digest(self._subkey(purpose), message, sha256)
+
+    def macs(self, purpose: str, kind: str, values: Iterable[bytes]) -> bytes:
+        """`mac(purpose, kind, value)` of many values in UTF-8, one after the other (32 bytes each).
+
+        The state after key and kind is copied rather than computed again (RFC 2104, 4), which
+        takes a quarter of the time.
+        """
+        inner, outer = self._states(purpose)
+        encoded = kind.encode()
+        inner.update(len(encoded).to_bytes(4, "big") + encoded)
+        digests = []
+        for value in values:
+            first, second = inner.copy(), outer.copy()
+            first.update(len(value).to_bytes(4, "big") + value)
+            second.update(first.digest())
+            digests.append(second.digest())
+        return b"".join(digests)
+
+    def _states(self, purpose: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+        """Inner and outer hash of an HMAC after its key."""
+        key = self._subkey(purpose).ljust(sha256().block_size, b"\0")
+        inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
+        return sha256(inner), sha256(outer)
 
     @lru_cache(maxsize=64)  # noqa: B019 - a key ring lives as long as its process
     def _subkey(self, purpose: str) -> bytes:
