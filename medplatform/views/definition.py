@@ -56,6 +56,11 @@ class Select:
         if self.union:
             yield from self.union[0].all_columns()
 
+    @property
+    def is_recursive(self) -> bool:
+        """Whether this or a select in it has `repeat`."""
+        return bool(self.repeat) or any(s.is_recursive for s in (*self.selects, *self.union))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -76,3 +81,8 @@ class View:
     def columns(self) -> tuple[Column, ...]:
         """The columns of the result in their order (SQL on FHIR v2, "Column Ordering")."""
         return tuple(column for select in self.selects for column in select.all_columns())
+
+    @property
+    def is_recursive(self) -> bool:
+        """Whether any select has `repeat`."""
+        return any(select.is_recursive for select in self.selects)

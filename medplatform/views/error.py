@@ -1,5 +1,7 @@
 """The one error of this package: what is wrong with a view, and where in it."""
 
+_MARK = "view error: "
+
 
 class ViewError(ValueError):
     """A ViewDefinition is invalid, or the data do not fit what it declares.
@@ -16,3 +18,16 @@ class ViewError(ValueError):
         super().__init__(f"{element}: {reason}" if element else reason)
         self.element = element
         self.reason = reason
+
+
+def raised_in_sql(element: str, reason: str) -> str:
+    """An SQL expression that ends the statement with a `ViewError`."""
+    message = f"{_MARK}{element}: {reason}".replace("'", "''")
+    return f"error('{message}')"
+
+
+def from_sql(message: str) -> ViewError | None:
+    """The error that `raised_in_sql` raised, from the message of DuckDB."""
+    _, mark, own = message.partition(_MARK)
+    element, _, reason = own.partition(": ")
+    return ViewError(element, reason) if mark else None

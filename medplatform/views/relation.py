@@ -12,15 +12,21 @@ from typing import Any
 
 import duckdb
 
+from medplatform.views.compile import compile_query
+from medplatform.views.definition import View
+from medplatform.views.error import ViewError
 from medplatform.views.observed import to_arrow
 from medplatform.views.schema import (
     BOOLEAN,
     DECIMAL,
     INTEGER,
     TEXT,
+    DefinedStruct,
     Node,
     Repeated,
+    Scalar,
     Struct,
+    definitions_of,
     from_duckdb,
     literal,
     quote,
@@ -54,39 +60,89 @@ def from_resources(
     return Relation(name, _columns(connection, name))
 
 
-def from_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Relation:
-    """Nested Parquet files of one resource type; a file may lack columns that others have."""
-    sql = f"read_parquet([{_names(files)}], union_by_name = true)"
-    return Relation(sql, _columns(connection, sql))
+def from_files(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], view: View
+) -> Relation:
+    """Files of one format, as far as a view looks into them.
+
+    Raises
+    ------
+    ViewError
+        There is no file, or Parquet and NDJSON are mixed.
+    """
+    kinds = {file.suffix == ".parquet" for file in files}
+    if len(kinds) != 1:
+        raise ViewError("", "expected files, either all Parquet or all NDJSON")
+    if kinds == {True}:
+        return from_parquet(connection, files, view.resource)
+    return from_ndjson(connection, files, view)
+
+
+def from_parquet(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], resource: str
+) -> Relation:
+    """Nested Parquet files; a file may lack columns that others have."""
+    return relation_of(
+        connection, f"read_parquet([{_names(files)}], union_by_name = true)", resource
+    )
+
+
+def relation_of(connection: duckdb.DuckDBPyConnection, sql: str, resource: str) -> Relation:
+    """What can follow FROM, its resources of one type where it tells their types."""
+    schema = _columns(connection, sql)
+    if "resourceType" not in schema.fields:
+        return Relation(sql, schema)
+    return Relation(_of_type(sql, resource), schema)
 
 
 def from_ndjson(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], elements: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], view: View
 ) -> Relation:
-    """NDJSON files, of which only some top-level elements are looked at.
+    """NDJSON files, of which only the elements that the view names are parsed.
 
-    The types are those that occur anywhere in the files; decimals have the precision of a double.
+    Their types are those that FHIR defines. Where these do not tell them all (`repeat` goes as deep
+    as the data, a complex column has whatever they have), the files are read twice: first for the
+    types that occur. Decimals have the precision of a double.
     """
-    wanted = dict.fromkeys(("resourceType", *elements), "JSON")
-    shapes = ", ".join(f"json_group_structure({quote(name)})" for name in wanted)
-    found = connection.execute(f"SELECT {shapes} FROM {ndjson(files, wanted)}").fetchone() or ()
-    nodes = {
-        name: _from_structure(json.loads(shape))
-        for name, shape in zip(wanted, found, strict=True)
-        if shape is not None
-    }
-    fields = {name: node for name, node in nodes.items() if node is not None}
-    types = {name: node.sql_type() for name, node in fields.items()}
-    return Relation(ndjson(files, types | {"resourceType": "VARCHAR"}), Struct(fields))
+    defined = DefinedStruct(view.resource)
+    if definitions_of(view.resource) and not view.is_recursive:
+        nodes = compile_query(view, defined, "resources").nodes.values()
+        if all(node is None or isinstance(node, Scalar) for node in nodes):
+            return _as_defined(files, defined, view)
+    return _as_found(connection, files, view)
 
 
-def ndjson(files: Sequence[Path], columns: Mapping[str, str]) -> str:
-    """SQL that reads columns of given types from NDJSON, plain or compressed with gzip."""
+def _as_defined(files: Sequence[Path], defined: DefinedStruct, view: View) -> Relation:
+    types = {name: node.sql_type() for name, node in defined.used.items()}
+    sql = _ndjson(files, types | {"resourceType": TEXT.sql})
+    return Relation(_of_type(sql, view.resource), Struct(dict(defined.used)))
+
+
+def _as_found(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], view: View) -> Relation:
+    sql = f"SELECT json_group_structure(json) FROM {_objects(files)}"
+    found = connection.execute(f"{sql} WHERE json ->> 'resourceType' = ?", [view.resource])
+    structure = (found.fetchone() or (None,))[0]
+    node = _from_structure(json.loads(structure)) if structure else None
+    schema = node if isinstance(node, Struct) else Struct({})
+    types = {name: field.sql_type() for name, field in schema.fields.items()}
+    sql = _ndjson(files, types | {"resourceType": TEXT.sql})
+    return Relation(_of_type(sql, view.resource), schema)
+
+
+def _of_type(sql: str, resource: str) -> str:
+    return f"(SELECT * FROM {sql} WHERE resourceType = {literal(resource)})"
+
+
+def _ndjson(files: Sequence[Path], columns: Mapping[str, str]) -> str:
     types = ", ".join(f"{quote(name)}: {literal(dtype)}" for name, dtype in columns.items())
     return (
         f"read_json([{_names(files)}], columns = {{{types}}}, format = 'newline_delimited', "
         f"maximum_object_size = {_MAX_RESOURCE_BYTES})"
     )
+
+
+def _objects(files: Sequence[Path]) -> str:
+    return f"read_ndjson_objects([{_names(files)}], maximum_object_size = {_MAX_RESOURCE_BYTES})"
 
 
 def _names(files: Sequence[Path]) -> str:

@@ -100,8 +100,10 @@ def _of_number(side: Side, value: Items, precision: int | None, scope: Scope) ->
         limited = f"CASE WHEN {moved} < {cut} THEN {cut} - {step} ELSE {cut} END"
     else:
         limited = f"CASE WHEN {moved} > {cut} THEN {cut} + {step} ELSE {cut} END"
-    plain = f"rtrim(rtrim(CAST({limited} AS VARCHAR), '0'), '.')"
-    return Items(plain, EXACT_DECIMAL, type=FhirType("decimal"))
+    written = f"CAST({limited} AS VARCHAR)"
+    if digits:
+        written = f"rtrim(rtrim({written}, '0'), '.')"
+    return Items(written, EXACT_DECIMAL, type=FhirType("decimal"))
 
 
 def _date(side: Side, sql: str) -> str:

@@ -1,4 +1,4 @@
-"""The functions of FHIRPath that choose, count and test items; the others are dispatched from here."""
+"""The functions of FHIRPath: those that choose, count and test items, and the way to the others."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ from medplatform.views.compile.values import (
 )
 from medplatform.views.error import ViewError
 from medplatform.views.fhirpath import Binary, Call, Expression, Member
-from medplatform.views.schema import BOOLEAN, Kind, Scalar, literal
+from medplatform.views.schema import BOOLEAN, Kind, Scalar
 
 Arguments = tuple[Expression, ...]
 Function = Callable[[Value, Arguments, Scope], Value]
@@ -205,14 +205,14 @@ def _single(target: Value, arguments: Arguments, scope: Scope) -> Value:
 
 def _tail(target: Value, arguments: Arguments, scope: Scope) -> Value:
     value = items(target, scope)
-    return slice_of(value, "2", "NULL", scope) if isinstance(value, Items) else value
+    return slice_of(value, "2", "-1", scope) if isinstance(value, Items) else value
 
 
 def _skip(target: Value, arguments: Arguments, scope: Scope) -> Value:
     value = items(target, scope)
     if isinstance(value, Nothing):
         return value
-    return slice_of(value, f"greatest({_count(arguments[0], scope)}, 0) + 1", "NULL", scope)
+    return slice_of(value, f"greatest({_count(arguments[0], scope)}, 0) + 1", "-1", scope)
 
 
 def _take(target: Value, arguments: Arguments, scope: Scope) -> Value:

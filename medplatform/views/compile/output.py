@@ -12,7 +12,7 @@ from medplatform.views.compile.evaluate import Scope
 from medplatform.views.compile.scalars import as_text
 from medplatform.views.compile.values import Items, per_item
 from medplatform.views.definition import Column
-from medplatform.views.error import ViewError
+from medplatform.views.error import ViewError, raised_in_sql
 from medplatform.views.schema import (
     EXACT_DECIMAL,
     INTEGER,
@@ -20,7 +20,6 @@ from medplatform.views.schema import (
     Kind,
     Node,
     Scalar,
-    literal,
 )
 
 SQL_TYPES: Mapping[str, str] = {
@@ -123,14 +122,11 @@ def convert(column: Column, sql: str, stored: str, wanted: str | None) -> str:
 def _checked(sql: str, stored: str, wanted: str, column: Column) -> str:
     if wanted == "BLOB" and stored == TEXT.sql:
         return f"from_base64({sql})"
-    message = f"{column.path.element}: a value of {column.name} is no {wanted}"
     cast = f"TRY_CAST({sql} AS {wanted})"
     if wanted == TEXT.sql:
         return cast
-    return (
-        f"CASE WHEN {sql} IS NOT NULL AND {cast} IS NULL THEN error({literal(message)}) "
-        f"ELSE {cast} END"
-    )
+    error = raised_in_sql(column.path.element, f"a value of {column.name} is no {wanted}")
+    return f"CASE WHEN {sql} IS NOT NULL AND {cast} IS NULL THEN {error} ELSE {cast} END"
 
 
 def _tagged(tag: str, column: Column) -> str:

@@ -14,22 +14,23 @@ from medplatform.views.compile.rows import (
     Product,
     Renderer,
     Union,
-    cell_type,
     cells_of,
     column_nodes,
 )
 from medplatform.views.compile.values import (
+    Choice,
     FhirType,
     Items,
     Names,
     Nothing,
     Root,
+    Value,
     as_list,
     single,
 )
 from medplatform.views.definition import Column, Path, Select, View
 from medplatform.views.error import ViewError
-from medplatform.views.schema import BOOLEAN, Complex, Node, quote
+from medplatform.views.schema import BOOLEAN, Complex, DefinedStruct, Node, quote
 
 ALIAS = "resource"
 """Name of the relation in the statement."""
@@ -52,6 +53,11 @@ class Compiled:
     sql: str
     nodes: Mapping[str, Node | None]
     fhir_types: Mapping[str, FhirType | None]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in their order."""
+        return tuple(self.nodes)
 
 
 def compile_query(
@@ -81,6 +87,7 @@ def compile_query(
     for cell in cells_of(plan):
         fhir_types[cell.column.name] = fhir_types.get(cell.column.name) or cell.type
     columns = {column.name: column for column in view.columns()}
+    nodes = {name: nodes[name] for name in columns}
     stored = {name: output.stored_type(columns[name], nodes[name]) for name in columns}
     renderer = Renderer(builder.names, stored)
     fields, lists = renderer.parts(plan.parts)
@@ -113,11 +120,21 @@ class _Builder:
         for path in self.view.where:
             scope = replace(self.scope, element=path.element)
             value = evaluate(path.expression, scope)
-            chosen = value if isinstance(value, Root) else items(value, scope)
-            if isinstance(chosen, Root) or (isinstance(chosen, Items) and chosen.node != BOOLEAN):
+            if _is_other_than_boolean(value) or (
+                isinstance(value, Nothing) and _is_other_than_boolean(self._defined(path))
+            ):
                 raise ViewError(path.element, "a condition is true or false; this is neither")
-            tests.append(f"({truth(chosen, scope)})")
+            tests.append(f"({truth(value, scope)})")
         return " AND ".join(tests) or None
+
+    def _defined(self, path: Path) -> Value:
+        """What a path gives by FHIR's definitions, where the data have nothing to tell."""
+        root = replace(self.scope.root, schema=DefinedStruct(self.view.resource))
+        scope = replace(self.scope, this=root, context=root, root=root, element=path.element)
+        try:
+            return evaluate(path.expression, scope)
+        except ViewError:
+            return Nothing()
 
     def select(self, select: Select, scope: Scope) -> Plan:
         if select.repeat:
@@ -163,6 +180,12 @@ class _Builder:
         return Cell(column, single(value, path.element).sql, value.node, value.type)
 
 
+def _is_other_than_boolean(value: Value) -> bool:
+    if isinstance(value, Choice):
+        return "Boolean" not in value.variants
+    return isinstance(value, Root) or (isinstance(value, Items) and value.node != BOOLEAN)
+
+
 def _statement(
     fields: Mapping[str, str],
     lists: list[tuple[str, tuple[str, ...]]],
@@ -184,9 +207,7 @@ def _statement(
         for column in columns
     ]
     if unpacked:
-        excluded = ", ".join(quote(f"_{number}") for number in range(len(lists)))
         kept = [quote(name) for name in fields]
         sql = f"SELECT {', '.join(kept + unpacked)} FROM ({sql})"
-        assert excluded
     columns = ", ".join(f"{sql_value} AS {quote(name)}" for name, sql_value in wanted.items())
     return f"SELECT {columns} FROM ({sql})"

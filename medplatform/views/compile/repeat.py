@@ -2,6 +2,7 @@
 
 The items of different depths have different types in typed columns, so each level is brought to
 the one type that has the elements of all; the data are as deep as their types, so the levels end.
+FHIR's definitions have no end: over them only the first level is walked, which tells the types.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,8 @@ from medplatform.views.definition import Select
 from medplatform.views.error import ViewError
 from medplatform.views.schema import DefinedStruct, Node, Repeated, Scalar, Struct
 
-
 _MAX_DEPTH = 128
 """DuckDB reads no JSON deeper than this."""
-
-
-class UnboundedDepth(ViewError):
-    """The depth of the data must be known before they are read: definitions have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +54,11 @@ def _levels(select: Select, scope: Scope, depth: int = 0) -> tuple[_Level, ...]:
         value = items(evaluate(path.expression, at), at)
         if isinstance(value, Nothing):
             continue
-        if isinstance(value.node, DefinedStruct):
-            raise UnboundedDepth(path.element, "the depth of the data is not known")
         item = Items(scope.names.new(), value.node, type=value.type)
         inner = replace(scope, this=item, context=item)
-        levels.append(_Level(value, item, _levels(select, inner, depth + 1)))
+        is_endless = isinstance(value.node, DefinedStruct)
+        below = () if is_endless else _levels(select, inner, depth + 1)
+        levels.append(_Level(value, item, below))
     return tuple(levels)
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import count
 from typing import TypeAlias
 
+from medplatform.modalities.ehr.definitions import PRIMITIVES
 from medplatform.views.error import ViewError
 from medplatform.views.schema import (
     BOOLEAN,
@@ -19,6 +20,7 @@ from medplatform.views.schema import (
     TEXT,
     TEXT_SUFFIX,
     Complex,
+    DefinedStruct,
     Kind,
     Node,
     Repeated,
@@ -178,6 +180,8 @@ def member(value: Value, name: str, names: Names, element: str) -> Value:
         for field_name in node.names()
         if field_name.startswith(name) and field_name[len(name) :] in CHOICE_TYPES
     }
+    if not variants and isinstance(node, DefinedStruct) and node.names():
+        raise ViewError(element, f"FHIR defines no element {name} in {node.type}")
     return Choice(variants) if variants else Nothing()
 
 
@@ -239,16 +243,13 @@ def _fetch(
     return Items(result.sql, result.node, result.is_list, origin, parent)
 
 
-_PRIMITIVES = (
-    "base64Binary boolean canonical code date dateTime decimal id instant integer integer64 "
-    "markdown oid positiveInt string time unsignedInt uri url uuid"
-).split()
 _DATATYPES = (
-    "Address Age Annotation Attachment Availability CodeableConcept CodeableReference Coding "
-    "ContactDetail ContactPoint Contributor Count DataRequirement Distance Dosage Duration "
-    "Expression ExtendedContactDetail HumanName Identifier Meta Money ParameterDefinition Period "
-    "Quantity Range Ratio RatioRange Reference RelatedArtifact SampledData Signature Timing "
-    "TriggerDefinition UsageContext"
-).split()
-CHOICE_TYPES = {name[0].upper() + name[1:]: name for name in (*_PRIMITIVES, *_DATATYPES)}
+    *("Address", "Age", "Annotation", "Attachment", "Availability", "CodeableConcept"),
+    *("CodeableReference", "Coding", "ContactDetail", "ContactPoint", "Contributor", "Count"),
+    *("DataRequirement", "Distance", "Dosage", "Duration", "Expression", "ExtendedContactDetail"),
+    *("HumanName", "Identifier", "Meta", "Money", "ParameterDefinition", "Period", "Quantity"),
+    *("Range", "Ratio", "RatioRange", "Reference", "RelatedArtifact", "SampledData", "Signature"),
+    *("Timing", "TriggerDefinition", "UsageContext"),
+)
+CHOICE_TYPES = {name[0].upper() + name[1:]: name for name in (*PRIMITIVES, *_DATATYPES)}
 """FHIR types by how they end the name of a choice element: `DateTime` is `dateTime`."""

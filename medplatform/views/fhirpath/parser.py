@@ -1,4 +1,4 @@
-"""A recursive-descent parser by operator precedence (HL7 FHIRPath, section "Operator Precedence")."""
+"""A parser by recursive descent (HL7 FHIRPath, section "Operator Precedence")."""
 
 from functools import cache
 
