@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,9 +82,10 @@ def fetch_export(
     name = delivery or find_unfinished(landing, request.digest) or _new_name(request)
     check_name(MODALITY, name)
     network = network or Network()
-    stop = threading.Event()
-    with open_workspace(landing, name) as workspace, ExitStack() as stack:
-        client = stack.enter_context(Client(request.base_url, hosts, credentials, network, stop))
+    with (
+        open_workspace(landing, name) as workspace,
+        Client(request.base_url, hosts, credentials, network, threading.Event()) as client,
+    ):
         export = _Export(request, landing, name, workspace, client, progress, notify)
         try:
             return export.run(accept_wrong_counts=accept_wrong_counts)

@@ -7,6 +7,7 @@ request; every request is kept in `server.seen`.
 import gzip
 import hashlib
 import json
+import ssl
 import threading
 import time
 import uuid
@@ -52,7 +53,8 @@ class Job:
 class BulkServer:
     """FHIR server, authorization server and file server in one."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.name: str | None = None
         self.seen: list[Seen] = []
         self.jobs: list[Job] = []
         self.files: dict[str, bytes] = {}
@@ -73,6 +75,9 @@ class BulkServer:
         self._lock = threading.Lock()
         self._http = _Http(("127.0.0.1", 0), Handler)
         self._http.owner = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -87,7 +92,8 @@ class BulkServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.authority}"
+        """Where it says that it is: `name` stands for a host behind a proxy."""
+        return f"{self._scheme}://{self.name or self.authority}"
 
     @property
     def base_url(self) -> str:
