@@ -6,7 +6,7 @@ from medplatform.views.compile import compile_query
 from medplatform.views.compile.output import database_type
 from medplatform.views.compile.values import FhirType
 from medplatform.views.definition import Column, View
-from medplatform.views.schema import DefinedStruct, definitions_of
+from medplatform.views.schema import DefinedStruct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ def column_types(view: View) -> dict[str, ColumnType]:
         A path names an element that FHIR does not define, or its types do not fit.
     """
     inferred: dict[str, str | None] = {}
-    if definitions_of(view.resource):
-        schema = DefinedStruct(view.resource)
+    schema = DefinedStruct(view.resource, view.release)
+    if schema.names():
         compiled = compile_query(view, schema, "resources")
         inferred = {name: _resolved(dtype) for name, dtype in compiled.fhir_types.items()}
     return {column.name: _typed(column, inferred.get(column.name)) for column in view.columns()}

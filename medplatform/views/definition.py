@@ -8,6 +8,7 @@ and the algorithm "Validate Columns").
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from medplatform.modalities.ehr.definitions import Release
 from medplatform.views.fhirpath import Expression, Literal
 
 
@@ -86,3 +87,9 @@ class View:
     def is_recursive(self) -> bool:
         """Whether any select has `repeat`."""
         return any(select.is_recursive for select in self.selects)
+
+    @property
+    def release(self) -> Release:
+        """The FHIR release that the view is for, R4B where it does not say."""
+        is_r5 = any(version.startswith("5.") for version in self.fhir_versions)
+        return Release.R5 if is_r5 else Release.R4B

@@ -26,7 +26,6 @@ from medplatform.views.schema import (
     Repeated,
     Scalar,
     Struct,
-    definitions_of,
     from_duckdb,
     literal,
     quote,
@@ -104,10 +103,11 @@ def from_ndjson(
     as the data, a complex column has whatever they have), the files are read twice: first for the
     types that occur. Decimals have the precision of a double.
     """
-    defined = DefinedStruct(view.resource)
-    if definitions_of(view.resource) and not view.is_recursive:
+    defined = DefinedStruct(view.resource, view.release)
+    if defined.names() and not view.is_recursive:
         nodes = compile_query(view, defined, "resources").nodes.values()
-        if all(node is None or isinstance(node, Scalar) for node in nodes):
+        is_flat = all(node is None or isinstance(node, Scalar) for node in nodes)
+        if is_flat and defined.is_complete:
             return _as_defined(files, defined, view)
     return _as_found(connection, files, view)
 

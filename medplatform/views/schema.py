@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
-from medplatform.modalities.ehr.definitions import Release, elements_of
+from medplatform.modalities.ehr.definitions import ElementDefinition, Release, elements_of
 
 HIDDEN_MARK = "__"
 """Fields with this in their name belong to the store (`value__text`), not to FHIR."""
@@ -83,21 +83,29 @@ class DefinedStruct:
     """An element with elements, as FHIR defines it. Remembers which were asked for."""
 
     type: str
+    release: Release = Release.R4B
     used: dict[str, "Node"] = field(default_factory=dict)
 
     def field(self, name: str) -> "Node | None":
         """The element of this name, where FHIR defines one."""
         if name not in self.used:
-            definition = definitions_of(self.type).get(name)
+            definition = definitions_of(self.type, self.release).get(name)
             if definition is None:
                 return None
-            item = _defined(definition.type)
+            item = _defined(definition.type, self.release)
             self.used[name] = Repeated(item) if definition.is_list else item
         return self.used[name]
 
     def names(self) -> tuple[str, ...]:
         """The elements."""
-        return tuple(definitions_of(self.type))
+        return tuple(definitions_of(self.type, self.release))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether FHIR defines what was asked for: not what is in a contained resource."""
+        children = [n.item if isinstance(n, Repeated) else n for n in self.used.values()]
+        below = [node for node in children if isinstance(node, DefinedStruct)]
+        return bool(self.names()) and all(node.is_complete for node in below)
 
     def sql_type(self) -> str:
         """Name of the type in DuckDB, of the elements that were asked for."""
@@ -110,15 +118,15 @@ Complex: TypeAlias = Struct | DefinedStruct
 
 
 @cache
-def definitions_of(type_name: str) -> Mapping[str, Any]:
-    """The elements that R4B or R5 defines for a type; of none, where neither knows it."""
-    elements: dict[str, Any] = {}
-    for release in (Release.R5, Release.R4B):
+def definitions_of(type_name: str, release: Release) -> Mapping[str, ElementDefinition]:
+    """The elements of a type by name; of one that the release lacks, those of the other release."""
+    other = Release.R4B if release is Release.R5 else Release.R5
+    for candidate in (release, other):
         try:
-            elements.update(elements_of(type_name, release))
+            return elements_of(type_name, candidate)
         except KeyError:
             continue
-    return elements
+    return {}
 
 
 _DEFINED_SCALARS = {
@@ -131,10 +139,10 @@ _DEFINED_SCALARS = {
 }
 
 
-def _defined(type_name: str) -> Node:
+def _defined(type_name: str, release: Release) -> Node:
     if type_name[0].islower():
         return _DEFINED_SCALARS.get(type_name, TEXT)
-    return DefinedStruct(type_name)
+    return DefinedStruct(type_name, release)
 
 
 def from_duckdb(columns: Mapping[str, Any]) -> Struct:

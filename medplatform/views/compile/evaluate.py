@@ -77,7 +77,7 @@ def evaluate(expression: Expression, scope: Scope) -> Value:
     ViewError
         The expression cannot be answered over these types.
     """
-    from medplatform.views.compile import functions, operators
+    from medplatform.views.compile import filters, functions, operators
 
     match expression:
         case Literal():
@@ -100,7 +100,7 @@ def evaluate(expression: Expression, scope: Scope) -> Value:
             return operators.apply(operator, evaluate(left, scope), evaluate(right, scope), scope)
         case TypeTest(operator, operand, type_name):
             value = evaluate(operand, scope)
-            return functions.test_type(operator, value, type_name, scope)
+            return filters.test_type(operator, value, type_name, scope)
 
 
 def constant(value: Literal) -> Items:
@@ -167,7 +167,7 @@ def items(value: Value, scope: Scope) -> "Items | Nothing":
         It is the resource, or of several types.
     """
     if isinstance(value, Choice):
-        value = only(list(value.variants.values()), scope.element)
+        value = only(list(value.variants.values()), scope.names, scope.element)
     if isinstance(value, Root):
         raise ViewError(scope.element, "expected an element, not the whole resource")
     assert not isinstance(value, Choice)

@@ -32,7 +32,7 @@ from medplatform.views.definition import Column, Path, Select, View
 from medplatform.views.error import ViewError
 from medplatform.views.schema import BOOLEAN, Complex, DefinedStruct, Node, quote
 
-ALIAS = "resource"
+ALIAS = "this_resource"
 """Name of the relation in the statement."""
 
 
@@ -103,7 +103,7 @@ class _Builder:
     def __init__(self, view: View, schema: Complex) -> None:
         self.view = view
         self.names = Names()
-        root = Root(ALIAS, schema, FhirType(view.resource))
+        root = Root(ALIAS, schema, FhirType(view.resource, release=view.release))
         self.scope = Scope(
             this=root,
             context=root,
@@ -129,7 +129,7 @@ class _Builder:
 
     def _defined(self, path: Path) -> Value:
         """What a path gives by FHIR's definitions, where the data have nothing to tell."""
-        root = replace(self.scope.root, schema=DefinedStruct(self.view.resource))
+        root = replace(self.scope.root, schema=DefinedStruct(self.view.resource, self.view.release))
         scope = replace(self.scope, this=root, context=root, root=root, element=path.element)
         try:
             return evaluate(path.expression, scope)

@@ -4,13 +4,13 @@ A collection that can have one item at most is a nullable value; any other is a 
 nulls (the list itself may be null where it is empty).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from typing import TypeAlias
 
-from medplatform.modalities.ehr.definitions import PRIMITIVES
+from medplatform.modalities.ehr.definitions import PRIMITIVES, Release
 from medplatform.views.error import ViewError
 from medplatform.views.schema import (
     BOOLEAN,
@@ -37,21 +37,22 @@ class FhirType:
 
     anchor: str
     fields: tuple[str, ...] = ()
+    release: Release = Release.R4B
 
     def child(self, name: str) -> "FhirType":
         """The type of an element of this."""
-        return FhirType(self.anchor, (*self.fields, name))
+        return FhirType(self.anchor, (*self.fields, name), self.release)
 
     def resolve(self) -> str | None:
         """Its name, such as `dateTime`; None where FHIR does not define the element."""
-        return _resolve(self.anchor, self.fields)
+        return _resolve(self.anchor, self.fields, self.release)
 
 
 @cache
-def _resolve(anchor: str, fields: tuple[str, ...]) -> str | None:
+def _resolve(anchor: str, fields: tuple[str, ...], release: Release) -> str | None:
     name = anchor
     for element in fields:
-        definition = definitions_of(name).get(element)
+        definition = definitions_of(name, release).get(element)
         if definition is None:
             return None
         name = definition.type
@@ -164,38 +165,62 @@ def per_item(items: Items, names: Names, body: Callable[[Items], Items]) -> Item
 
 
 def member(value: Value, name: str, names: Names, element: str) -> Value:
-    """The element `name` of a value; a name without its type (`value`) gives a choice."""
+    """The element `name` of a value; a name without its type (`value`) gives a choice.
+
+    Raises
+    ------
+    ViewError
+        FHIR defines no such element (told only over definitions), or it is of several types.
+    """
+    found = _find(value, name, names, element)
+    node = value.schema if isinstance(value, Root) else getattr(value, "node", None)
+    if isinstance(found, Nothing) and isinstance(node, DefinedStruct) and node.names():
+        raise ViewError(element, f"FHIR defines no element {name} in {node.type}")
+    return found
+
+
+def _find(value: Value, name: str, names: Names, element: str) -> Value:
     if isinstance(value, Nothing):
         return value
     if isinstance(value, Choice):
-        found = [member(variant, name, names, element) for variant in value.variants.values()]
-        return only([v for v in found if not isinstance(v, Nothing)], element)
+        found = [_find(variant, name, names, element) for variant in value.variants.values()]
+        return only(found, names, element)
     node = value.schema if isinstance(value, Root) else value.node
     if isinstance(node, Scalar | Repeated):
         return _of_primitive(value, name, names, element)
-    if HIDDEN_MARK not in name and node.field(name) is not None:
+    if HIDDEN_MARK in name:
+        return Nothing()
+    if node.field(name) is not None:
         return _field(value, node, name, names)
     variants = {
         field_name[len(name) :]: _field(value, node, field_name, names)
         for field_name in node.names()
         if field_name.startswith(name) and field_name[len(name) :] in CHOICE_TYPES
     }
-    if not variants and isinstance(node, DefinedStruct) and node.names():
-        raise ViewError(element, f"FHIR defines no element {name} in {node.type}")
     return Choice(variants) if variants else Nothing()
 
 
-def only(values: list[Value], element: str) -> Value:
-    """The one that is not empty.
+def only(values: Sequence[Value], names: Names, element: str) -> Value:
+    """Several values of one type as one.
 
     Raises
     ------
     ViewError
-        There are several.
+        They are of several types.
     """
-    if len(values) > 1:
+    filled = [value for value in values if not isinstance(value, Nothing)]
+    if not filled:
+        return Nothing()
+    alike = [value for value in filled if isinstance(value, Items)]
+    types = {value.node.sql_type() for value in alike}
+    if len(filled) == 1:
+        return filled[0]
+    if len(alike) < len(filled) or len(types) > 1:
         raise ViewError(element, "the element has several types; choose one with ofType()")
-    return values[0] if values else Nothing()
+    if any(value.is_list for value in alike):
+        sql = f"list_concat({', '.join(as_list(value, names) for value in alike)})"
+        return replace(alike[0], sql=sql, is_list=True, parent=None)
+    return replace(alike[0], sql=f"coalesce({', '.join(v.sql for v in alike)})", parent=None)
 
 
 def _of_primitive(value: Value, name: str, names: Names, element: str) -> Value:
