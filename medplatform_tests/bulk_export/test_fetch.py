@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -302,6 +304,35 @@ def test_an_interruption_drops_the_export_at_the_server(server: BulkServer, site
         site.fetch(notify=interrupt)
     assert server.jobs[0].is_dropped
     assert site.unfinished == []
+
+
+def test_an_interruption_between_files_drops_it_too(server: BulkServer, site: Site) -> None:
+    publish_two_types(server)
+
+    def interrupt(what: str, _done: int, _total: int) -> None:
+        if what == "download":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.fetch(progress=interrupt)
+    assert server.jobs[0].is_dropped
+    assert site.unfinished == []
+    assert not (site.landing / "ehr").exists()
+
+
+def test_a_landing_of_several_file_systems_is_delivered_at_once_too(
+    server: BulkServer, site: Site
+) -> None:
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == site.landing.parent.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    publish_two_types(server)
+    site.landing.mkdir()
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        (site.landing / "ehr").symlink_to(folder)
+        site.fetch()
+        assert set(site.delivered()) == {"Condition.0001.ndjson", "Patient.0001.ndjson"}
+        assert [path.name for path in Path(folder).iterdir()] == ["first"]
 
 
 def test_two_processes_do_not_fetch_the_same_export(server: BulkServer, site: Site) -> None:
