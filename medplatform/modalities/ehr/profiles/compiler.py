@@ -88,6 +88,7 @@ class Compiler:
     def _element(self, node: Node, base_type: BaseType) -> list[Check]:
         stated = base_type.elements.get(node.name)
         minimum = node.min if node.min is not None else stated.min if stated else 0
+        is_counted = self._count(node)
         check = ElementCheck(
             node.name,
             self._label(node, base_type),
@@ -95,7 +96,7 @@ class Compiler:
             minimum,
             _maximum(node, stated.max if stated else None),
             self._body_of(node, stated.model if stated else None),
-            self._count(node),
+            is_counted,
             self._slicing(node, stated.model if stated else None),
         )
         return [check] if _is_needed(check, stated.max if stated else None) else []
@@ -112,6 +113,7 @@ class Compiler:
             allowed = [name for name in allowed if name in set(node.typed.values())]
         typed = {name: TypedName(name, _typed_label(node.name, c)) for name, c in names.items()}
         minimum = node.min if node.min is not None else node.name in base_type.required_choices
+        is_counted = self._count(node)
         check = ChoiceCheck(
             node.name,
             node.key,
@@ -130,7 +132,7 @@ class Compiler:
             [typed[name] for name in names if name not in allowed],
             "profile.max" if is_forbidden else "profile.type",
             self._body_of(node, None),
-            self._count(node),
+            is_counted,
             self._slicing(node, None),
         )
         is_needed = (
@@ -261,13 +263,14 @@ class Compiler:
         )
 
     def _slice(self, part: Node, whole: Node, matches: Any, model: Any) -> SliceCheck:
+        is_counted = self._count(part)
         return SliceCheck(
             part.key,
             matches,
             part.min or 0,
             _maximum(part, _maximum(whole, None)),
             self._body_of(part, model),
-            self._count(part),
+            is_counted,
             part.slice_name == "@default",
             self._slicing(part, model),
         )

@@ -83,6 +83,8 @@ def _at(items: Items, arguments: list[Items], _context: Context) -> Items:
     if not arguments[0]:
         return []
     index = number_of(single(arguments[0]).value)
+    if not index.is_integer():
+        raise Undecided
     return items[int(index) : int(index) + 1] if index >= 0 else []
 
 
@@ -119,10 +121,12 @@ def _matches(text: str, arguments: list[str]) -> bool:
 
 
 def _substring(text: str, arguments: list[str]) -> str | None:
-    start = int(arguments[0])
+    if not all(_INTEGER.fullmatch(argument) for argument in arguments):
+        raise Undecided
+    start, *length = [int(argument) for argument in arguments]
     if not 0 <= start < len(text):
         return None
-    return text[start : start + int(arguments[1])] if len(arguments) > 1 else text[start:]
+    return text[start : start + max(length[0], 0)] if length else text[start:]
 
 
 def _equals(left: Items, right: Items) -> Items:

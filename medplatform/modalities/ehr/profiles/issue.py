@@ -37,8 +37,8 @@ REASONS: dict[str, str] = {
     "profile.undecided": "A constraint of the profile could not be evaluated on this record.",
     "profile.resource_type": "The resource claims a profile of another type of resource. Correct "
     "meta.profile at the source.",
-    "profile.unknown": "The resource claims a profile that is not among the definitions that were "
-    "read, so the claim was not checked.",
+    "profile.unknown": "The resource claims a profile, or a version of it, that is not among the "
+    "definitions that were read, so the claim was not checked.",
 }
 
 

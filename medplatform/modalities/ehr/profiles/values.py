@@ -155,8 +155,9 @@ def text_of(items: Items) -> str | None:
     value = single(items).value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int):
         return str(value)
+    # An object, or a decimal, whose text as it was delivered is not known.
     raise Undecided
 
 
