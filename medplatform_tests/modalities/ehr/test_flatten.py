@@ -36,6 +36,9 @@ def flatten(scope: Scope, resource: dict[str, Any] | bytes) -> list[dict[str, An
 
 
 def issue_of(scope: Scope, resource: dict[str, Any]) -> tuple[str, str | None]:
+    """Why a resource does not become rows, whether its verdict says so or what is made of it."""
+    for issue in judge(json.dumps(resource).encode()).issues:
+        return issue.code, issue.element
     with pytest.raises(Refused) as caught:
         flatten(scope, resource)
     return caught.value.issue.code, caught.value.issue.element
