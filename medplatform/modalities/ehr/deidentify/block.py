@@ -34,6 +34,7 @@ class Block:
     has_patient: np.ndarray
     shift_days: np.ndarray
     resolve: Callable[[str], str | None]
+    are_contained: bool = False
     leaves: Counter[str] = field(default_factory=Counter)
     invalid: list[tuple[int, str, str]] = field(default_factory=list)
 

@@ -24,12 +24,14 @@ class RowSubjects:
 
     `patient_id` is null in rows of no patient; `shift_days` (int32, within `MAX_SHIFT_DAYS`) has
     no meaning there. `resolve` gives `Type/<pseudonym>` for a reference, or None for one that
-    names no resource; it is called once per distinct reference.
+    names no resource; it is called once per distinct reference. Resources that are contained in
+    others have ids of their own, which may be the same in each.
     """
 
     patient_id: pa.StringArray
     shift_days: np.ndarray
     resolve: Callable[[str], str | None]
+    are_contained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Deidentifier:
             subjects.patient_id.is_valid().to_numpy(zero_copy_only=False),
             np.asarray(subjects.shift_days, dtype=np.int32),
             resolve,
+            subjects.are_contained,
         )
         level = Level(len(content))
         made = Walk(block, self.release).struct(self._plan(shape), content, level, (), None)

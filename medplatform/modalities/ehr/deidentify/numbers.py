@@ -42,16 +42,14 @@ def merge_ages(array: pa.Array, quantity: Scope) -> pa.Array:
     The unit is the quantity's UCUM code, else its name, else years.
     """
     numbers, _ = read_decimals(array)
-    units = quantity.column("code") or quantity.column("unit")
-    limits = np.full(len(array), float(OLDEST_AGE))
-    if units is not None:
-        names, indices = units.encoded
-        known = np.array([_limit(name) for name in names] + [float(OLDEST_AGE)])
-        limits = known[indices.fill_null(len(names)).to_numpy()]
+    nothing = pa.nulls(len(array), pa.string())
+    names = [quantity.fields.get(name, nothing) for name in ("code", "unit")]
+    units, indices = Column(pc.coalesce(*names, pa.scalar("a"))).encoded
+    limits = np.array([_limit(unit) for unit in units], np.float64)[indices.to_numpy()]
     is_over = pc.fill_null(pc.greater_equal(numbers, pa.array(limits)), False)
     if not pc.any(is_over, min_count=0).as_py():
         return array
-    merged = pa.array([f"{limit:g}" if limit < 1e6 else f"{limit:.0f}" for limit in limits])
+    merged = pa.array([f"{limit:.0f}" for limit in limits.tolist()])
     return pc.if_else(is_over, merged, array)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medplatform.modalities.ehr.columns.shape import Shape
-from medplatform.modalities.ehr.definitions import ElementDefinition, Release
+from medplatform.modalities.ehr.definitions import ElementDefinition, Release, elements_of
 from medplatform.modalities.ehr.deidentify.policy import (
     Action,
     Generalisation,
@@ -104,10 +104,10 @@ class Planner:
 
     def _place(self, parent: Shape, place: Place, child: Shape) -> Place:
         name = child.definition.name
-        value = parent.children.get(name[1:]) if name.startswith("_") else None
-        if value is None:
+        if not name.startswith("_"):
             return self._matcher.child(place, child.definition)
-        at_value = self._matcher.child(place, value.definition)
+        value = elements_of(parent.definition.type, self.release)[name[1:]]
+        at_value = self._matcher.child(place, value)
         return self._matcher.extension(place, at_value, child.definition)
 
     def _child(self, shape: Shape, place: Place, path: str) -> LeafPlan | StructPlan | None:

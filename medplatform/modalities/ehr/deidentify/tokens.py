@@ -27,7 +27,8 @@ def make_tokens(identity: Identity, kind: str, values: Sequence[bytes]) -> pa.Ar
 def pseudonymise(kind: str, leaf: Leaf) -> pa.Array:
     """The column with every value replaced.
 
-    - `resource_id`: the patient's pseudonym for a Patient, else the token of type and id,
+    - `resource_id`: the patient's pseudonym for a Patient, else the token of type and id; in
+      contained resources the token of "contained" and id,
     - `version`: the token, but servers that count versions keep their order,
     - `identifier`: the token of system and value, so that equal identifiers stay equal,
     - `dicom_uid`: the UID that imaging tables have in its place.
@@ -49,6 +50,8 @@ def _tokens(kind: str, leaf: Leaf, array: pa.Array) -> pa.Array:
 
 
 def _resource_ids(leaf: Leaf) -> pa.Array:
+    if leaf.block.are_contained:
+        return _tokens("contained", leaf, leaf.array)
     resource_type = leaf.parent.definition.type
     if resource_type != "Patient":
         return _tokens(resource_type, leaf, leaf.array)
