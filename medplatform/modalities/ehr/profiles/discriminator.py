@@ -8,6 +8,7 @@ choice, of the resource or of the reference's target, `profile` runs that profil
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from medplatform.modalities.ehr.profiles.base import type_suffix
 from medplatform.modalities.ehr.profiles.match import (
     Matcher,
     Step,
@@ -188,7 +189,8 @@ def _children(node: Node, step: Step, wanted: str, library: Library) -> Iterator
         return
     for segment, child in node.children.items():
         is_typed = is_typed_name(segment, step.argument)
-        if child.name == step.argument or (is_typed and wanted in ("", child.type_code)):
+        is_wanted = not wanted or segment == step.argument + type_suffix(wanted)
+        if child.name == step.argument or (is_typed and is_wanted):
             yield child
 
 

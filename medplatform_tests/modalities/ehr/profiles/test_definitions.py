@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medplatform.modalities.ehr.profiles import ProfileError, ProfileSet
+from medplatform.modalities.ehr.profiles import ProfileError, ProfileSet, package
 
 from .conftest import BASE, CORE, Make, element, found, profile
 
@@ -83,6 +83,16 @@ def test_absent_and_damaged_files_are_refused(tmp_path: Path) -> None:
     damaged.write_bytes(b"no archive")
     with pytest.raises(ProfileError, match=r"not a readable \.tgz"):
         ProfileSet.read([damaged])
+
+
+def test_a_file_beyond_the_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "MAX_FILE_BYTES", 100)
+    path = tmp_path / "named.json"
+    path.write_text(json.dumps(NAMED))
+    with pytest.raises(ProfileError, match=r"named\.json: larger than"):
+        ProfileSet.read([path])
 
 
 def test_the_same_definition_may_be_read_twice_but_not_two_of_one_name(make: Make) -> None:

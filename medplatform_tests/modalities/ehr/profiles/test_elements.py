@@ -315,8 +315,12 @@ def test_one_of_several_profiles_of_a_data_type(check: Check) -> None:
 
 
 def test_a_profile_of_a_type_that_fhir_does_not_know(make: Make) -> None:
-    odd = profile("p", element("Gadget.part", min=1), kind="resource")
+    number = element("Gadget.value[x]", type=[{"code": "integer"}])
+    odd = profile("p", element("Gadget.part", min=1), number, kind="resource")
     profiles = make(odd)
-    resource = {"resourceType": "Gadget", "meta": {"profile": [BASE + "p"]}}
-    assert found(profiles.check(resource, "Gadget")) == [("profile.min", "Gadget.part")]
+    resource = {"resourceType": "Gadget", "meta": {"profile": [BASE + "p"]}, "valueRange": {}}
+    assert found(profiles.check(resource, "Gadget")) == [
+        ("profile.min", "Gadget.part"),
+        ("profile.type", "Gadget.value.ofType(Range)"),
+    ]
     assert [gap.rule for gap in profiles.gaps()] == ["base"]

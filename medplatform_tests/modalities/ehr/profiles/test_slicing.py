@@ -248,6 +248,49 @@ def test_the_type_of_a_choice_below(check: Check) -> None:
     ]
 
 
+def test_a_value_below_one_type_of_a_choice(check: Check) -> None:
+    definition = profile(
+        "p",
+        element("Observation.component", slicing=by("value.ofType(CodeableConcept).text")),
+        element("Observation.component:yes", min=1),
+        element("Observation.component:yes.valueCodeableConcept.text", fixedString="yes"),
+    )
+    answers = [component("x", valueCodeableConcept={"text": text}) for text in ("no", "yes")]
+    assert check(observation(*answers), definition) == []
+    assert check(observation(answers[0], component("x", valueString="yes")), definition) == [
+        ("profile.slice", "Observation.component")
+    ]
+
+
+def test_slices_of_a_choice_by_its_value(check: Check) -> None:
+    definition = profile(
+        "p",
+        element("Observation.value[x]", slicing=by("$this", rules="closed")),
+        element("Observation.value[x]:a", min=1, patternCodeableConcept=code("a")),
+    )
+    assert check(observation(valueCodeableConcept=code("a")), definition) == []
+    assert check(observation(), definition) == [("profile.slice", "Observation.value")]
+    assert check(observation(valueCodeableConcept=code("b")), definition) == [
+        ("profile.closed_slice", "Observation.value.ofType(CodeableConcept)"),
+        ("profile.slice", "Observation.value.ofType(CodeableConcept)"),
+    ]
+
+
+def test_a_slice_that_is_named_like_its_type(check: Check) -> None:
+    definition = profile(
+        "p",
+        element("Observation.value[x]", slicing=by("$this", "type")),
+        element("Observation.value[x]:valueQuantity", min=1),
+        element("Observation.value[x]:valueQuantity.code", min=1),
+    )
+    assert check(observation(), definition) == [
+        ("profile.min", "Observation.value.ofType(Quantity)")
+    ]
+    assert check(observation(valueQuantity={}), definition) == [
+        ("profile.min", "Observation.value.ofType(Quantity).code")
+    ]
+
+
 def test_the_type_of_a_resource_and_of_a_target(check: Check) -> None:
     by_resource = profile(
         "p",
@@ -300,6 +343,16 @@ UNDECIDABLE = {
     "a path behind a reference": (by("subject.resolve().name", rules="closed"), {}),
     "a path with another function": (by("coding.where(true)", rules="closed"), {}),
     "nothing fixed at the path": (by("text", rules="closed"), {}),
+    "presence that the slice leaves open": (by("text", "exists", rules="closed"), {}),
+    "a type that the slice leaves open": (by("coding", "type", rules="closed"), {}),
+    "the type of a target that the slice leaves open": (
+        by("$this.resolve()", "type", rules="closed"),
+        {},
+    ),
+    "a profile that was not read": (
+        by("$this", "profile", rules="closed"),
+        {"type": [{"code": "CodeableConcept", "profile": [BASE + "absent"]}]},
+    ),
     "a kind of a later FHIR": (by("$this", "position", rules="closed"), {}),
     "a value set that was not read": (
         by("$this", rules="closed"),
