@@ -91,7 +91,8 @@ def _of_number(side: Side, value: Items, precision: int | None, scope: Scope) ->
         return Nothing()
     source = as_text(value, scope)
     number = f"TRY_CAST({source} AS DECIMAL(38, {_SCALE}))"
-    places = f"length(regexp_extract({source}, '\\.(\\d+)', 1))"
+    exponent = f"coalesce(TRY_CAST(regexp_extract({source}, '[eE](.+)', 1) AS INTEGER), 0)"
+    places = f"greatest(length(regexp_extract({source}, '\\.(\\d+)', 1)) - {exponent}, 0)"
     half = f"CAST('0.' || repeat('0', {places}) || '5' AS DECIMAL(38, {_SCALE}))"
     moved = f"({number} {'-' if side == 'low' else '+'} {half})"
     cut = f"trunc({moved}, {digits})"

@@ -33,7 +33,7 @@ def are_moments(operator: str, left: Items, right: Items) -> bool:
 def compare(operator: str, left: str, right: str) -> str:
     """SQL of a comparison: null where the precision of one side leaves it open.
 
-    Values with seconds are compared as instants (a fraction or another offset changes nothing);
+    Values with seconds are compared as instants, which is open where one alone has an offset;
     others by as many characters as both have.
     """
     if operator == "=":
@@ -43,20 +43,22 @@ def compare(operator: str, left: str, right: str) -> str:
 
 
 def _general(operator: str, left: str, right: str) -> str:
-    precise = f"contains({left}, ':') AND contains({right}, ':')"
-    instants = f"{_instant(left)} {operator} {_instant(right)}"
+    precise = f"{_instant(left)} IS NOT NULL AND {_instant(right)} IS NOT NULL"
+    same_zone = f"regexp_matches({left}, '{_ZONE}') = regexp_matches({right}, '{_ZONE}')"
+    instants = f"CASE WHEN {same_zone} THEN {_instant(left)} {operator} {_instant(right)} END"
     return (
         f"CASE WHEN {left} IS NULL OR {right} IS NULL THEN NULL "
-        f"WHEN {precise} AND {_instant(left)} IS NOT NULL AND {_instant(right)} IS NOT NULL "
-        f"THEN {instants} ELSE {_by_prefix(operator, left, right)} END"
+        f"WHEN {precise} THEN {instants} ELSE {_by_prefix(operator, left, right)} END"
     )
 
 
 def _instant(sql: str) -> str:
-    """A timestamp in UTC of a value with seconds; of a time, on an arbitrary day."""
-    whole = rf"CASE WHEN contains({sql}, 'T') THEN {sql} ELSE '2000-01-01T' || {sql} END"
+    """The instant of a value with seconds: without an offset in UTC, of a time on some day."""
+    day = f"CASE WHEN contains({sql}, 'T') THEN '' ELSE '2000-01-01T' END"
+    zone = f"CASE WHEN regexp_matches({sql}, '{_ZONE}') THEN '' ELSE 'Z' END"
     return (
-        f"CASE WHEN regexp_matches({sql}, ':\\d\\d:\\d\\d') THEN TRY_CAST({whole} AS TIMESTAMP) END"
+        f"CASE WHEN regexp_matches({sql}, ':\\d\\d:\\d\\d') "
+        f"THEN TRY_CAST({day} || {sql} || {zone} AS TIMESTAMP WITH TIME ZONE) END"
     )
 
 

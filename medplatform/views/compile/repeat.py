@@ -2,7 +2,7 @@
 
 The items of different depths have different types in typed columns, so each level is brought to
 the one type that has the elements of all; the data are as deep as their types, so the levels end.
-FHIR's definitions have no end: over them only the first level is walked, which tells the types.
+FHIR's definitions have no end: over them two levels are walked, which tells the types.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from medplatform.views.compile.evaluate import Scope, evaluate, items
 from medplatform.views.compile.values import Items, Nothing, as_list
-from medplatform.views.definition import Select
+from medplatform.views.definition import Path, Select
 from medplatform.views.error import ViewError
 from medplatform.views.schema import DefinedStruct, Node, Repeated, Scalar, Struct
 
@@ -33,9 +33,11 @@ def traverse(select: Select, scope: Scope) -> tuple[str | None, Items | None]:
     Raises
     ------
     ViewError
-        A path does not lead to elements of elements, or leads nowhere new.
+        A path leads nowhere, or back to where it begins.
     """
-    levels = _levels(select, scope)
+    walk = _Walk(select)
+    levels = walk.levels(scope, 0)
+    walk.check_paths()
     nodes = [level.item.node for level in _all(levels)]
     if not nodes:
         return None, None
@@ -45,21 +47,45 @@ def traverse(select: Select, scope: Scope) -> tuple[str | None, Items | None]:
     return _in_line(levels, common, scope), replace(levels[0].item, node=common)
 
 
-def _levels(select: Select, scope: Scope, depth: int = 0) -> tuple[_Level, ...]:
-    levels: list[_Level] = []
-    if depth > _MAX_DEPTH:
-        raise ViewError(f"{select.element}.repeat", "the paths lead back to where they begin")
-    for path in select.repeat:
+class _Walk:
+    def __init__(self, select: Select) -> None:
+        self.select = select
+        self.faults: dict[str, ViewError] = {}
+        self.reached: set[str] = set()
+
+    def levels(self, scope: Scope, depth: int) -> tuple[_Level, ...]:
+        """What the paths reach from an item, and from what they reach."""
+        if depth > _MAX_DEPTH:
+            reason = "the paths lead back to where they begin"
+            raise ViewError(f"{self.select.element}.repeat", reason)
+        levels: list[_Level] = []
+        for path in self.select.repeat:
+            value = self.value(path, scope)
+            if isinstance(value, Nothing):
+                continue
+            item = Items(scope.names.new(), value.node, type=value.type)
+            is_endless = isinstance(value.node, DefinedStruct) and depth > 0
+            inner = replace(scope, this=item, context=item)
+            below = () if is_endless else self.levels(inner, depth + 1)
+            levels.append(_Level(value, item, below))
+        return tuple(levels)
+
+    def value(self, path: Path, scope: Scope) -> "Items | Nothing":
+        """What a path reaches from an item; it need not be defined for every item."""
         at = replace(scope, element=path.element)
-        value = items(evaluate(path.expression, at), at)
-        if isinstance(value, Nothing):
-            continue
-        item = Items(scope.names.new(), value.node, type=value.type)
-        inner = replace(scope, this=item, context=item)
-        is_endless = isinstance(value.node, DefinedStruct)
-        below = () if is_endless else _levels(select, inner, depth + 1)
-        levels.append(_Level(value, item, below))
-    return tuple(levels)
+        try:
+            value = items(evaluate(path.expression, at), at)
+        except ViewError as fault:
+            self.faults[path.element] = fault
+            return Nothing()
+        self.reached.add(path.element)
+        return value
+
+    def check_paths(self) -> None:
+        """Raise the fault of a path that cannot be followed from any item."""
+        for element, fault in self.faults.items():
+            if element not in self.reached:
+                raise fault
 
 
 def _all(levels: tuple[_Level, ...]) -> Iterator[_Level]:

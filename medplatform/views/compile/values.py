@@ -11,7 +11,7 @@ from itertools import count
 from typing import TypeAlias
 
 from medplatform.modalities.ehr.definitions import PRIMITIVES, Release
-from medplatform.views.error import ViewError
+from medplatform.views.error import ViewError, raised_in_sql
 from medplatform.views.schema import (
     BOOLEAN,
     EXACT_DECIMAL,
@@ -144,8 +144,8 @@ def single(items: Items, element: str) -> Items:
     """The only item; an error when the statement runs, where there are several."""
     if not items.is_list:
         return items
-    message = f"{element}: several values where one is expected"
-    sql = f"CASE WHEN len({items.sql}) > 1 THEN error({literal(message)}) ELSE ({items.sql})[1] END"
+    error = raised_in_sql(element, "several values where one is expected")
+    sql = f"CASE WHEN len({items.sql}) > 1 THEN {error} ELSE ({items.sql})[1] END"
     return Items(sql, items.node, type=items.type)
 
 
@@ -192,11 +192,14 @@ def _find(value: Value, name: str, names: Names, element: str) -> Value:
         return Nothing()
     if node.field(name) is not None:
         return _field(value, node, name, names)
-    variants = {
-        field_name[len(name) :]: _field(value, node, field_name, names)
-        for field_name in node.names()
-        if field_name.startswith(name) and field_name[len(name) :] in CHOICE_TYPES
-    }
+    release = value.type.release if value.type else Release.R4B
+    variants: dict[str, Items] = {}
+    for field_name in node.names():
+        suffix = field_name.removeprefix(name)
+        if suffix != field_name and suffix in CHOICE_TYPES:
+            variant = _field(value, node, field_name, names)
+            origin = FhirType(CHOICE_TYPES[suffix], release=release)
+            variants[suffix] = replace(variant, type=origin)
     return Choice(variants) if variants else Nothing()
 
 
