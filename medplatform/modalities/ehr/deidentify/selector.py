@@ -94,12 +94,12 @@ def _all_releases(type_name: str) -> Iterator[dict[str, ElementDefinition]]:
 
 def selects_something(selector: Selector) -> bool:
     """Whether any FHIR release has the selected elements; descendants are not looked for."""
-    if selector.head in PRIMITIVES or selector.head in _EVERY_RESOURCE:
+    if selector.head in _EVERY_RESOURCE:
         return True
     types = {selector.head}
     for step in selector.steps:
         if step.axis != ".":
-            return bool(types)
+            break
         types = {
             element.type
             for name in types - PRIMITIVES
@@ -107,9 +107,7 @@ def selects_something(selector: Selector) -> bool:
             for element in elements.values()
             if step.meets(element)
         }
-    return bool(types - PRIMITIVES and any(_all_releases(t) for t in types)) or bool(
-        types & PRIMITIVES
-    )
+    return any(name in PRIMITIVES or list(_all_releases(name)) for name in types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class _Number(str):
 
 
 def read(text: str | bytes) -> dict[str, Any]:
-    """A resource as the parser delivers it: decimals as text, no resourceType, nothing contained."""
+    """A resource as the parser delivers it: decimals as text, nothing contained."""
     content = json.loads(text, parse_float=_Number, parse_int=_Number)
     return typed(content, content["resourceType"])
 

@@ -3,11 +3,12 @@
 It shares the policy and the FHIR definitions with the engine, and nothing else.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
 
@@ -117,8 +118,8 @@ class Oracle:
             for anchor in range(len(way)):
                 if not _begins(head, way, anchor):
                     continue
-                for depth in set(_ends(steps, way, anchor)):
-                    found.append((rule, depth, anchor, depth == len(way) - 1))
+                ends = set(_ends(steps, way, anchor))
+                found += [(rule, depth, anchor, depth == len(way) - 1) for depth in ends]
         return found
 
     def _may_decide(self, way: Way) -> list[tuple[Rule, int]]:
@@ -196,6 +197,8 @@ class Oracle:
             return None, "dropped"
         if kind in DATES:
             return self._act_on_date(rule, value)
+        if kind == "decimal" and not math.isfinite(float(value)):
+            return None, "invalid"
         if rule.action is Action.KEEP:
             return _published(kind, value), "kept"
         if rule.action is Action.REFERENCE:
@@ -255,7 +258,10 @@ class Oracle:
                 return _year(first_day.year), "generalised"
             return (_dated(text, moment), "kept") if mode == "keep" else (None, "dropped")
         moved = shifted.isoformat()[: len(text)] + text[10:]
-        start = read_moment(moved) if len(text) < 10 else moment + timedelta(days=days)
+        start = moment + timedelta(days=days)
+        if len(text) < 10:
+            whole = shifted.replace(day=1) if len(text) == 7 else shifted.replace(month=1, day=1)
+            start = datetime.combine(whole, time(), UTC)
         return _dated(moved, start), "shifted"
 
 

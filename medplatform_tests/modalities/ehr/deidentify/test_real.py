@@ -1,6 +1,5 @@
 """Public FHIR resources: the columnar engine does what the oracle does, value by value."""
 
-import io
 import json
 import os
 import tarfile

@@ -1,0 +1,61 @@
+"""Policies as data: complete, readable, and the same after they were written down."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
+from medplatform.modalities.ehr.deidentify.policy import Vocabulary
+from medplatform.modalities.ehr.deidentify.selector import Selector, selects_something
+
+
+def test_the_policy_of_the_platform_is_the_same_after_it_was_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(SHIFTED_SAFE_HARBOR.dump())
+    assert Policy.load(path) == SHIFTED_SAFE_HARBOR
+
+
+def test_every_rule_of_the_platform_selects_something() -> None:
+    for rule in SHIFTED_SAFE_HARBOR.rules:
+        assert selects_something(Selector.parse(rule.select)), rule.select
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("rules: [{select: Patient.id, action: erase}]", "action"),
+        ("rules: [{select: Patient.id, action: generalise}]", "'to' belongs to 'generalise'"),
+        ("rules: [{select: Patient.id, action: keep, to: year}]", "'to' belongs to"),
+        ("rules: [{select: Patient.id, action: keep, whom: all}]", "whom"),
+        (
+            "rules: [{select: Patient.id, action: keep, when: [{is_in: nowhere}]}]",
+            "no vocabulary 'nowhere'",
+        ),
+        ("rules: [", "holds no policy"),
+        ("vocabularies: {a: {pattern: '('}}\nrules: []", "no regular expression"),
+    ],
+)
+def test_a_wrong_policy_is_refused_with_its_rule(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("name: test\n" + content)
+    with pytest.raises(PolicyError, match=message):
+        Policy.load(path)
+
+
+def test_a_missing_policy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"none\.yaml"):
+        Policy.load(tmp_path / "none.yaml")
+
+
+def test_a_vocabulary_holds_by_value_prefix_and_pattern() -> None:
+    vocabulary = Vocabulary(values=frozenset({"a"}), prefixes=("b",), pattern="c+")
+    assert all(text in vocabulary for text in ("a", "b", "bx", "cc"))
+    assert not any(text in vocabulary for text in ("ax", "", "ccd"))
+
+
+def test_rules_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        SHIFTED_SAFE_HARBOR.rules[0].select = "Patient"  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,296 @@
+"""The 18 identifiers of 45 CFR 164.514(b)(2)(i): no byte of any of them is published."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from medplatform.modalities.ehr.deidentify import Deidentified
+from medplatform.privacy import SAFE_HARBOR
+from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer
+
+_MR = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
+_BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
+_OWN_PREFIX = "http://hl7.org/fhir/StructureDefinition/humanname-own-prefix"
+
+
+def _identifier(value: str, system: str = "https://hospital.example/numbers") -> dict[str, Any]:
+    return {"system": system, "value": value, "type": {**_MR, "text": value}}
+
+
+# Identifier of the rule -> (resource type, content, the texts that identify).
+PLANTED: dict[str, list[tuple[str, dict[str, Any], list[str]]]] = {
+    "names": [
+        (
+            "Patient",
+            {
+                "name": [{"family": "Canaryson", "given": ["Zelda"], "text": "Zelda Canaryson"}],
+                "contact": [{"name": {"text": "Mother Canaryson"}}],
+                "extension": [
+                    {"url": _BIRTH_PLACE, "valueHumanName": {"text": "Canaryson"}},
+                    {"url": "mothersMaidenName", "valueString": "Canaryson"},
+                ],
+                "text": {"status": "generated", "div": "<div>Zelda Canaryson</div>"},
+            },
+            ["Canaryson", "Zelda"],
+        ),
+        (
+            "Patient",
+            {
+                "name": [
+                    {"_family": {"extension": [{"url": _OWN_PREFIX, "valueString": "van Canary"}]}}
+                ]
+            },
+            ["van Canary"],
+        ),
+        (
+            "Observation",
+            {
+                "subject": {"reference": "Patient/p1", "display": "Zelda Canaryson"},
+                "performer": [{"display": "Dr. Canaryson"}],
+                "note": [{"text": "Zelda called", "authorString": "Nurse Canaryson"}],
+                "valueString": "Canaryson",
+                "code": {"text": "as told by Zelda", "coding": [{"display": "Zelda"}]},
+            },
+            ["Canaryson", "Zelda", "Patient/p1"],
+        ),
+    ],
+    "geographic subdivisions smaller than a state": [
+        (
+            "Patient",
+            {
+                "address": [
+                    {
+                        "text": "12 Canary Street",
+                        "line": ["12 Canary Street"],
+                        "city": "Canaryville",
+                        "district": "Canary County",
+                        "postalCode": "02139",
+                        "state": "MA",
+                    },
+                    {"postalCode": "03601"},
+                    {"postalCode": "CN4 7RY", "country": "GB"},
+                ]
+            },
+            ["Canary", "02139", "036", "CN4"],
+        ),
+        ("Location", {"position": {"longitude": "-71.0942", "latitude": "42.3601"}}, ["71.09"]),
+    ],
+    "dates": [
+        (
+            "Patient",
+            {"birthDate": "1987-11-23", "deceasedDateTime": "2020-03-17T04:05:06Z"},
+            ["1987-11", "2020-03-17"],
+        ),
+        (
+            "Observation",
+            {
+                "effectivePeriod": {"start": "2020-03-17", "end": "2020-03"},
+                "issued": "2020-03-17T04:05:06.789Z",
+                "meta": {"lastUpdated": "2020-03-17T04:05:06.789Z"},
+            },
+            ["2020-03"],
+        ),
+        ("Condition", {"onsetAge": {"value": "104", "code": "a"}}, ["104"]),
+        ("Patient", {"birthDate": "1919-11-23"}, ["1919"]),
+    ],
+    "telephone numbers": [
+        ("Patient", {"telecom": [{"system": "phone", "value": "+1-555-0142"}]}, ["555-0142"]),
+        ("Practitioner", {"telecom": [{"system": "phone", "value": "555-0142"}]}, ["555-0142"]),
+    ],
+    "fax numbers": [
+        ("Organization", {"telecom": [{"system": "fax", "value": "555-0143"}]}, ["555-0143"])
+    ],
+    "e-mail addresses": [
+        ("Patient", {"telecom": [{"system": "email", "value": "z@canary.example"}]}, ["canary"])
+    ],
+    "social security numbers": [
+        (
+            "Patient",
+            {"identifier": [_identifier("999-18-8203", "http://hl7.org/fhir/sid/us-ssn")]},
+            ["999-18-8203"],
+        ),
+        (
+            "Claim",
+            {
+                "patient": {
+                    "identifier": _identifier("999-18-8203", "urn:oid:2.16.840.1.113883.4.1")
+                }
+            },
+            ["999-18-8203"],
+        ),
+    ],
+    "medical record numbers": [
+        ("Patient", {"id": "MRN-77-CANARY", "identifier": [_identifier("MRN-77-CANARY")]}, ["CAN"]),
+        ("Encounter", {"subject": {"identifier": _identifier("MRN-77-CANARY")}}, ["CANARY"]),
+        (
+            "Observation",
+            {"subject": {"reference": "https://h.example/Patient/MRN-77-CANARY/_history/1"}},
+            ["CANARY", "h.example"],
+        ),
+    ],
+    "health plan beneficiary numbers": [
+        (
+            "Coverage",
+            {"subscriberId": "HPN-CANARY", "identifier": [_identifier("HPN-CANARY")]},
+            ["CANARY"],
+        )
+    ],
+    "account numbers": [
+        ("Account", {"identifier": [_identifier("ACC-CANARY")], "name": "Canary"}, ["CANARY"])
+    ],
+    "certificate and licence numbers": [
+        (
+            "Practitioner",
+            {"qualification": [{"identifier": [_identifier("LIC-CANARY")]}]},
+            ["CANARY"],
+        ),
+        (
+            "Patient",
+            {"identifier": [_identifier("S99914534", "urn:oid:2.16.840.1.113883.4.3.25")]},
+            ["S99914534"],
+        ),
+    ],
+    "vehicle identifiers": [
+        ("Claim", {"accident": {"locationAddress": {"text": "plate CAN-4RY"}}}, ["4RY"])
+    ],
+    "device identifiers and serial numbers": [
+        (
+            "Device",
+            {
+                "serialNumber": "SN-CANARY",
+                "distinctIdentifier": "DI-CANARY",
+                "lotNumber": "LOT-CANARY",
+                "identifier": [_identifier("ID-CANARY")],
+                "udiCarrier": [{"deviceIdentifier": "UDI-CANARY", "carrierHRF": "HRF-CANARY"}],
+                "deviceName": [{"name": "Zelda's Canary", "type": "user-friendly-name"}],
+            },
+            ["CANARY", "Canary"],
+        )
+    ],
+    "URLs": [
+        (
+            "Patient",
+            {
+                "meta": {"source": "https://canary.example/zelda", "tag": [{"code": "canary"}]},
+                "photo": [{"url": "https://canary.example/zelda.png", "title": "canary"}],
+                "extension": [{"url": "https://h.example/canary/1234567?name=canary"}],
+            },
+            ["canary"],
+        ),
+        (
+            "Observation",
+            {
+                "code": {"coding": [{"system": "https://h.example/?of=canary", "code": "x"}]},
+                "identifier": [{"system": "https://h.example/7777777/canary", "value": "1"}],
+            },
+            ["canary"],
+        ),
+    ],
+    "IP addresses": [
+        ("Patient", {"telecom": [{"system": "other", "value": "203.0.113.77"}]}, ["203.0.113"])
+    ],
+    "biometric identifiers": [
+        (
+            "Observation",
+            {"component": [{"extension": [{"url": "print", "valueBase64Binary": "Q0FOQVJZ"}]}]},
+            ["Q0FOQVJZ"],
+        )
+    ],
+    "full-face photographs": [
+        (
+            "Patient",
+            {"photo": [{"contentType": "image/png", "data": "Q0FOQVJZ", "hash": "Q0FOQVJZ"}]},
+            ["Q0FOQVJZ"],
+        )
+    ],
+    "other unique numbers": [
+        (
+            "Encounter",
+            {
+                "id": "e-CANARY",
+                "meta": {"versionId": "v-CANARY"},
+                "identifier": [_identifier("n-CANARY")],
+            },
+            ["CANARY"],
+        ),
+        (
+            "ImagingStudy",
+            {
+                "identifier": [{"system": "urn:dicom:uid", "value": "urn:oid:1.2.777.888"}],
+                "series": [
+                    {"uid": "1.2.777.889", "instance": [{"uid": "1.2.777.890", "title": "x y"}]}
+                ],
+            },
+            ["1.2.777"],
+        ),
+        (
+            "Observation",
+            {
+                "code": {"coding": [{"code": "number of canary 777888999"}]},
+                "valueQuantity": {"value": "1", "unit": "of canary", "code": "1"},
+                "specimen": {"reference": "#canary"},
+                "device": {"reference": "Device?identifier=canary"},
+            },
+            ["canary"],
+        ),
+    ],
+}
+
+
+def _bytes(made: Deidentified) -> bytes:
+    """Everything that is published, as Arrow buffers and as a Parquet file."""
+    table = pa.Table.from_struct_array(made.content)
+    parquet = io.BytesIO()
+    pq.write_table(table, parquet, compression="none", use_dictionary=False)
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return parquet.getvalue() + stream.getvalue().to_pybytes()
+
+
+def test_every_identifier_is_planted() -> None:
+    assert PLANTED.keys() == SAFE_HARBOR.keys()
+
+
+@pytest.mark.parametrize("identifier", SAFE_HARBOR)
+def test_no_byte_of_an_identifier_is_published(comparer: Comparer, identifier: str) -> None:
+    for resource_type, content, texts in PLANTED[identifier]:
+        # Beside a row of somebody else, and in a row of nobody.
+        rows = [content, {"id": "other"}, content]
+        published = _bytes(comparer.engine(resource_type, rows, without=[2]))
+        for text in texts:
+            assert text.encode() not in published, (resource_type, text)
+
+
+def test_what_is_needed_stays(comparer: Comparer) -> None:
+    observation = {
+        "status": "final",
+        "code": {
+            "coding": [
+                {"system": "http://loinc.org", "code": "8302-2", "display": "Body height"},
+                {"system": "https://hospital.example/codes", "code": "HGT", "display": "Hgt"},
+            ]
+        },
+        "valueQuantity": {
+            "value": "181.20",
+            "unit": "cm",
+            "system": "http://unitsofmeasure.org",
+            "code": "cm",
+        },
+        "dataAbsentReason": {"coding": [{"code": "masked"}]},
+        "meta": {
+            "versionId": "3",
+            "profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-body-height"],
+        },
+    }
+    made = comparer.compare("Observation", [observation])[0]
+    local = {"system": "https://hospital.example/codes", "code": "HGT"}
+    assert made["code"]["coding"] == [observation["code"]["coding"][0], local]
+    assert made["valueQuantity"] == {**observation["valueQuantity"], "value": 181.2} | {
+        "value__text": "181.20"
+    }
+    assert made["meta"] == observation["meta"]
+    assert made["status"] == "final"
