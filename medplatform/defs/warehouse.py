@@ -1,4 +1,4 @@
-"""dbt models as assets, and the polygenic scores that they read."""
+"""dbt models as assets, and the marts that they read: polygenic scores, unit conversions."""
 
 import os
 import sys
@@ -14,12 +14,21 @@ from medplatform.defs import show
 from medplatform.defs.ingest import lake_key
 from medplatform.installation import Installation
 from medplatform.modalities import TABLES
-from medplatform.warehouse import POLYGENIC_SCORE, prepare, publish, refresh_views
+from medplatform.warehouse import (
+    POLYGENIC_SCORE,
+    UCUM_CONVERSION,
+    prepare,
+    publish,
+    refresh_views,
+)
+from medplatform.warehouse.conversions import write_ucum_conversions
+from medplatform.warehouse.inputs import MartInput
 from medplatform.warehouse.runner import PROJECT, database
 from medplatform.warehouse.scores import write_polygenic_scores
 
 WAREHOUSE_POOL = "duckdb"
 """DuckDB has one writer at a time."""
+_STUCK_UNITS = 20
 
 
 def dbt_resource() -> DbtCliResource:
@@ -71,7 +80,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
                 allow_retries=False,
             )
 
-    return [_polygenic_score(), warehouse]
+    return [_polygenic_score(), _ucum_conversion(), warehouse]
 
 
 def _polygenic_score() -> dg.AssetsDefinition:
@@ -86,14 +95,7 @@ def _polygenic_score() -> dg.AssetsDefinition:
         kinds={"polars", "parquet"},
         group_name="warehouse",
         tags={"modality": "genomics", "phi": "genotype"},
-        metadata={
-            "dagster/column_schema": dg.TableSchema(
-                columns=[
-                    dg.TableColumn(c.name, str(c.dtype), description=c.description)
-                    for c in POLYGENIC_SCORE.columns
-                ]
-            )
-        },
+        metadata={"dagster/column_schema": _column_schema(POLYGENIC_SCORE)},
     )
     def polygenic_score(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
         marts = installation.settings.marts
@@ -115,3 +117,46 @@ def _polygenic_score() -> dg.AssetsDefinition:
         )
 
     return polygenic_score
+
+
+def _ucum_conversion() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["marts", UCUM_CONVERSION.name],
+        deps=[lake_key(TABLES["ehr_observation"])],
+        description=f"{UCUM_CONVERSION.description} Computed from the units of UCUM and the "
+        "reviewed seeds measurement_codes, unit_spellings and unit_conversions.",
+        kinds={"polars", "parquet"},
+        group_name="warehouse",
+        tags={"modality": "ehr", "phi": "none"},
+        metadata={"dagster/column_schema": _column_schema(UCUM_CONVERSION)},
+    )
+    def ucum_conversion(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
+        marts = installation.settings.marts
+        conversions = write_ucum_conversions(installation.lake, marts)
+        values = pl.col("value_count")
+        stuck = conversions.filter(pl.col("problem").is_not_null()).sort(values, descending=True)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": conversions.height,
+                "dagster/uri": dg.MetadataValue.path(
+                    str(marts / f"{UCUM_CONVERSION.name}.parquet")
+                ),
+                "values": conversions.select(values.sum()).item(),
+                "values_as_delivered": stuck.select(values.sum()).item(),
+                "as_delivered": show.markdown(
+                    stuck.head(_STUCK_UNITS).select(
+                        "observation_code", "delivered_unit", "problem", values
+                    )
+                ),
+            }
+        )
+
+    return ucum_conversion
+
+
+def _column_schema(table: MartInput) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(c.name, str(c.dtype), description=c.description) for c in table.columns
+        ]
+    )

@@ -4,12 +4,14 @@ The models, their tests and their documentation are in `dbt/`. Not here: what a 
 and anything of Dagster, which runs the same project and calls the same functions.
 """
 
+from medplatform.warehouse.inputs import POLYGENIC_SCORE, UCUM_CONVERSION
 from medplatform.warehouse.results import BuildResult, NodeResult, publish
 from medplatform.warehouse.runner import build, prepare
-from medplatform.warehouse.views import POLYGENIC_SCORE, WarehouseError, refresh_views
+from medplatform.warehouse.views import WarehouseError, refresh_views
 
 __all__ = [
     "POLYGENIC_SCORE",
+    "UCUM_CONVERSION",
     "BuildResult",
     "NodeResult",
     "WarehouseError",

@@ -1,4 +1,4 @@
-"""Run dbt without Dagster: views, `dbt build` in a process of its own, then the marts."""
+"""Run dbt without Dagster: conversions, views, `dbt build` in a process of its own, then marts."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medplatform.lake import Lake, Table
+from medplatform.warehouse.conversions import write_ucum_conversions
 from medplatform.warehouse.results import BuildResult, publish
 from medplatform.warehouse.views import WarehouseError, refresh_views
 
@@ -67,6 +68,7 @@ def build(
         Marts without a problem of their own are published all the same.
     """
     environment = prepare(root)
+    write_ucum_conversions(lake, marts)
     refresh_views(lake, tables, database(root), marts)
     target = root / "target"
     (target / "run_results.json").unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.warehouse.views import POLYGENIC_SCORE
+from medplatform.warehouse.inputs import POLYGENIC_SCORE, write_input
 
 
 def write_polygenic_scores(lake: Lake, scoring_files: Sequence[Path], marts: Path) -> pl.DataFrame:
@@ -14,8 +14,5 @@ def write_polygenic_scores(lake: Lake, scoring_files: Sequence[Path], marts: Pat
     from medplatform.modalities.genomics.score import compute_scores
 
     scores = compute_scores(lake, list(scoring_files))
-    marts.mkdir(parents=True, exist_ok=True)
-    draft = marts / f".{POLYGENIC_SCORE.name}.parquet.draft"
-    scores.write_parquet(draft)
-    draft.replace(marts / f"{POLYGENIC_SCORE.name}.parquet")
+    write_input(POLYGENIC_SCORE, scores, marts)
     return scores

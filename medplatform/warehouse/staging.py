@@ -15,8 +15,9 @@ import yaml
 from medplatform.lake import Column, Table
 from medplatform.lake.table import LINEAGE
 from medplatform.modalities import TABLES
+from medplatform.warehouse.inputs import MART_INPUTS, MartInput
 from medplatform.warehouse.runner import PROJECT
-from medplatform.warehouse.views import LAKE, MART_INPUTS, MARTS_INPUT, MartInput, sql_type
+from medplatform.warehouse.views import LAKE, MARTS_INPUT, sql_type
 
 _HEADER = """\
 Written by `python -m medplatform.warehouse.staging` from the table declarations.
@@ -72,7 +73,7 @@ def render_model(table: Table | MartInput) -> str:
 
 def _version_arguments(table: Table) -> str:
     """What the rows of one record have in common, for the macro that finds its newest version."""
-    if _VERSION in table.key:
+    if _is_versioned(table):
         # All rows of a record are of one version: the first key column is its id.
         return f"'{table.key[0]}'"
     return f"'{', '.join(table.key)}', is_versioned=false"
@@ -84,8 +85,7 @@ def render_document(table: Table | MartInput) -> str:
     entries = [_column(column) for column in columns]
     if isinstance(table, Table):
         entries.append(_DELIVERY)
-    # Of the versions of a record one is left, so the version is no part of the key any more.
-    key = [name for name in table.key if name != _VERSION]
+    key = _staging_key(table)
     if len(key) == 1:
         entries[[c.name for c in columns].index(key[0])]["data_tests"] = ["unique", "not_null"]
     model: dict[str, Any] = {
@@ -109,8 +109,21 @@ def _staging_columns(table: Table | MartInput) -> Sequence[Column]:
     """What staging shows: neither lineage nor cells of large bytes."""
     if isinstance(table, MartInput):
         return table.columns
-    hidden = ({column.name for column in LINEAGE} - {*table.key}) | {*table.large}
+    hidden = ({column.name for column in LINEAGE} - {*_staging_key(table)}) | {*table.large}
     return [column for column in table.all_columns if column.name not in hidden]
+
+
+def _is_versioned(table: Table | MartInput) -> bool:
+    """Whether rows are of a version of a record, as those of FHIR resources are."""
+    return isinstance(table, Table) and any(c.name == _VERSION for c in table.columns)
+
+
+def _staging_key(table: Table | MartInput) -> list[str]:
+    """What names a row when one version of each record is left, wherever it was delivered."""
+    if not _is_versioned(table):
+        return list(table.key)
+    of_version = {_VERSION, *(column.name for column in LINEAGE)}
+    return [name for name in table.key if name not in of_version]
 
 
 def _staging_description(table: Table | MartInput) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from medplatform.lake import Column, Lake, Phi, Table
+from medplatform.lake import Lake, Table
+from medplatform.warehouse.inputs import MART_INPUTS
 
 LAKE = "lake"
 MARTS_INPUT = "marts_input"
@@ -19,57 +19,6 @@ class WarehouseError(RuntimeError):
 
     The message names models and tests and the remedy, never values.
     """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MartInput:
-    """A mart that is computed outside dbt and read by its models."""
-
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-
-
-POLYGENIC_SCORE = MartInput(
-    name="polygenic_score",
-    description="One row per patient and polygenic score.",
-    key=("patient_id", "score_name"),
-    columns=(
-        Column(
-            name="patient_id",
-            dtype=pa.string(),
-            required=True,
-            phi=Phi.PSEUDONYM,
-            description="Pseudonym of the patient.",
-        ),
-        Column(
-            name="score_name",
-            dtype=pa.string(),
-            required=True,
-            description="Name of the scoring file.",
-        ),
-        Column(
-            name="score",
-            dtype=pa.float64(),
-            phi=Phi.GENOTYPE,
-            description="Sum of effect weight times dosage over the matched variants.",
-        ),
-        Column(
-            name="matched_variants",
-            dtype=pa.int64(),
-            unit="1",
-            description="Variants of the scoring file that the genotypes have.",
-        ),
-        Column(
-            name="listed_variants",
-            dtype=pa.int64(),
-            unit="1",
-            description="Variants of the scoring file.",
-        ),
-    ),
-)
-MART_INPUTS = (POLYGENIC_SCORE,)
 
 
 def refresh_views(lake: Lake, tables: Sequence[Table], database: Path, marts: Path) -> None:

@@ -11,7 +11,7 @@ from medplatform.definitions import OWNERS, defs
 from medplatform.modalities import TABLES
 from medplatform.training.recipes import RECIPES
 
-HEAVY = ("torch", "mlflow", "great_expectations", "ray", "sklearn", "matplotlib", "monai")
+HEAVY = ("torch", "mlflow", "great_expectations", "ray", "sklearn", "matplotlib", "monai", "pint")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,8 @@ def test_every_table_recipe_and_mart_is_an_asset(specs: dict[str, dg.AssetSpec])
             f"models/{recipe}_champion",
         }
     expected |= {"marts/patient_features", "marts/imaging_features", "marts/polygenic_score"}
+    expected |= {"marts/patient", "marts/encounter", "marts/condition", "marts/medication"}
+    expected |= {"marts/lab_result", "marts/vital_sign", "marts/ucum_conversion"}
     assert expected <= specs.keys()
 
 

@@ -15,7 +15,7 @@ from medplatform import warehouse
 from medplatform.lake import Lake
 from medplatform.modalities import TABLES
 from medplatform.warehouse import BuildResult
-from medplatform.warehouse.runner import database
+from medplatform.warehouse.runner import PROJECT, database
 from medplatform_tests.warehouse.records import (
     SNOMED,
     at,
@@ -29,6 +29,7 @@ from medplatform_tests.warehouse.records import (
 
 MI = "22298006"
 PREDICTION = "2021-06-01 10:00"
+MARTS = sorted(path.stem for path in (PROJECT / "models/marts").glob("*.sql"))
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,16 @@ class Warehouse:
     empty_marts: dict[str, pl.DataFrame]
     result: BuildResult
 
+    def mart(self, name: str) -> pl.DataFrame:
+        return pl.read_parquet(self.root / f"marts/{name}.parquet")
+
     @property
     def patients(self) -> dict[str, Mapping[str, Any]]:
-        frame = pl.read_parquet(self.root / "marts/patient_features.parquet")
-        return {row["patient_id"]: row for row in frame.to_dicts()}
+        return {row["patient_id"]: row for row in self.mart("patient_features").to_dicts()}
 
     @property
     def images(self) -> dict[str, Mapping[str, Any]]:
-        frame = pl.read_parquet(self.root / "marts/imaging_features.parquet")
-        return {row["instance_id"]: row for row in frame.to_dicts()}
+        return {row["instance_id"]: row for row in self.mart("imaging_features").to_dicts()}
 
     @property
     def nodes(self) -> list[Mapping[str, Any]]:
@@ -102,6 +104,7 @@ FIRST_DELIVERY = {
         patient("died", 1960, is_deceased=True, deceased_at=at("2022-01-01")),
         patient("undated_event", 1960),
         patient("refuted", 1960),
+        patient("measured", 1960),
     ],
     "ehr_encounter": [
         encounter("ann", "ann-first", "2020-06-01 10:00"),
@@ -150,6 +153,18 @@ FIRST_DELIVERY = {
         ),
         observation("refuted", "ldl", "18262-6", "2021-05-01", value_number=150.0)
         | {"value_unit": "mg/dL", "issued_at": at("2021-06-02")},
+        *(
+            observation("measured", name, code, "2021-05-01", value_number=value)
+            | {"value_unit": unit, "category_code": category}
+            for name, code, value, unit, category in (
+                ("glucose", "14749-6", 5.0, "mmol/L", "laboratory"),
+                ("platelets", "777-3", 250.0, "K/uL", None),
+                ("sodium", "2951-2", 140.0, "mg per dL", "laboratory"),
+                ("protein", "2885-2", 70.0, "g/dL", "laboratory"),
+                ("fever", "8310-5", 104.0, "[degF]", "vital-signs"),
+                ("score", "72106-8", 30.0, "{score}", "survey"),
+            )
+        ),
     ],
     "ehr_medication_request": [
         prescription("ann", "m1", "314076", "2021-01-01"),
@@ -228,7 +243,7 @@ def test_all_models_and_tests_pass_and_their_unit_tests_too(built: Warehouse) ->
 
 
 def test_marts_of_an_empty_lake_are_empty_and_typed(built: Warehouse) -> None:
-    assert built.empty.marts == {"patient_features": 0, "imaging_features": 0}
+    assert built.empty.marts == dict.fromkeys(MARTS, 0)
     patient_features = built.empty_marts["patient_features"]
     assert patient_features.height == 0
     assert patient_features.schema["prediction_at"] == pl.Datetime("us", "UTC")
@@ -236,9 +251,10 @@ def test_marts_of_an_empty_lake_are_empty_and_typed(built: Warehouse) -> None:
 
 
 def test_marts_have_the_rows_that_the_result_says(built: Warehouse) -> None:
-    assert built.result.marts == {"patient_features": 3, "imaging_features": 3}
-    assert len(built.patients) == 3
-    assert len(built.images) == 3
+    rows = {name: built.mart(name).height for name in MARTS}
+    assert built.result.marts == rows
+    assert rows["patient_features"] == 3
+    assert rows["imaging_features"] == 3
 
 
 def test_adults_with_followup_and_no_earlier_event_are_included(built: Warehouse) -> None:
@@ -321,6 +337,48 @@ def test_images_carry_their_masks_and_the_newest_delivery(built: Warehouse) -> N
     assert first["label"] == "new"
     assert (built.images["i2"]["mask_count"], built.images["i2"]["mask_area_fraction"]) == (0, None)
     assert built.images["no_pixels"]["mask_area_fraction"] is None
+
+
+def test_laboratory_results_are_in_the_unit_of_their_measurement(built: Warehouse) -> None:
+    labs = built.mart("lab_result").filter(patient_id="measured").sort("measurement")
+    columns = ("measurement", "value_number", "unit", "is_normalised", "is_plausible")
+    assert labs.select(columns).rows() == [
+        ("glucose", pytest.approx(90.078), "mg/dL", True, True),
+        ("platelets", 250.0, "10*3/uL", True, True),
+        ("protein", 70.0, "g/dL", True, False),
+        ("sodium", 140.0, "mg per dL", False, None),
+    ]
+    assert labs["delivered_unit"].to_list() == ["mmol/L", "K/uL", "g/dL", "mg per dL"]
+
+
+def test_marts_and_features_convert_alike(built: Warehouse) -> None:
+    ldl = built.mart("lab_result").filter(observation_id="ann-ldl-1")["value_number"]
+    assert ldl.to_list() == [built.patients["ann"]["ldl_mg_dl"]]
+
+
+def test_vital_signs_have_a_row_per_component_and_one_unit(built: Warehouse) -> None:
+    vitals = built.mart("vital_sign").filter(pl.col("patient_id").is_in(["bea", "measured"]))
+    columns = ("observation_id", "component_number", "measurement", "value_number", "unit")
+    assert sorted(vitals.select(columns).rows()) == [
+        ("bea-bmi", 0, "body_mass_index", 25.0, "kg/m2"),
+        ("bea-pressure", 1, "systolic", 130.0, "mm[Hg]"),
+        ("measured-fever", 0, "body_temperature", pytest.approx(40.0), "Cel"),
+    ]
+
+
+def test_units_and_implausible_values_warn_and_hold_nothing_back(built: Warehouse) -> None:
+    warnings = {node.name: node.failures for node in built.result.nodes if node.status == "warn"}
+    assert warnings == {"lab_value_is_normalised": 1, "lab_value_is_plausible": 1}
+
+
+def test_patients_are_counted_with_their_records(built: Warehouse) -> None:
+    patients = {row["patient_id"]: row for row in built.mart("patient").to_dicts()}
+    ann = patients["ann"]
+    assert (ann["encounter_count"], ann["condition_count"], ann["medication_count"]) == (4, 3, 4)
+    assert ann["last_recorded_at"] == at("2023-06-01 10:00")
+    assert patients["died"]["last_recorded_at"] == at("2022-01-01")
+    assert patients["refuted"]["condition_count"] == 0
+    assert patients["measured"]["lab_result_count"] == 4
 
 
 def test_marts_and_staging_have_the_columns_that_are_documented(built: Warehouse) -> None:

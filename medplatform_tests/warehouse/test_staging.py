@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from medplatform.modalities import TABLES
+from medplatform.warehouse.inputs import MART_INPUTS
 from medplatform.warehouse.runner import PROJECT
 from medplatform.warehouse.staging import render_files, write_files
-from medplatform.warehouse.views import MART_INPUTS
 
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 SEEDS = sorted((PROJECT / "seeds").glob("*.csv"))
@@ -38,7 +38,8 @@ def test_sources_lead_to_the_assets_that_fill_them() -> None:
         source["config"]["meta"]["dagster"]["asset_key"]
         for source in (*lake["tables"], *inputs["tables"])
     ]
-    assert keys == [*(["lake", name] for name in TABLES), ["marts", "polygenic_score"]]
+    marts = [["marts", "polygenic_score"], ["marts", "ucum_conversion"]]
+    assert keys == [*(["lake", name] for name in TABLES), *marts]
 
 
 @pytest.mark.parametrize("path", [*MODELS, *SEEDS], ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ select
     medication_code,
     medication_system,
     medication_display,
+    medication_id,
     authored_at,
     delivery
 from {{ source('lake', 'ehr_medication_request') }}

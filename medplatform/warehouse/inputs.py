@@ -1,0 +1,130 @@
+"""Marts that are computed outside dbt and read by its models: their columns, and how they change.
+
+Not here: how each is computed (`scores`, `conversions`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from medplatform.lake import Column, Phi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MartInput:
+    """A mart that is computed outside dbt and read by its models."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    def schema(self) -> pa.Schema:
+        """The Parquet schema."""
+        return pa.schema([pa.field(column.name, column.dtype) for column in self.columns])
+
+
+POLYGENIC_SCORE = MartInput(
+    name="polygenic_score",
+    description="One row per patient and polygenic score.",
+    key=("patient_id", "score_name"),
+    columns=(
+        Column(
+            name="patient_id",
+            dtype=pa.string(),
+            required=True,
+            phi=Phi.PSEUDONYM,
+            description="Pseudonym of the patient.",
+        ),
+        Column(
+            name="score_name",
+            dtype=pa.string(),
+            required=True,
+            description="Name of the scoring file.",
+        ),
+        Column(
+            name="score",
+            dtype=pa.float64(),
+            phi=Phi.GENOTYPE,
+            description="Sum of effect weight times dosage over the matched variants.",
+        ),
+        Column(
+            name="matched_variants",
+            dtype=pa.int64(),
+            unit="1",
+            description="Variants of the scoring file that the genotypes have.",
+        ),
+        Column(
+            name="listed_variants",
+            dtype=pa.int64(),
+            unit="1",
+            description="Variants of the scoring file.",
+        ),
+    ),
+)
+UCUM_CONVERSION = MartInput(
+    name="ucum_conversion",
+    description="One row per code and delivered unit of laboratory results and vital signs: how "
+    "values are brought to the one unit of the measurement, or why they cannot.",
+    key=("observation_system", "observation_code", "delivered_unit"),
+    columns=(
+        Column(
+            name="observation_system",
+            dtype=pa.string(),
+            description="Code system of the observation.",
+        ),
+        Column(
+            name="observation_code",
+            dtype=pa.string(),
+            description="Code of the observation.",
+        ),
+        Column(
+            name="delivered_unit",
+            dtype=pa.string(),
+            description="Unit as delivered, null where none was.",
+        ),
+        Column(
+            name="ucum_unit",
+            dtype=pa.string(),
+            description="The delivered unit as UCUM writes it, null where it is not known.",
+        ),
+        Column(
+            name="unit",
+            dtype=pa.string(),
+            description="The unit (UCUM) of the measurement, null where the code is not listed.",
+        ),
+        Column(
+            name="factor",
+            dtype=pa.float64(),
+            description="What to multiply a delivered value with, null where it stays as it is.",
+        ),
+        Column(
+            name="intercept",
+            dtype=pa.float64(),
+            description="What to add then, in `unit`.",
+        ),
+        Column(
+            name="problem",
+            dtype=pa.string(),
+            description="Why values of this unit stay as delivered, null where they do not.",
+        ),
+        Column(
+            name="value_count",
+            dtype=pa.int64(),
+            required=True,
+            unit="1",
+            description="Values delivered, of all versions of the records.",
+        ),
+    ),
+)
+MART_INPUTS = (POLYGENIC_SCORE, UCUM_CONVERSION)
+
+
+def write_input(table: MartInput, rows: pl.DataFrame, marts: Path) -> None:
+    """Replace the file of a mart input at once: readers see the old or the new one, whole."""
+    marts.mkdir(parents=True, exist_ok=True)
+    draft = marts / f".{table.name}.parquet.draft"
+    rows.write_parquet(draft)
+    draft.replace(marts / f"{table.name}.parquet")
