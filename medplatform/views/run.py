@@ -142,13 +142,12 @@ def _view_errors() -> Iterator[None]:
     """Tell what of the view or the files is wrong, without the values that DuckDB would quote."""
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.IOException) as error:
         known = from_sql(str(error))
         if known is not None:
             raise known from None
-        raise ViewError(
-            "", f"the files cannot be read as FHIR resources ({type(error).__name__})"
-        ) from None
+        kind = type(error).__name__
+        raise ViewError("", f"the data cannot be read, or do not fit the view ({kind})") from None
 
 
 def _json(value: Any, node: Node | None) -> Any:

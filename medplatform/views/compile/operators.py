@@ -1,5 +1,7 @@
 """The operators of FHIRPath (HL7 FHIRPath, section "Operations")."""
 
+from dataclasses import replace
+
 from medplatform.views.compile import moments
 from medplatform.views.compile.evaluate import Scope, items, truth
 from medplatform.views.compile.values import (
@@ -25,8 +27,8 @@ _LOGIC = {
 }
 _COMPARISONS = ("<", "<=", ">", ">=")
 _EQUALITIES = ("=", "!=", "~", "!~")
-_DECIMAL_DIGITS = 8
-"""Digits after the point that calculated decimals keep (FHIRPath, "Decimal": at least 8)."""
+_DECIMAL_DIGITS = 12
+"""Digits after the point that sums and products keep (FHIRPath, "Decimal": at least 8)."""
 
 
 def apply(operator: str, left: Value, right: Value, scope: Scope) -> Value:
@@ -155,7 +157,7 @@ def _calculate(operator: str, left: Items, right: Items, scope: Scope) -> Items:
         raise ViewError(scope.element, "arithmetic with dates and times is not supported")
     one, other = number(left, scope), number(right, scope)
     if operator == "/":
-        return decimal(f"({one} / nullif({other}, 0))")
+        return replace(decimal(one), sql=f"({one} / nullif({other}, 0))")
     if operator == "div":
         return integer(f"CAST(trunc({one} / nullif({other}, 0)) AS BIGINT)")
     if operator == "mod":

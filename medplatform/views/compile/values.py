@@ -239,10 +239,11 @@ def _field(value: "Items | Root", node: Complex, name: str, names: Names) -> Ite
     assert child is not None
     origin = value.type.child(name) if value.type else None
     exact = f"{name}{TEXT_SUFFIX}"
-    if isinstance(child, Scalar) and child.kind is Kind.DECIMAL and exact in node.names():
-        child, stored = EXACT_DECIMAL, exact
-    else:
-        stored = name
+    scalar = child.item if isinstance(child, Repeated) else child
+    stored = name
+    if isinstance(scalar, Scalar) and scalar.kind is Kind.DECIMAL and exact in node.names():
+        child = Repeated(EXACT_DECIMAL) if isinstance(child, Repeated) else EXACT_DECIMAL
+        stored = exact
     return _fetch(value, child, stored, origin, (value, name), names)
 
 
