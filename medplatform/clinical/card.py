@@ -33,34 +33,54 @@ class ModelFacts:
     """Label -> text: rows and patients trained on, period, source."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Name -> value of the training configuration."""
+    is_synthetic: bool = False
+    """Whether the patients are made up."""
+    sign_off: Mapping[str, str] = field(default_factory=dict)
+    """Label -> text: who has approved the model, in what role, when, and why."""
+
+
+SYNTHETIC = (
+    "Made-up patients: this model was trained and tested on synthetic data. Its figures say "
+    "nothing about real patients, and it is not for use with them."
+)
+
+PROMOTION = (
+    "Only `medplatform promote` makes a champion. The aliases in MLflow show what the platform's "
+    "log says; one that is set by hand is put right, and that is recorded."
+)
 
 
 def model_card(facts: ModelFacts, verdict: Verdict | None = None) -> str:
     """Markdown card; before the verdict it says that the model has not been judged."""
     sections = [
         f"# {facts.title}",
+        *([f"**{SYNTHETIC}**"] if facts.is_synthetic else []),
         "## Intended use\n" + facts.intended_use,
         "## Data and participants\n" + _bullets({"Trained by": facts.trainer, **facts.data}),
         "## Model development\n" + (_bullets(facts.settings) or "Default settings."),
     ]
     if verdict is None:
-        sections.append("## Performance\nNot judged yet. Not for use.")
+        sections += ["## Performance\nNot judged yet. Not for use.", PROMOTION]
         return "\n\n".join(sections) + "\n"
     sections += [
         "## Performance\n" + _cohort(verdict) + "\n\n" + _figures(verdict.metrics),
         f"## Gates: {verdict.state.value}\n" + _gates(verdict),
-        "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(verdict)),
+        "## Limits\n" + "\n".join(f"- {limit}" for limit in limits(verdict, facts)),
+        "## Sign-off\n" + (_bullets(facts.sign_off) or "Nobody has approved this verdict."),
+        PROMOTION,
         f"Verdict {verdict.digest[:12]} under {verdict.gates}, "
         f"data set {verdict.dataset_digest[:16]}, model {verdict.model.digest[:16]}.",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def limits(verdict: Verdict) -> list[str]:
+def limits(verdict: Verdict, facts: ModelFacts) -> list[str]:
     """What the figures do not show, in plain words."""
     found = [
-        "Measured on patients of this installation, kept apart from training; other hospitals, "
-        "devices and times may differ.",
+        SYNTHETIC
+        if facts.is_synthetic
+        else "Measured on patients of this installation, kept apart from training; other "
+        "hospitals, devices and times may differ.",
         "Measured on records of the past; what clinicians do with the output was not studied.",
     ]
     undecided = [r.title for r in verdict.results if r.state is State.INCONCLUSIVE]

@@ -19,11 +19,21 @@ from medplatform.clinical.predictions import MismatchedRows
 
 
 class State(StrEnum):
-    """What a gate found. INCONCLUSIVE means that the data cannot decide, which is no pass."""
+    """What a gate found.
+
+    INCONCLUSIVE means that the data cannot decide, which is no pass. NOT_APPLICABLE means that
+    there is nothing to decide, such as no champion to be compared with.
+    """
 
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_APPLICABLE = "NOT APPLICABLE"
+
+    @property
+    def is_met(self) -> bool:
+        """Whether a gate in this state lets a model through."""
+        return self in (State.PASS, State.NOT_APPLICABLE)
 
 
 class Severity(StrEnum):
@@ -152,21 +162,23 @@ class GateSet:
         for gate in self.gates:
             result = gate.evaluate(evidence)
             required = [results[name] for name in gate.requires]
-            unmet = [r.title for r in required if r.state is not State.PASS]
+            unmet = [r.title for r in required if not r.state.is_met]
             results[gate.name] = _undecided(result, unmet) if unmet else result
         return tuple(results.values())
 
 
 def overall(results: Iterable[GateResult]) -> State:
-    """FAIL if any gate fails, else INCONCLUSIVE if any is or if there are none, else PASS."""
+    """FAIL if any gate fails, else INCONCLUSIVE if any is or if none passes, else PASS."""
     states = {result.state for result in results}
     if State.FAIL in states:
         return State.FAIL
-    return State.PASS if states == {State.PASS} else State.INCONCLUSIVE
+    if State.INCONCLUSIVE in states or State.PASS not in states:
+        return State.INCONCLUSIVE
+    return State.PASS
 
 
 def _undecided(result: GateResult, unmet: list[str]) -> GateResult:
-    if result.state is State.INCONCLUSIVE:
+    if result.state in (State.INCONCLUSIVE, State.NOT_APPLICABLE):
         return result
     reason = f"Not decided without “{'”, “'.join(unmet)}”. Measured: {result.reason}"
     return result.model_copy(update={"state": State.INCONCLUSIVE, "reason": reason})

@@ -1,16 +1,20 @@
 """The declared gate sets: what is acceptable, and why. Thresholds change here, in review, only.
 
-Subgroups need 40 events and 40 non-events: the standard error of an AUROC of 0.8 then is 0.05, half
-the margin. In simulated cohorts of 500 patients with 135 events a model that knows the true risk
-passes in 288 of 300; with 30 events it passes in 270, since smaller age bands are compared too.
+Subgroups need 40 events and 40 non-events: the standard error of an AUROC of 0.8 then is 0.05, a
+third of the margin. The margin holds for the limit, not for the point estimate: at that size a
+group passes down to a measured lead of -0.07, at 100 events and non-events to -0.09. In simulated
+cohorts of 500 patients (about 160 events) a model that knows the true risk passes in 297 of 300
+where two sexes are compared, in 250 where four more groups of 40 to 50 events are, and is
+INCONCLUSIVE else; of 1,000 patients it passes in 299. A model that is 0.16 worse for women passes
+in 43 of 300 cohorts of 1,000 patients.
 
-`overall` is FAIL if any gate fails, else INCONCLUSIVE if any is, else PASS; so a cohort that is
-too small never passes.
+`overall` is FAIL if any gate fails, else INCONCLUSIVE if any is or none passes, else PASS; so a
+cohort that is too small never passes.
 """
 
 from medplatform.clinical import rules
 from medplatform.clinical.gate import Gate, GateSet, Severity
-from medplatform.clinical.subgroups import subgroup_floor
+from medplatform.clinical.subgroup_rule import subgroup_floor
 
 _NO_SHARED_PATIENT = Gate(
     name="patient_overlap",
@@ -24,7 +28,7 @@ _SAMPLE = ("sample_size",)
 
 EHR_RISK = GateSet(
     name="ehr_risk",
-    version=1,
+    version=2,
     gates=(
         _NO_SHARED_PATIENT,
         Gate(
@@ -102,7 +106,7 @@ EHR_RISK = GateSet(
             name="subgroups",
             title="No group falls behind",
             why="An average hides the patients whom the model fails.",
-            thresholds={"margin": 0.10, "alpha": 0.05, "events": 40, "non_events": 40},
+            thresholds={"margin": 0.15, "alpha": 0.05, "events": 40, "non_events": 40},
             rule=subgroup_floor,
             requires=_SAMPLE,
         ),
@@ -112,7 +116,7 @@ EHR_RISK = GateSet(
 
 LESION_SEGMENTATION = GateSet(
     name="lesion_segmentation",
-    version=1,
+    version=2,
     gates=(
         _NO_SHARED_PATIENT,
         Gate(

@@ -4,7 +4,13 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from medplatform.clinical.card import FIGURE_TITLES, ModelFacts, cohort_sizes, limits
+from medplatform.clinical.card import (
+    FIGURE_TITLES,
+    SYNTHETIC,
+    ModelFacts,
+    cohort_sizes,
+    limits,
+)
 from medplatform.clinical.disclosure import is_small, subgroup_table
 from medplatform.clinical.discrimination import auroc_bootstrap
 from medplatform.clinical.estimate import TooFew
@@ -33,6 +39,7 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e5e5e5;vertical-align:top}
 .state{padding:.1rem .5rem;border-radius:.3rem;color:#fff;font-weight:600;white-space:nowrap}
 .PASS{background:#2e7d32}.FAIL{background:#b3261e}.INCONCLUSIVE{background:#8a6100}
+.NOT_APPLICABLE{background:#5f6368}.synthetic{background:#6a1b9a}
 .banner{padding:.8rem 1rem;border-radius:.4rem;color:#fff;font-size:1.1rem}
 .small{color:#666;font-size:.85rem;overflow-wrap:anywhere}
 .plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}
@@ -49,7 +56,8 @@ def render_report(
     name = escape(f"{facts.title}, version {verdict.model.version}")
     sections = [
         f"<h1>{name}</h1>",
-        f'<p class="banner {verdict.state.value}"><b>{verdict.state.value}</b>. '
+        f'<p class="banner synthetic">{escape(SYNTHETIC)}</p>' if facts.is_synthetic else "",
+        f'<p class="banner {verdict.state.name}"><b>{verdict.state.value}</b>. '
         f"{STATE_SENTENCES[verdict.state]}</p>",
         _section("Intended use", f"<p>{escape(facts.intended_use)}</p>"),
         _section("Gates", _gates(verdict.results)),
@@ -58,7 +66,7 @@ def render_report(
         _section("At a threshold", _thresholds(evidence.candidate)),
         _section("Plots", _plots(evidence)),
         _section("Groups of patients", _subgroups(groups)),
-        _section("Limits", _list(limits(verdict))),
+        _section("Limits", _list(limits(verdict, facts))),
         _section("Training data and settings", _pairs({**facts.data, **facts.settings})),
         _provenance(verdict, facts),
     ]
@@ -90,7 +98,7 @@ def _list(items: Iterable[str]) -> str:
 def _gates(results: Iterable[GateResult]) -> str:
     rows = (
         (
-            f'<span class="state {r.state.value}">{r.state.value}</span>',
+            f'<span class="state {r.state.name}">{r.state.value}</span>',
             escape(r.title),
             escape(r.reason),
         )
@@ -218,5 +226,7 @@ def _provenance(verdict: Verdict, facts: ModelFacts) -> str:
         f"Gates {verdict.gates}, {verdict.gates_digest}",
         f"Compared with champion: {champion}",
         f"Trained by {facts.trainer}, judged at {verdict.created_at:%Y-%m-%d %H:%M} UTC",
+        "Sign-off: after this report was written; it is in the model card and in the log that "
+        "`medplatform audit` shows",
     ]
     return f'<p class="small">{"<br>".join(escape(line) for line in lines)}</p>'

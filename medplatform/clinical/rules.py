@@ -15,6 +15,9 @@ from medplatform.clinical.estimate import Estimate, TooFew
 from medplatform.clinical.evaluate import Evidence, headline, headline_difference, headline_name
 from medplatform.clinical.gate import Finding, State
 
+ALIKE = 5.0
+"""Calibration slope from which the risks of all patients are nearly the same."""
+
 
 def sample_size(evidence: Evidence, thresholds: Mapping[str, float]) -> Finding:
     """Enough events and non-events (binary) or patients (segmentation) in the test cohort."""
@@ -88,8 +91,8 @@ def known_ceiling(evidence: Evidence, thresholds: Mapping[str, float]) -> Findin
     """The model is not better than any honest model can be."""
     if evidence.ceiling is None:
         return Finding(
-            state=State.PASS,
-            reason="No ceiling is known for this cohort.",
+            state=State.NOT_APPLICABLE,
+            reason="The best reachable figure is not known; it is for synthetic data only.",
             n=len(evidence.candidate),
         )
     figure = headline(evidence.candidate)
@@ -140,8 +143,8 @@ def non_inferiority(evidence: Evidence, thresholds: Mapping[str, float]) -> Find
     margin = thresholds["margin"]
     if evidence.champion is None:
         return Finding(
-            state=State.PASS,
-            reason="There is no champion yet.",
+            state=State.NOT_APPLICABLE,
+            reason="No other version is champion, so there is nothing to compare with.",
             threshold=-margin,
             n=len(evidence.candidate),
         )
@@ -160,7 +163,7 @@ def calibration_slope(evidence: Evidence, thresholds: Mapping[str, float]) -> Fi
     slope = calibration.calibration_slope(evidence.candidate)
     near = slope.high >= thresholds["overlap_low"] and slope.low <= thresholds["overlap_high"]
     inside = thresholds["low"] <= slope.value <= thresholds["high"]
-    verdict = "risks are too extreme" if slope.value < 1 else "risks are too cautious"
+    verdict = _miscalibration(slope.value)
     return _finding(
         slope,
         State.PASS if inside and near else State.FAIL,
@@ -184,6 +187,17 @@ def calibration_in_the_large(evidence: Evidence, thresholds: Mapping[str, float]
         + ("." if inside else f": {verdict}."),
         len(evidence.candidate),
     )
+
+
+def _miscalibration(slope: float) -> str:
+    """What a slope outside its range means for those who act on the risks."""
+    if slope <= 0:
+        return "patients at higher predicted risk had no more events"
+    if slope < 1:
+        return "risks are too extreme: high ones are too high, low ones too low"
+    if slope >= ALIKE:
+        return "all patients get nearly the same risk, whatever becomes of them"
+    return "risks are too cautious: high ones are too low, low ones too high"
 
 
 def _enough(counts: Mapping[str, int], needed: Mapping[str, float], rows: int) -> Finding:

@@ -79,9 +79,7 @@ class Verdict(BaseModel):
     def reasons(self) -> list[str]:
         """One line per gate that is not passed."""
         return [
-            f"{r.title}: {r.state.value}. {r.reason}"
-            for r in self.results
-            if r.state is not State.PASS
+            f"{r.title}: {r.state.value}. {r.reason}" for r in self.results if not r.state.is_met
         ]
 
 

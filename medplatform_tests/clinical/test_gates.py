@@ -12,6 +12,7 @@ from medplatform.clinical import (
     LESION_SEGMENTATION,
     Evidence,
     Gate,
+    GateResult,
     GateSet,
     Predictions,
     State,
@@ -28,6 +29,7 @@ from medplatform_tests.clinical.cohorts import (
 )
 
 PASS, FAIL, INCONCLUSIVE = State.PASS, State.FAIL, State.INCONCLUSIVE
+NOT_APPLICABLE = State.NOT_APPLICABLE
 
 
 def states(gates: GateSet, evidence: Evidence) -> dict[str, State]:
@@ -35,8 +37,24 @@ def states(gates: GateSet, evidence: Evidence) -> dict[str, State]:
 
 
 def test_good_model_on_a_solid_cohort_passes_every_gate() -> None:
-    assert set(states(EHR_RISK, risk_evidence(risks())).values()) == {PASS}
-    assert set(states(LESION_SEGMENTATION, overlap_evidence(overlaps())).values()) == {PASS}
+    risk = risk_evidence(risks(), ceiling=0.9, champion=risks())
+    assert set(states(EHR_RISK, risk).values()) == {PASS}
+    outline = overlap_evidence(overlaps(), ceiling=0.95, champion=overlaps())
+    assert set(states(LESION_SEGMENTATION, outline).values()) == {PASS}
+
+
+@pytest.mark.parametrize(
+    ("gates", "evidence"),
+    [(EHR_RISK, risk_evidence(risks())), (LESION_SEGMENTATION, overlap_evidence(overlaps()))],
+)
+def test_without_champion_and_ceiling_two_gates_do_not_apply(
+    gates: GateSet, evidence: Evidence
+) -> None:
+    found = states(gates, evidence)
+    apart = {name for name, state in found.items() if state is not PASS}
+    assert apart == {"known_ceiling", "non_inferiority"}
+    assert {found[name] for name in apart} == {NOT_APPLICABLE}
+    assert overall(gates.evaluate(evidence)) is PASS
 
 
 @pytest.mark.parametrize(
@@ -223,8 +241,10 @@ def test_segmentation_gates_find() -> None:
         LESION_SEGMENTATION, overlap_evidence(worse(good, everyone, 0.05), champion=good)
     )
     assert (found["overlap"], found["non_inferiority"]) == (PASS, FAIL)
-    found = states(LESION_SEGMENTATION, overlap_evidence(worse(good, women, 0.12)))
+    found = states(LESION_SEGMENTATION, overlap_evidence(worse(good, women, 0.18)))
     assert found["subgroups"] is FAIL
+    found = states(LESION_SEGMENTATION, overlap_evidence(worse(good, women, 0.11)))
+    assert found["subgroups"] is INCONCLUSIVE
     found = states(LESION_SEGMENTATION, overlap_evidence(good, ceiling=0.75))
     assert found["known_ceiling"] is FAIL
     found = states(LESION_SEGMENTATION, overlap_evidence(good, baseline=good))
@@ -248,6 +268,76 @@ def test_small_group_that_seems_worse_is_for_a_person_to_look_at() -> None:
     assert result.value is not None and result.value < -0.1
     assert result.state is INCONCLUSIVE
     assert "manufacturer A" in result.reason
+
+
+def risks_of_groups(**sizes: int) -> Predictions:
+    """Risks of a good model for age bands of these sizes."""
+    cohort = risks(sum(sizes.values()))
+    return Predictions(
+        ids=cohort.ids,
+        patient_ids=cohort.patient_ids,
+        y=cohort.y,
+        score=cohort.score,
+        groups={"age_band": np.repeat(list(sizes), list(sizes.values()))},
+    )
+
+
+def subgroup_result(cohort: Predictions) -> GateResult:
+    return next(r for r in EHR_RISK.evaluate(risk_evidence(cohort)) if r.gate == "subgroups")
+
+
+def test_a_group_passes_by_the_limit_of_its_lead_not_by_the_lead() -> None:
+    """The same lead passes where it is known well enough, and is not decided where it is not."""
+
+    def blurred(patients: int) -> Predictions:
+        cohort = risks_of_groups(young=patients, old=patients)
+        _, score = cohort.binary()
+        noise = np.random.default_rng(3).normal(size=score.size)
+        logit = np.log(score / (1 - score)) + np.where(
+            cohort.groups["age_band"] == "old", 1.6 * noise, 0
+        )
+        return rescored(cohort, 1 / (1 + np.exp(-1.1 * logit)))
+
+    few, many = subgroup_result(blurred(150)), subgroup_result(blurred(2000))
+    for result in (few, many):
+        assert result.value is not None and -0.11 < result.value < -0.05
+    assert (few.state, many.state) == (INCONCLUSIVE, PASS)
+    assert "May be behind" in few.reason and "age_band old" in few.reason
+
+
+def test_the_reason_names_the_least_sure_group_and_those_not_compared() -> None:
+    result = subgroup_result(risks_of_groups(young=300, middle=300, old=68, unknown=40))
+    assert result.state is PASS
+    assert "Least sure: age_band" in result.reason and ", 300 patients, lead" in result.reason
+    assert "one-sided 95 % limit" in result.reason
+    assert "too small: age_band old (68 patients), age_band unknown (40 patients)." in result.reason
+
+
+def test_the_reason_gives_no_small_cell_away() -> None:
+    result = subgroup_result(risks_of_groups(young=300, middle=200, old=7))
+    assert "age_band old (<11 patients)" in result.reason
+    assert "200" not in result.reason
+    assert result.n == 507
+
+
+@pytest.mark.parametrize(
+    ("strength", "sentence"),
+    [
+        (0.003, "all patients get nearly the same risk"),
+        (0.5, "risks are too cautious"),
+        (2.0, "risks are too extreme"),
+        (-1.0, "patients at higher predicted risk had no more events"),
+    ],
+)
+def test_a_slope_is_said_in_words_of_the_clinic(strength: float, sentence: str) -> None:
+    good = risks()
+    _, score = good.binary()
+    logit = np.log(score / (1 - score))
+    candidate = rescored(good, 1 / (1 + np.exp(-strength * logit)))
+    results = EHR_RISK.evaluate(risk_evidence(candidate))
+    slope = next(r for r in results if r.gate == "calibration_slope")
+    assert slope.state is FAIL
+    assert sentence in slope.reason
 
 
 def test_candidate_that_a_point_estimate_would_promote_is_refused() -> None:
@@ -302,7 +392,7 @@ def test_overall_state(found: list[State]) -> None:
     state = overall(gates.evaluate(risk_evidence(risks(4))))
     if FAIL in found:
         assert state is FAIL
-    elif found and set(found) == {PASS}:
+    elif PASS in found and set(found) <= {PASS, NOT_APPLICABLE}:
         assert state is PASS
     else:
         assert state is INCONCLUSIVE
@@ -318,7 +408,8 @@ def test_gate_decides_nothing_without_the_gates_it_requires(state: State) -> Non
             fixed("figure", state, requires=("size",)),
         ),
     )
-    assert states(gates, risk_evidence(risks(4)))["figure"] is INCONCLUSIVE
+    expected = state if state is NOT_APPLICABLE else INCONCLUSIVE
+    assert states(gates, risk_evidence(risks(4)))["figure"] is expected
 
 
 def test_gate_set_refuses_unclear_declarations() -> None:
@@ -338,11 +429,12 @@ def test_digest_changes_with_every_threshold() -> None:
     for i, gate in enumerate(EHR_RISK.gates):
         for name in gate.thresholds:
             gates = (*EHR_RISK.gates[:i], changed(gate, name), *EHR_RISK.gates[i + 1 :])
-            digests.add(GateSet(name="ehr_risk", version=1, gates=gates).digest)
+            digests.add(GateSet(name="ehr_risk", version=EHR_RISK.version, gates=gates).digest)
     thresholds = sum(len(gate.thresholds) for gate in EHR_RISK.gates)
     assert len(digests) == thresholds + 1
-    assert GateSet(name="ehr_risk", version=1, gates=EHR_RISK.gates).digest == EHR_RISK.digest
-    assert GateSet(name="ehr_risk", version=2, gates=EHR_RISK.gates).digest not in digests
+    same = GateSet(name="ehr_risk", version=EHR_RISK.version, gates=EHR_RISK.gates)
+    assert same.digest == EHR_RISK.digest
+    assert GateSet(name="ehr_risk", version=1, gates=EHR_RISK.gates).digest not in digests
 
 
 @pytest.mark.parametrize("gates", [EHR_RISK, LESION_SEGMENTATION])

@@ -16,7 +16,7 @@ from medplatform.clinical.discrimination import (
 )
 from medplatform.clinical.operating_point import net_benefit, operating_point
 from medplatform.clinical.overlap import dice
-from medplatform.clinical.subgroups import holm
+from medplatform.clinical.subgroup_rule import holm
 from medplatform_tests.clinical.cohorts import (
     GOLDEN,
     golden,

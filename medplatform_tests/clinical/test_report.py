@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_state_must_follow_from_the_results() -> None:
 
 def test_reasons_name_every_gate_that_is_not_passed() -> None:
     verdict = verdict_on(EHR_RISK, risk_evidence(risks(20)))
-    open_gates = [r for r in verdict.results if r.state is not State.PASS]
+    open_gates = [r for r in verdict.results if not r.state.is_met]
     assert len(verdict.reasons) == len(open_gates) > 0
     assert verdict_on(EHR_RISK, risk_evidence(risks())).reasons == []
 
@@ -188,6 +189,32 @@ def test_card_has_the_headings_of_tripod() -> None:
         "Limits",
     ):
         assert f"## {heading}" in after
+
+
+def test_made_up_patients_are_said_to_be_made_up() -> None:
+    evidence = risk_evidence(risks())
+    groups = subgroups(evidence.candidate, EHR_RISK.thresholds("subgroups"))
+    verdict, real = verdict_on(EHR_RISK, evidence), "Measured on patients of this installation"
+    facts = replace(FACTS, is_synthetic=True)
+    for text in (
+        Page(render_report(verdict, evidence, facts, groups)).text,
+        model_card(facts, verdict),
+    ):
+        assert text.count("Made-up patients") == 2
+        assert real not in text
+    assert "Made-up patients" in model_card(facts)
+    for text in (report_on(EHR_RISK, evidence), model_card(FACTS, verdict)):
+        assert "Made-up patients" not in text
+        assert real in text
+
+
+def test_card_says_who_signed_and_that_aliases_decide_nothing() -> None:
+    verdict = verdict_on(EHR_RISK, risk_evidence(risks()))
+    assert "Nobody has approved this verdict." in model_card(FACTS, verdict)
+    signed = model_card(replace(FACTS, sign_off={"Approved by": "grace (cardiologist)"}), verdict)
+    assert "- Approved by: grace (cardiologist)" in signed
+    for card in (model_card(FACTS), signed):
+        assert "Only `medplatform promote` makes a champion." in card
 
 
 def grouped(*sizes: int) -> Predictions:
