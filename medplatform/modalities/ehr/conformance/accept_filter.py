@@ -5,7 +5,7 @@ that is not accepted is not wrong: `arbiter` decides. That the arbiter agrees wi
 is tested on real resources and on mutations of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema_rs import Draft7Validator, RegexOptions
@@ -27,46 +27,40 @@ class AcceptFilter:
 
     def accepts(self, content: dict[str, Any]) -> bool:
         """Whether a parsed resource is certainly valid, with all resources inside it."""
-        resource_type = content.get("resourceType")
-        if type(resource_type) is not str:
-            return False
-        check = self._checks.get(resource_type) or self._compile(resource_type)
-        if check is None or not check.accepts(content):
+        try:
+            check = self._checks[content["resourceType"]]
+        except (KeyError, TypeError):  # the first of its type, or no type at all
+            check = self._compile(content.get("resourceType"))
+        if check is None or not check.is_valid(content):
             return False
         return all(map(self.accepts, check.find_resources(content)))
 
-    def _compile(self, resource_type: str) -> "_Check | None":
-        if self._definitions.resource(resource_type) is None:
+    def _compile(self, resource_type: object) -> "_Check | None":
+        definition = self._definitions.resource(resource_type)
+        if definition is None:
             return None
-        check = _Check(resource_type, collect_types(self._definitions, resource_type))
-        self._checks[resource_type] = check
+        check = _Check(definition.name, collect_types(self._definitions, definition.name))
+        self._checks[definition.name] = check
         return check
 
 
 class _Check:
-    """The check of one resource type, resources inside it excepted."""
+    """The check of one resource type; `is_valid` does not look at resources inside it."""
 
     def __init__(self, resource_type: str, types: dict[str, TypeDefinition]) -> None:
         # A regular expression of this engine runs in linear time, whatever the text.
-        self._validator = Draft7Validator(
+        self.is_valid = Draft7Validator(
             write_schema(types, resource_type), pattern_options=RegexOptions()
-        )
-        self._resource_type = resource_type
+        ).is_valid
         self._ways = _find_ways(types)
         self._top = self._ways.get(resource_type, ())
 
-    def accepts(self, content: dict[str, Any]) -> bool:
-        try:
-            return self._validator.is_valid(content)
-        except ValueError:  # nested more deeply than the validator goes (255 levels)
-            return False
-
-    def find_resources(self, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The resources right inside an accepted one."""
+    def find_resources(self, content: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        """The resources right inside an accepted one; most resources hold none."""
         for name, _ in self._top:
             if name in content:
                 return self._walk(content, self._top)
-        return iter(())
+        return ()
 
     def _walk(
         self, content: dict[str, Any], ways: tuple[tuple[str, str], ...]

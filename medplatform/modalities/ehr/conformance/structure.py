@@ -40,17 +40,13 @@ def find_issues(
     return tuple(issues)
 
 
-def has_modifier(content: dict[str, Any]) -> bool:
-    """Whether a modifier extension or implicit rules change what the resource means.
-
-    Either stands for something that is not known here, and may even negate the resource (FHIR R4,
-    Extensibility, 2.4.0.1).
-    """
+def has_modifier_extension(content: dict[str, Any]) -> bool:
+    """Whether there is a modifier extension anywhere in the resource."""
     waiting: list[Any] = [content]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            if value.get("modifierExtension") or value.get("implicitRules"):
+            if value.get("modifierExtension"):
                 return True
             waiting += value.values()
         elif isinstance(value, list):

@@ -16,14 +16,13 @@ from medplatform.modalities.ehr.conformance.definition import Definitions
 from medplatform.modalities.ehr.conformance.hl7 import read_r4_only
 from medplatform.modalities.ehr.conformance.keys import RepeatedKey, check_keys, has_plain_keys
 from medplatform.modalities.ehr.conformance.models import read_model
-from medplatform.modalities.ehr.conformance.structure import depth_of, has_modifier
+from medplatform.modalities.ehr.conformance.structure import depth_of, has_modifier_extension
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.issue import Issue, make_issue
 
 MAX_DEPTH = 500
 """Levels of JSON that are judged; a hospital's resources have 10, and 40 is rare."""
 _MODIFIER_EXTENSION = b'"modifierExtension":'
-_IMPLICIT_RULES = b'"implicitRules":'
 
 
 class Verdict(NamedTuple):
@@ -100,13 +99,9 @@ class _Court:
             return _refuse(None, make_issue("fhir.too_deep" if is_deep else "json.invalid"))
         if type(content) is dict and self.filter.accepts(content):
             try:
-                written = orjson.dumps(content)
+                return _accept(raw, content, orjson.dumps(content))
             except orjson.JSONEncodeError:  # nested more deeply than it writes (254 levels)
                 return self._decide(raw, content)
-            if raw == written or has_plain_keys(raw, written):
-                may_be_modified = _MODIFIER_EXTENSION in written or _IMPLICIT_RULES in written
-                is_modified = may_be_modified and has_modifier(content)
-                return Verdict(content["resourceType"], content, (), is_modified, "filter")
         return self._decide(raw, content)
 
     def _decide(self, raw: bytes, content: Any) -> Verdict:
@@ -117,13 +112,10 @@ class _Court:
             return _refuse(None, *self.find_issues(content))
         if depth_of(content) > MAX_DEPTH:
             return _refuse(resource_type, make_issue("fhir.too_deep"))
-        try:
-            check_keys(raw)
-        except RepeatedKey:
-            return _refuse(resource_type, make_issue("json.duplicate_key"))
-        if issues := self.find_issues(content):
+        issues = _find_repeated_keys(raw) or self.find_issues(content)
+        if issues:
             return _refuse(resource_type, *issues)
-        return Verdict(resource_type, content, (), has_modifier(content), "arbiter")
+        return Verdict(resource_type, content, (), _is_modified(content), "arbiter")
 
     def find_issues(self, content: dict[str, Any]) -> tuple[Issue, ...]:
         resource_type = content.get("resourceType")
@@ -133,6 +125,32 @@ class _Court:
         if definition is None:
             return (make_issue("fhir.unknown_type"),)
         return self._arbiter.find_issues(definition, content)
+
+
+def _accept(raw: bytes, content: dict[str, Any], written: bytes) -> Verdict:
+    """The verdict over what the filter accepted: its keys are still to be checked."""
+    resource_type = content["resourceType"]
+    is_unique = raw == written or has_plain_keys(raw, written)
+    if not is_unique and (issues := _find_repeated_keys(raw)):
+        return _refuse(resource_type, *issues)
+    is_modified = "implicitRules" in content or _MODIFIER_EXTENSION in written
+    return Verdict(resource_type, content, (), is_modified and _is_modified(content), "filter")
+
+
+def _is_modified(content: dict[str, Any]) -> bool:
+    """Whether the resource means something that is not known here (FHIR R4, Extensibility, 2.4.0.1;
+    Resource, 2.26.3.3)."""
+    return bool(content.get("implicitRules")) or has_modifier_extension(content)
+
+
+def _find_repeated_keys(raw: bytes) -> tuple[Issue, ...]:
+    try:
+        check_keys(raw)
+    except RepeatedKey:
+        return (make_issue("json.duplicate_key"),)
+    except RecursionError:  # the caller has used up the stack
+        return (make_issue("fhir.too_deep"),)
+    return ()
 
 
 def _refuse(resource_type: str | None, *issues: Issue) -> Verdict:

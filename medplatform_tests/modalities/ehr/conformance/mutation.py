@@ -77,6 +77,21 @@ class Mutator:
                     self._change(self._random.choice(nodes))
             yield mutant
 
+    def texts(self, count: int) -> Iterator[bytes]:
+        """Resources as text with one to five bytes changed, left out or put in."""
+        for _ in range(count):
+            text = bytearray(orjson.dumps(self._random.choice(self._originals)))
+            for _ in range(self._random.choice((1, 1, 2, 5))):
+                at = self._random.randrange(len(text))
+                match self._random.randrange(3):
+                    case 0:
+                        text[at] = self._random.randrange(256)
+                    case 1:
+                        del text[at]
+                    case _:
+                        text.insert(at, self._random.choice(b'{}[]",:\\ 0'))
+            yield bytes(text)
+
     def _change(self, node: dict[str, Any] | list[Any]) -> None:
         if isinstance(node, dict):
             self._change_object(node)

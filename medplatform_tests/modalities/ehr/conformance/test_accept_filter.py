@@ -8,8 +8,9 @@ import pytest
 from medplatform.modalities.ehr.conformance.models import find_model
 from medplatform.modalities.ehr.conformance.verdict import accepts, find_issues, judge
 from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.issue import REASONS
 
-from .mutation import try_mutants
+from .mutation import Mutator, try_mutants
 from .samples import hl7_examples, synthea, synthetic
 
 SMALL = 20_000
@@ -25,10 +26,23 @@ def test_synthetic_resources_pass_the_filter() -> None:
 
 @pytest.mark.parametrize("release", [Release.R4, Release.R5])
 def test_no_mutant_of_a_synthetic_resource_is_accepted_wrongly(release: Release) -> None:
-    tally = try_mutants(synthetic(5), release, count=600, seed=SEED)
+    tally = try_mutants(synthetic(5), release, count=1_000, seed=SEED)
     assert tally.false_accepts == []
     assert tally.counts["accepted"] > 50
     assert tally.counts["left open"] > 200
+
+
+def test_judging_never_raises_and_always_gives_a_reason() -> None:
+    mutator = Mutator(synthetic(5), SEED)
+    accepted = refused = 0
+    for raw in (*map(orjson.dumps, mutator.mutants(1_500)), *mutator.texts(1_500)):
+        verdict = judge(raw, Release.R4)
+        assert (verdict.content is None) == bool(verdict.issues)
+        assert all(issue.reason == REASONS[issue.code] for issue in verdict.issues)
+        accepted += verdict.content is not None
+        refused += verdict.content is None
+    assert accepted > 300
+    assert refused > 1_500
 
 
 @pytest.mark.real
@@ -65,6 +79,6 @@ def test_no_mutant_of_a_real_resource_is_accepted_wrongly(
 ) -> None:
     examples = hl7_examples(fhir_data, Release.R5 if release is Release.R5 else Release.R4)
     corpus = [raw for raw in examples.values() if len(raw) < SMALL and b'"resourceType"' in raw]
-    tally = try_mutants(corpus, release, count=900, seed=SEED)
+    tally = try_mutants(corpus, release, count=1_500, seed=SEED)
     assert tally.false_accepts == []
     assert tally.counts["accepted"] > 100
