@@ -119,6 +119,7 @@ class Lake:
             findings=list(findings),
             refusals=dict(sorted(stage.refusals.items())),
             kept_kinds=dict(sorted(stage.kept_kinds.items())),
+            facts=stage.facts,
             duplicate_of=duplicate_of,
             code_version=__version__,
             started_at=started_at,

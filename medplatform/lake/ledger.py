@@ -74,6 +74,8 @@ class LedgerEntry(BaseModel):
     findings: list[dict[str, Any]] = Field(default_factory=list)
     refusals: dict[str, int] = Field(default_factory=dict)
     kept_kinds: dict[str, int] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
+    """What the reader found out about the whole delivery, such as the release of its format."""
     duplicate_of: str | None = None
     rejected_attempt: "LedgerEntry | None" = None
     code_version: str

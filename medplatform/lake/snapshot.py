@@ -32,12 +32,23 @@ class Snapshot:
 
 
 def freeze(
-    root: Path, name: str, frames: Mapping[str, pl.DataFrame], facts: Mapping[str, Any]
+    root: Path,
+    name: str,
+    frames: Mapping[str, pl.DataFrame],
+    facts: Mapping[str, Any],
+    *,
+    lineage: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Write frames as `<root>/<name>/<digest[:16]>/` unless that very content is there already.
 
-    `facts` (split rule, horizon, lineage, …) become part of the manifest and, with the bytes of
-    every file, of the digest; they must be JSON values.
+    Parameters
+    ----------
+    facts
+        Split rule, horizon, counts, …: part of the manifest and, with the bytes of every file, of
+        the digest; JSON values.
+    lineage
+        Where the rows came from when they were first frozen: in the manifest, but no part of the
+        digest, because the same rows are the same data set wherever they came from.
     """
     draft = root / name / f".draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -58,6 +69,7 @@ def freeze(
         "name": name,
         "digest": digest,
         "facts": dict(facts),
+        "lineage": dict(lineage or {}),
         "files": files,
         "frozen_at": datetime.now(UTC).isoformat(),
     }

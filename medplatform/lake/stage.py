@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -104,6 +105,7 @@ class Stage:
         self.counts: dict[tuple[str, str], Counts] = defaultdict(Counts)
         self.refusals: Counter[str] = Counter()
         self.kept_kinds: Counter[str] = Counter()
+        self.facts: dict[str, str] = {}
         self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
         self._bytes: Counter[str] = Counter()
@@ -144,10 +146,10 @@ class Stage:
             grouped[source_id][unit] = counts
         return grouped
 
-    def keep(self, source_id: str, unit: str, kind: str) -> None:
-        """Count a valid record of a kind that has no table: it stays in landing."""
-        self.kept_kinds[kind] += 1
-        self.count(source_id, unit, kept=1)
+    def keep(self, source_id: str, unit: str, kind: str, records: int = 1) -> None:
+        """Count valid records of a kind that has no table: they stay in landing."""
+        self.kept_kinds[kind] += records
+        self.count(source_id, unit, kept=records)
 
     def rows_staged(self, table: str) -> int:
         """Rows written so far (all of them, after `close`)."""
@@ -175,6 +177,22 @@ class Stage:
         for name in list(tables):
             for part in self._parts.pop(name, []):
                 part.unlink()
+
+    def remove(self, records: pa.Table) -> None:
+        """Take back all rows of some records (after `close`): source_id and record_number."""
+        for name, parts in self._parts.items():
+            if name != QUARANTINE.name:
+                for part in parts:
+                    self._remove_from(part, self._tables[name], records)
+
+    def _remove_from(self, part: Path, table: Table, records: pa.Table) -> None:
+        lineage = ["source_id", "record_number"]
+        found = pq.read_table(part, columns=lineage)
+        if found.join(records, lineage, join_type="left semi").num_rows:
+            rows = pq.read_table(part)
+            gone = pl.DataFrame(records.select(lineage)).with_columns(is_gone=pl.lit(True))
+            marked = pl.DataFrame(found).join(gone, on=lineage, how="left", maintain_order="left")
+            write_parquet(table, rows.filter(marked["is_gone"].is_null().to_arrow()), part)
 
     def close(self) -> None:
         """Write what is still in memory."""

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 OPTIONS = "delivery.json"
 
+PER_RECORD_SYSTEM = "urn:medplatform:per-record"
+"""Identifier system of subjects that are named by their record, with `subjects: per_record`."""
+
 
 class DeliveryError(ValueError):
     """A delivery cannot be read at all; the message names it and the remedy."""
@@ -22,7 +25,8 @@ class DeliveryOptions(BaseModel):
         Literal["resolve", "per_record"],
         Field(
             description="`resolve`: every record names its patient. `per_record`: the sender "
-            "declares that each image or sample is a person of its own, as in public data sets."
+            "declares that each image, sample or Patient resource is a person of its own, as in "
+            "public data sets."
         ),
     ] = "resolve"
     labels: Annotated[
@@ -40,6 +44,18 @@ class DeliveryOptions(BaseModel):
     genome_build: Annotated[
         Literal["GRCh37", "GRCh38"] | None,
         Field(description="Reference of VCF positions where the header does not say it."),
+    ] = None
+    fhir_release: Annotated[
+        Literal["4.0", "4.3", "5.0"] | None,
+        Field(description="Release of FHIR. Without it the resources tell."),
+    ] = None
+    source: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+            description="Name of the FHIR server, where deliveries of several come: Patient/1 of "
+            "one is not Patient/1 of another.",
+        ),
     ] = None
 
 

@@ -6,7 +6,7 @@ become tables; every other resource type is counted and stays in landing.
 
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.ehr.tables import TABLE_OF
+from medplatform.modalities.ehr.tables import TABLES
 from medplatform.modalities.modality import Modality, Progress
 from medplatform.privacy import Identity
 
@@ -26,7 +26,7 @@ def _count(source: Source) -> dict[str, int]:
 EHR = Modality(
     name="ehr",
     title="Health records (FHIR R4)",
-    tables=tuple(TABLE_OF.values()),
+    tables=TABLES,
     read=_read,
     count_records=_count,
 )

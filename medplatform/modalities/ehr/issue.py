@@ -12,6 +12,8 @@ Severity = Literal["error", "warning", "information"]
 REASONS: dict[str, str] = {
     "file.encoding": "The file is UTF-16 or UTF-32, FHIR JSON is UTF-8. Convert it and deliver "
     "it again.",
+    "file.duplicate": "The same file stood earlier in this delivery, so it was not read again. "
+    "Nothing needs to be done.",
     "file.format": "The file is neither NDJSON nor JSON. Deliver FHIR R4 as NDJSON or JSON, plain "
     "or gzipped.",
     "file.truncated": "The gzip file ends early; what stands before the break was read. Deliver "
@@ -55,6 +57,8 @@ REASONS: dict[str, str] = {
     "version of the export.",
     "fhir.invalid": "The element is not valid FHIR R4. Correct it at the source.",
     "fhir.too_deep": "The resource is nested too deeply to be checked. Correct it at the source.",
+    "fhir.unreadable": "The resource is valid, but written in a way that no column can hold without "
+    "a loss. Correct the export.",
     "fhir.modifier": "A modifier extension or implicit rules change the meaning in a way that is "
     "not known here, so the record must not be used.",
     "subject.missing": "The record names no patient. Deliver it with a patient identifier or "

@@ -1,155 +1,238 @@
-"""Reads one delivery of health records in two passes: Patients first, then everything else.
+"""Reads one delivery of health records in two passes: Patients first, then everything.
 
 A record may stand before its Patient, in any file of the delivery, so the first pass resolves
-every Patient. Both passes stream, so memory does not grow with the delivery.
+every Patient and notes which ids there are. Both passes stream, so memory does not grow with the
+delivery.
 """
 
-import re
 from collections import Counter
-
-import orjson
+from collections.abc import Iterator
+from itertools import islice
 
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.ehr.element import Element
-from medplatform.modalities.ehr.flatten import FLATTEN
-from medplatform.modalities.ehr.issue import Issue, Refused, refused
-from medplatform.modalities.ehr.scope import Scope
-from medplatform.modalities.ehr.sources import Record, read_records
-from medplatform.modalities.ehr.subjects import Subjects, find_id
-from medplatform.modalities.ehr.tables import TABLE_OF, UNIT
-from medplatform.modalities.ehr.verdict import Verdict, is_patient, judge
-from medplatform.modalities.ehr.versions import Versions
+from medplatform.modalities.ehr.batch import Batch, Batches, peek
+from medplatform.modalities.ehr.conformance.detection import Detected, find_release
+from medplatform.modalities.ehr.conformance.verdict import judge
+from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR
+from medplatform.modalities.ehr.index import ResourceIndex
+from medplatform.modalities.ehr.issue import Issue, make_issue
+from medplatform.modalities.ehr.judging import Processed, find_id
+from medplatform.modalities.ehr.processing import Context, Processor
+from medplatform.modalities.ehr.references import find_target
+from medplatform.modalities.ehr.settle import VersionLog
+from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
+from medplatform.modalities.ehr.subjects import Subjects
+from medplatform.modalities.ehr.tables import DELETION, UNIT
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_SAMPLE_LINES = 20
+"""Of each file, to find the release by."""
 
 
 def read_delivery(
     delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
 ) -> None:
     """Read all files of a delivery into a stage (see `medplatform.modalities.modality.Reader`)."""
-    versions = Versions()
-    try:
-        reading = _Reading(stage, identity, versions)
-        total = 2 * sum(source.bytes for source in delivery.sources)
-        done = 0
-        for patients in (True, False):
-            for source in delivery.sources:
-                progress(source.label, done, total)
-                reading.read(source, patients=patients)
-                done += source.bytes
-        progress(delivery.name, total, total)
-        identity.save()
-    finally:
-        versions.close()
+    reading = _Reading(delivery, stage, identity, progress)
+    reading.find_patients()
+    identity.save()
+    reading.read()
+    reading.settle()
 
 
 class _Reading:
     """What is known while a delivery is read."""
 
-    def __init__(self, stage: Stage, identity: Identity, versions: Versions) -> None:
+    def __init__(
+        self, delivery: Delivery, stage: Stage, identity: Identity, progress: Progress
+    ) -> None:
+        self._delivery = delivery
         self._stage = stage
-        self._identity = identity
-        self._versions = versions
-        self._subjects = Subjects(identity)
+        self._progress = progress
+        self._index = ResourceIndex()
+        self._subjects = Subjects(
+            identity,
+            delivery.options.source,
+            is_per_record=delivery.options.subjects == "per_record",
+        )
+        self._versions = VersionLog(stage.folder / "_versions")
+        release = self._find_release()
+        self._context = Context(
+            identity,
+            self._subjects,
+            self._index,
+            release,
+            SHIFTED_SAFE_HARBOR,
+            delivery.options.source,
+        )
 
-    def read(self, source: Source, *, patients: bool) -> None:
-        """Read the Patients of a file, or all other records."""
-        tally: Counter[str] = Counter()
-        for record in read_records(source.path):
-            if is_patient(record.raw) == patients:
-                tally["delivered"] += 1
-                if record.is_blank:
-                    tally["blank"] += 1
-                else:
-                    tally[self._take(source, record)] += 1
-        tally.pop("kept", None)  # counted by `Stage.keep`
-        self._stage.count(source.source_id, UNIT, **tally)
-
-    def _take(self, source: Source, record: Record) -> str:
-        """Accept, keep or refuse a record; return which."""
-        verdict = _judge(record)
-        if verdict.issues:
-            return self._refuse(source, record, verdict.resource_type, verdict.issues)
-        assert verdict.resource_type is not None
-        if verdict.resource is None:
-            self._stage.keep(source.source_id, UNIT, verdict.resource_type)
-            return "kept"
-        try:
-            rows = self._flatten(verdict.resource_type, verdict.resource, record)
-        except Refused as error:
-            return self._refuse(source, record, verdict.resource_type, (error.issue,))
-        for row in rows:
-            row["source_id"] = source.source_id
-            row["record_number"] = record.number
-        self._stage.write(TABLE_OF[verdict.resource_type], rows)
-        return "accepted"
-
-    def _flatten(self, resource_type: str, content: dict, record: Record) -> list[dict]:
-        resource = Element(content, resource_type)
-        resource_id = _read_id(resource, record)
-        if resource_type == "Patient":
-            subject = self._subjects.of_patient(resource, _local_ids(resource_id, record))
+    def _find_release(self) -> Release:
+        """As declared, as a file says, or as its first resources show."""
+        declared = self._delivery.options.fhir_release
+        if declared is None:
+            hints = (find_release_hint(source.path) for source in self._delivery.sources)
+            declared = next(filter(None, hints), None)
+        if declared:
+            found = Detected(Release(declared), "declared")
         else:
-            subject = self._subjects.of_record(resource, record.aliases)
-        scope = Scope(self._identity, subject, resource_id, record.aliases)
-        rows = FLATTEN[resource_type](resource, scope)
-        self._note_version(resource, resource_id)
-        return rows
+            found = find_release(self._samples())
+        self._stage.facts["fhir_release"] = f"{found.release} ({found.basis})"
+        return found.release
 
-    def _note_version(self, resource: Element, resource_id: str) -> None:
-        version = resource.child("meta").text("versionId") or ""
-        try:
-            content = orjson.dumps(resource.content, option=orjson.OPT_SORT_KEYS)
-        except orjson.JSONEncodeError:
-            raise refused("fhir.too_deep") from None
-        found = self._versions.add(resource.path, resource_id, version, content)
-        if found != "new":
-            raise refused("record.duplicate" if found == "same" else "record.conflict")
+    def _samples(self) -> Iterator[bytes]:
+        for source in self._delivery.sources:
+            for block in islice(read_blocks(source.path), 1):
+                yield from block.lines[:_SAMPLE_LINES]
 
-    def _refuse(
-        self,
-        source: Source,
-        record: Record,
-        resource_type: str | None,
-        issues: tuple[Issue, ...],
-    ) -> str:
-        for issue in issues:
+    def find_patients(self) -> None:
+        """Link every Patient, and note the ids of all resources."""
+        for source, block in self._blocks("patients"):
+            ids: dict[str, list[str]] = {}
+            for position, line in enumerate(block.lines):
+                resource_type, resource_id = peek(line)
+                if resource_type and resource_id:
+                    ids.setdefault(resource_type, []).append(resource_id)
+                if resource_type == "Patient":
+                    self._add_patient(source, block, position)
+            for resource_type, found in ids.items():
+                self._index.add(resource_type, found)
+        self._index.freeze()
+
+    def read(self) -> None:
+        """Process every record."""
+        processor, batches = Processor(self._context), Batches()
+        for source, block in self._blocks("records"):
+            if self._is_copy(source):
+                self._refuse_copy(source, block)
+                continue
+            self._count(source, block)
+            kinds = ((position, peek(line)[0]) for position, line in enumerate(block.lines))
+            for batch in batches.add(source, block, kinds):
+                self._take(batch, processor.process(batch))
+        for batch in batches.rest():
+            self._take(batch, processor.process(batch))
+
+    def settle(self) -> None:
+        """Quarantine the records that stood in the delivery before, flag those that contradict."""
+        labels = {source.source_id: source.label for source in self._delivery.sources}
+        doubles = self._versions.doubles(list(labels))
+        if doubles.num_rows == 0:
+            return
+        self._stage.close()
+        self._stage.remove(doubles.filter(doubles["is_same"]))
+        for double in doubles.to_pylist():
+            is_same, source_id = double.pop("is_same"), double["source_id"]
+            issue = make_issue("record.duplicate" if is_same else "record.conflict")
+            self._stage.refuse(
+                Refusal(
+                    **double,
+                    file=labels[source_id],
+                    unit=UNIT,
+                    code=issue.code,
+                    reason=issue.reason,
+                    severity="error" if is_same else "warning",
+                )
+            )
+            if is_same:
+                self._stage.count(source_id, UNIT, accepted=-1, quarantined=1)
+
+    def _blocks(self, what: str) -> Iterator[tuple[Source, Block]]:
+        total = sum(source.bytes for source in self._delivery.sources)
+        done = 0
+        for source in self._delivery.sources:
+            for block in read_blocks(source.path):
+                self._progress(what, done + block.bytes_read, total)
+                yield source, block
+            done += source.bytes
+        self._progress(what, total, total)
+
+    def _is_copy(self, source: Source) -> bool:
+        """Whether a file of the same bytes stands before it in the delivery."""
+        sources = self._delivery.sources
+        return next(s for s in sources if s.source_id == source.source_id) is not source
+
+    def _refuse_copy(self, source: Source, block: Block) -> None:
+        """Rows are named by the digest of their file: a second copy has none of its own."""
+        issue = make_issue("file.duplicate")
+        if block.numbers[:1] == [1]:
             self._stage.refuse(
                 Refusal(
                     source_id=source.source_id,
                     file=source.label,
-                    record_number=record.number,
-                    byte_offset=record.offset,
-                    unit=UNIT,
-                    resource_type=resource_type,
-                    element=issue.element,
+                    record_number=0,
                     code=issue.code,
                     reason=issue.reason,
                 )
             )
-        return "quarantined"
+        self._stage.count(
+            source.source_id,
+            UNIT,
+            delivered=block.delivered,
+            blank=block.blank,
+            quarantined=block.delivered - block.blank,
+        )
 
+    def _add_patient(self, source: Source, block: Block, position: int) -> None:
+        content = judge(block.lines[position], self._context.release).content
+        if content is None or content["resourceType"] != "Patient":
+            return
+        url = block.full_urls[position]
+        resource_id = find_id(content, url)
+        if isinstance(resource_id, Issue):
+            return
+        target = find_target(url, {}) if url else None
+        ids = dict.fromkeys([resource_id, *([target[1]] if target else [])])
+        record = source.source_id, block.numbers[position]
+        self._subjects.add_patient(record, content, list(ids))
 
-def _judge(record: Record) -> Verdict:
-    return Verdict(issues=(record.fault,)) if record.fault else judge(record.raw)
+    def _count(self, source: Source, block: Block) -> None:
+        """Count what a block delivers; the records are counted as they are processed."""
+        counts = Counter(
+            delivered=block.delivered, blank=block.blank, quarantined=len(block.faults)
+        )
+        for fault in block.faults:
+            self._stage.refuse(
+                Refusal(
+                    source_id=source.source_id,
+                    file=source.label,
+                    record_number=fault.number,
+                    byte_offset=fault.offset,
+                    unit=UNIT,
+                    element=fault.issue.element,
+                    code=fault.issue.code,
+                    reason=fault.issue.reason,
+                )
+            )
+        if block.deletions:
+            counts["accepted"] += len(block.deletions)
+            references = self._context.references(block.aliases)
+            self._stage.write(
+                DELETION,
+                [
+                    {
+                        "resource_type": gone.resource_type,
+                        "resource_id": references.token(gone.resource_type, gone.resource_id),
+                        "source_id": source.source_id,
+                        "record_number": gone.number,
+                    }
+                    for gone in block.deletions
+                ],
+            )
+        self._stage.count(source.source_id, UNIT, **counts)
 
-
-def _read_id(resource: Element, record: Record) -> str:
-    """The id of a resource; in a Bundle the fullUrl may stand for it (transactions)."""
-    resource_id = resource.text("id")
-    if resource_id is None and record.full_url:
-        resource_id = find_id(record.full_url, resource.path, {})
-    if resource_id is None:
-        raise refused("record.no_id", resource.of("id"))
-    if not _ID.fullmatch(resource_id):
-        raise refused("record.bad_id", resource.of("id"))
-    return resource_id
-
-
-def _local_ids(resource_id: str, record: Record) -> list[str]:
-    """The ids by which other records may refer to a Patient."""
-    url_id = find_id(record.full_url, "Patient", {}) if record.full_url else None
-    return list(dict.fromkeys(filter(None, (resource_id, url_id))))
+    def _take(self, batch: Batch, processed: Processed) -> None:
+        """Write what came of a batch."""
+        for table, rows in processed.tables:
+            if rows.num_rows:
+                self._stage.write(table, rows)
+        for refusal in processed.refusals:
+            self._stage.refuse(refusal)
+        for (source_id, outcome), amount in processed.tally.items():
+            self._stage.count(source_id, UNIT, **{outcome: amount})
+        for (source_id, kind), amount in processed.kept.items():
+            self._stage.keep(source_id, UNIT, kind, amount)
+        if processed.versions is not None:
+            self._versions.add(processed.versions)

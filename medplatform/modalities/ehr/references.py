@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.privacy import Identity
 
-PATIENT_NAMESPACE = "fhir:Patient"
 CONTAINED = "contained"
 # Type/id, relative or at the end of an absolute URL, with or without a version.
 _LITERAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$")
@@ -38,13 +37,23 @@ def find_target(
     return None
 
 
+def patient_namespace(source: str | None) -> str:
+    """Where the ids of Patients are unique: one FHIR server."""
+    return f"fhir:Patient@{source}" if source else "fhir:Patient"
+
+
 class References:
     """Rewrites the references of one batch, each distinct one once."""
 
     def __init__(
-        self, identity: Identity, index: ResourceIndex, aliases: Mapping[str, str]
+        self,
+        identity: Identity,
+        index: ResourceIndex,
+        aliases: Mapping[str, str],
+        source: str | None = None,
     ) -> None:
         self._identity = identity
+        self._source = source
         self._index = index
         self._aliases = aliases
         self._resolved: set[str] = set()
@@ -52,7 +61,7 @@ class References:
     def rewrite(self, reference: str) -> str | None:
         """The reference between pseudonyms; None where it names no resource that is known."""
         if reference.startswith("#"):
-            return f"#{self._identity.token(CONTAINED, reference[1:])}"
+            return f"#{self.token(CONTAINED, reference[1:])}"
         target = find_target(reference, self._aliases, self._index)
         if target is None:
             return None
@@ -67,10 +76,11 @@ class References:
     def token(self, resource_type: str, resource_id: str) -> str:
         """The pseudonym of a resource id."""
         if resource_type == "Patient":
-            subject = self._identity.linked(PATIENT_NAMESPACE, resource_id)
+            subject = self._identity.linked(patient_namespace(self._source), resource_id)
             if subject:
                 return subject.patient_id
-        return self._identity.token(resource_type, resource_id)
+        kind = f"{self._source}/{resource_type}" if self._source else resource_type
+        return self._identity.token(kind, resource_id)
 
     def is_resolved(self, published: str) -> bool:
         """Whether the target of a rewritten reference is part of the delivery."""

@@ -1,123 +1,125 @@
 """Who a FHIR resource is about: identifiers of Patients, references of everything else."""
 
-import re
 from collections.abc import Mapping
+from typing import Any
 
-from medplatform.modalities.ehr.element import Element
-from medplatform.modalities.ehr.issue import Issue, Refused, refused
+from medplatform.modalities.ehr.issue import Issue, make_issue
+from medplatform.modalities.ehr.references import find_target, patient_namespace
+from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
-NAMESPACE = "fhir:Patient"
 _IDENTIFIER_TYPES = (
     "http://terminology.hl7.org/CodeSystem/v2-0203",
     "http://hl7.org/fhir/v2/0203",
 )
 _RECORD_NUMBER = "MR"
-# Type/id, relative or at the end of an absolute URL, with or without a version.
-_LITERAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$")
-_URN = re.compile(r"urn:(?:uuid|oid):(.+)")
 
-
-def find_id(reference: str, resource_type: str, aliases: Mapping[str, str]) -> str | None:
-    """The id that a reference names (FHIR R4, References, 2.3.0.3), or None.
-
-    `aliases` are the fullUrls of the Bundle that the reference stands in. A contained resource
-    (`#id`) or a search (`Patient?identifier=…`) names no id.
-
-    >>> find_id("https://example.org/fhir/Patient/p1/_history/2", "Patient", {})
-    'p1'
-    """
-    if reference in aliases:
-        return aliases[reference]
-    if urn := _URN.fullmatch(reference):
-        return urn[1]
-    literal = _LITERAL.search(reference)
-    return literal[2] if literal and literal[1] == resource_type else None
+Record = tuple[str, int]
+"""Source id and record number."""
 
 
 class Subjects:
-    """Resolves the patients of one delivery with the identity map of the installation."""
+    """Resolves the patients of one delivery with the identity map of the installation.
 
-    def __init__(self, identity: Identity) -> None:
+    All Patients are added first, then everything can be asked.
+
+    Parameters
+    ----------
+    identity
+        The identity map; links are added to it.
+    source
+        Name of the server whose Patient ids these are.
+    is_per_record
+        The sender declares that each Patient is a person of its own, named by its id.
+    """
+
+    def __init__(
+        self, identity: Identity, source: str | None = None, *, is_per_record: bool = False
+    ) -> None:
         self._identity = identity
+        self._is_per_record = is_per_record
+        self._namespace = patient_namespace(source)
+        self._refused: dict[Record, Issue] = {}
         self._disputed: set[str] = set()
-        identity.preload(NAMESPACE)
+        identity.preload(self._namespace)
 
-    def of_patient(self, patient: Element, local_ids: list[str]) -> Subject:
-        """The subject that a Patient's identifier names; its local ids are linked to it.
+    def add_patient(self, record: Record, patient: Mapping[str, Any], local_ids: list[str]) -> None:
+        """Link the local ids of a valid Patient to the subject that their identifier names.
 
-        Raises
-        ------
-        Refused
-            No identifier, or several that differ, or the local id names another subject.
+        A Patient without an identifier, with several that differ, or whose id names somebody else,
+        is remembered as refused.
         """
-        system, value = self._choose_identifier(patient)
+        issue = self._link(patient, local_ids)
+        if issue:
+            self._refused[record] = issue
+
+    def of_delivered_patient(self, record: Record, resource_id: str) -> Subject | Issue:
+        """The subject of a Patient that was added."""
+        if record in self._refused:
+            return self._refused[record]
+        known = self._identity.linked(self._namespace, resource_id)
+        return known or make_issue("subject.unknown", "Patient.id")
+
+    def of_reference(
+        self, reference: str | None, element: str, aliases: Mapping[str, str]
+    ) -> Subject | Issue:
+        """The subject that a reference names; `element` is where it stands."""
+        target = find_target(reference, aliases) if reference else None
+        if target is None:
+            return make_issue("subject.unknown", element)
+        resource_type, local_id = target
+        if resource_type not in (None, "Patient"):
+            return make_issue("subject.not_a_patient", element)
+        if local_id in self._disputed:
+            return make_issue("subject.conflict", element)
+        known = self._identity.linked(self._namespace, local_id)
+        return known or make_issue("subject.unknown", element)
+
+    def _link(self, patient: Mapping[str, Any], local_ids: list[str]) -> Issue | None:
+        if self._is_per_record:
+            identifier = f"{PER_RECORD_SYSTEM}/{self._namespace}", local_ids[0]
+        else:
+            identifier = self._choose_identifier(patient)
+        if isinstance(identifier, Issue):
+            return identifier
+        system, value = identifier
+        if system and not self._is_per_record:
+            self._identity.adopt_system(system)
         try:
             subject = self._identity.subject(system, value)
         except UnresolvedSubject as error:
-            raise _as_refused(error, f"{patient.path}.identifier") from None
+            return Issue(error.code, error.reason, "Patient.identifier")
         for local_id in local_ids:
             try:
-                self._identity.link(NAMESPACE, local_id, subject)
+                self._identity.link(self._namespace, local_id, subject)
             except UnresolvedSubject:
                 # Records that refer to this id could now mean either person.
                 self._disputed.add(local_id)
-                raise refused("subject.conflict", f"{patient.path}.id") from None
-        return subject
+                return make_issue("subject.conflict", "Patient.id")
+        return None
 
-    def of_record(self, resource: Element, aliases: Mapping[str, str]) -> Subject:
-        """The subject of any other resource.
-
-        Raises
-        ------
-        Refused
-            It names none, or one that is not known.
-        """
-        subject = resource.child("subject")
-        reference = subject.text("reference")
-        element = resource.of("subject")
-        if not reference:
-            raise refused("subject.missing" if not subject else "subject.unknown", element)
-        local_id = find_id(reference, "Patient", aliases)
-        if local_id is None:
-            literal = _LITERAL.search(reference)
-            raise refused("subject.not_a_patient" if literal else "subject.unknown", element)
-        if local_id in self._disputed:
-            raise refused("subject.conflict", element)
-        known = self._identity.linked(NAMESPACE, local_id)
-        if known is None:
-            raise refused("subject.unknown", element)
-        return known
-
-    def _choose_identifier(self, patient: Element) -> tuple[str | None, str]:
+    def _choose_identifier(self, patient: Mapping[str, Any]) -> tuple[str | None, str] | Issue:
         found = {
-            (identifier.text("system"), value.strip())
-            for identifier in patient.children("identifier")
-            if (value := identifier.text("value")) and self._may_name(identifier)
+            (identifier.get("system"), value.strip())
+            for identifier in patient.get("identifier") or ()
+            if (value := identifier.get("value")) and self._may_name(identifier)
         }
         if len(found) != 1:
             code = "subject.ambiguous" if found else "subject.missing"
-            raise refused(code, f"{patient.path}.identifier")
-        system, value = found.pop()
-        if system:
-            self._identity.adopt_system(system)
-        return system, value
+            return make_issue(code, "Patient.identifier")
+        return found.pop()
 
-    def _may_name(self, identifier: Element) -> bool:
+    def _may_name(self, identifier: Mapping[str, Any]) -> bool:
         """Whether this is the kind of identifier that names patients in this installation."""
-        if identifier.text("use") == "old":
+        if identifier.get("use") == "old":
             return False
         if wanted := self._identity.default_system:
-            return identifier.text("system") == wanted
+            return identifier.get("system") == wanted
         return _is_record_number(identifier)
 
 
-def _is_record_number(identifier: Element) -> bool:
+def _is_record_number(identifier: Mapping[str, Any]) -> bool:
     return any(
-        coding.text("system") in _IDENTIFIER_TYPES and coding.text("code") == _RECORD_NUMBER
-        for coding in identifier.child("type").children("coding")
+        coding.get("system") in _IDENTIFIER_TYPES and coding.get("code") == _RECORD_NUMBER
+        for coding in (identifier.get("type") or {}).get("coding") or ()
     )
-
-
-def _as_refused(error: UnresolvedSubject, element: str) -> Refused:
-    return Refused(Issue(error.code, error.reason, element))

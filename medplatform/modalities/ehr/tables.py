@@ -101,7 +101,7 @@ PATIENT = Table(
             phi=Phi.QUASI_IDENTIFIER,
         ),
     ),
-    key=("patient_id", "version_id"),
+    key=("patient_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -121,7 +121,7 @@ ENCOUNTER = Table(
         _moment("started_at", "When the encounter began."),
         _moment("ended_at", "When the encounter ended."),
     ),
-    key=("encounter_id", "version_id"),
+    key=("encounter_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -142,7 +142,7 @@ CONDITION = Table(
         _moment("abated_at", "When the condition ended."),
         _moment("recorded_at", "When the condition was written down."),
     ),
-    key=("condition_id", "version_id"),
+    key=("condition_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -181,7 +181,7 @@ OBSERVATION = Table(
         _text("value_code", "The code of a coded value; true or false of a Boolean."),
         _text("value_system", "URI of the code system of `value_code`."),
     ),
-    key=("observation_id", "version_id", "component_number"),
+    key=("observation_id", "component_number", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -207,7 +207,7 @@ MEDICATION_REQUEST = Table(
         _token("medication_id", "Token of the Medication that the request refers to, if any."),
         _moment("authored_at", "When the request was made."),
     ),
-    key=("medication_request_id", "version_id"),
+    key=("medication_request_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -226,7 +226,7 @@ PROCEDURE = Table(
         _moment("performed_at", "When the procedure began."),
         _moment("ended_at", "When the procedure ended."),
     ),
-    key=("procedure_id", "version_id"),
+    key=("procedure_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -253,7 +253,7 @@ DIAGNOSTIC_REPORT = Table(
             description="Number of observations that the report refers to.",
         ),
     ),
-    key=("diagnostic_report_id", "version_id"),
+    key=("diagnostic_report_id", "source_id", "record_number"),
     sort_by=("patient_id",),
 )
 
@@ -337,18 +337,10 @@ CONTAINED = Table(
 
 DELETION = Table(
     name="ehr_deletion",
-    description="One row per resource that its source deleted.",
+    description="One row per resource that its source deleted: what earlier deliveries said of it "
+    "no longer holds.",
     unit=UNIT,
-    columns=(
-        *_RESOURCE[:2],
-        Column(
-            name="deleted_at",
-            dtype=_TIME,
-            description="When the source deleted it, where it says so. UTC, of a resource without "
-            "a known patient not moved, so cut to the year.",
-            phi=Phi.SHIFTED_DATE,
-        ),
-    ),
+    columns=(*_RESOURCE[:2],),
     key=("source_id", "record_number"),
     sort_by=("resource_type",),
 )
@@ -363,3 +355,6 @@ TABLE_OF: dict[str, Table] = {
     "DiagnosticReport": DIAGNOSTIC_REPORT,
 }
 """FHIR resource type -> the table its rows go to."""
+
+TABLES: tuple[Table, ...] = (*TABLE_OF.values(), REFERENCE, EXTENSION, CONTAINED, DELETION)
+"""All tables but the nested ones, which depend on what occurs."""

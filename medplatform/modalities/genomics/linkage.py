@@ -9,9 +9,9 @@ from medplatform.modalities.genomics.crosswalk import (
     read_crosswalk,
 )
 from medplatform.modalities.genomics.report import FileReport
+from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
-PER_RECORD_SYSTEM = "urn:medplatform:per-record"
 _MISSING = UnresolvedSubject(
     "crosswalk.missing",
     "The delivery does not say which patient the sample is from. Add a crosswalk.csv with the "

@@ -18,9 +18,9 @@ from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell,
 from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
 from medplatform.modalities.modality import Progress
+from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
-PER_RECORD_SYSTEM = "urn:medplatform:per-record"
 LABEL_UNIT = "label"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.modalities.ehr.subjects import find_id
+from medplatform.modalities.ehr.references import find_target
 from medplatform.privacy import Identity
 
 from .conftest import HOSPITAL, KEYS, Reading, bundle, ndjson, observation, patient
@@ -17,14 +17,14 @@ UUID = "6c5d9ca9-54d7-42f5-bfae-a7c19cd217f2"
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
-        ("Patient/p1", "p1"),
-        ("Patient/p1/_history/3", "p1"),
-        ("https://fhir.example/r4/Patient/p1", "p1"),
-        ("https://fhir.example/r4/Patient/p1/_history/3", "p1"),
-        (f"urn:uuid:{UUID}", UUID),
-        ("urn:oid:1.2.3", "1.2.3"),
-        ("https://other.example/entry/9", "aliased"),
-        ("Group/p1", None),
+        ("Patient/p1", ("Patient", "p1")),
+        ("Patient/p1/_history/3", ("Patient", "p1")),
+        ("https://fhir.example/r4/Patient/p1", ("Patient", "p1")),
+        ("https://fhir.example/r4/Patient/p1/_history/3", ("Patient", "p1")),
+        (f"urn:uuid:{UUID}", (None, UUID)),
+        ("urn:oid:1.2.3", (None, "1.2.3")),
+        ("https://other.example/entry/9", ("Patient", "aliased")),
+        ("Group/p1", ("Group", "p1")),
         ("#p1", None),
         ("Patient?identifier=x|1", None),
         ("patient/p1", None),
@@ -32,9 +32,9 @@ UUID = "6c5d9ca9-54d7-42f5-bfae-a7c19cd217f2"
         ("", None),
     ],
 )
-def test_every_form_of_reference(reference: str, expected: str | None) -> None:
-    aliases = {"https://other.example/entry/9": "aliased"}
-    assert find_id(reference, "Patient", aliases) == expected
+def test_every_form_of_reference(reference: str, expected: tuple | None) -> None:
+    aliases = {"https://other.example/entry/9": "Patient/aliased"}
+    assert find_target(reference, aliases) == expected
 
 
 def test_a_patient_is_named_by_its_medical_record_number(read: Read, identity: Identity) -> None:

@@ -1,7 +1,8 @@
 """Which elements the resources of one type really have: the part of FHIR that needs a column.
 
 FHIR defines thousands of elements per type, most of which never occur, and recursive ones. The
-shape of a type grows with what is delivered; every element in it is typed by its definition.
+shape of a type grows with what is delivered; every element in it is typed by its definition, and
+stands in FHIR's order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,9 +49,7 @@ class Shape:
         for name, value in content.items():
             if name == "resourceType":
                 continue
-            child = self.children.get(name)
-            if child is None:
-                child = self.children[name] = Shape(definitions[name])
+            child = self.children.get(name) or self._add(name, definitions)
             if not child.definition.is_primitive:
                 for item in value if child.definition.is_list else (value,):
                     if item is not None:
@@ -68,14 +67,18 @@ class Shape:
         for column in fields:
             if column.name == "resourceType":
                 continue
-            child = self.children.get(column.name)
-            if child is None:
-                child = self.children[column.name] = Shape(definitions[column.name])
+            child = self.children.get(column.name) or self._add(column.name, definitions)
             content = column.type
             if pa.types.is_list(content):
                 content = content.value_type
             if pa.types.is_struct(content):
                 child.grow_names(content, release)
+
+    def _add(self, name: str, definitions: Mapping[str, ElementDefinition]) -> "Shape":
+        """A new child, put where FHIR defines it, whatever came first."""
+        self.children[name] = Shape(definitions[name])
+        self.children = {n: self.children[n] for n in definitions if n in self.children}
+        return self.children[name]
 
     def leaves(self, path: str = "") -> Iterator[tuple[str, "Shape"]]:
         """The primitive elements with their paths, such as `Observation.code.coding.system`."""

@@ -16,6 +16,8 @@ select
         r.abatementDateTime__start, r.abatementInstant__start, r.abatementPeriod.start__start
     ) as abated_at,
     r.recordedDate__start as recorded_at,
+    source_id,
+    record_number,
     position
 from (
     select

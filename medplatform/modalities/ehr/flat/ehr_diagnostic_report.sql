@@ -16,6 +16,8 @@ select
     ) as effective_at,
     r.issued__start as issued_at,
     coalesce(len(r.result), 0)::integer as result_count,
+    source_id,
+    record_number,
     position
 from (
     select

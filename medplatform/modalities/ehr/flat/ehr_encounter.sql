@@ -9,6 +9,8 @@ select
     kind.system as type_system,
     coalesce(r.period.start__start, r.actualPeriod.start__start) as started_at,
     coalesce(r.period.end__start, r.actualPeriod.end__start) as ended_at,
+    source_id,
+    record_number,
     position
 from (
     select

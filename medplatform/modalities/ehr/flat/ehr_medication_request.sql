@@ -12,6 +12,8 @@ select
     display_of(coding) as medication_display,
     target_id(reference, 'Medication') as medication_id,
     r.authoredOn__start as authored_at,
+    source_id,
+    record_number,
     position
 from (
     select

@@ -60,6 +60,8 @@ select
     unit_of(o.valueQuantity) as value_unit,
     coalesce(concept.code, o.valueBoolean::varchar) as value_code,
     concept.system as value_system,
+    source_id,
+    record_number,
     position
 from (
     select

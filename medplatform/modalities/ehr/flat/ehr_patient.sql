@@ -15,5 +15,7 @@ select
         ),
         lambda a: a.code is not null
     )[1].code as zip3,
+    source_id,
+    record_number,
     position
 from resource

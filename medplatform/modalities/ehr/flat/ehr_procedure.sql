@@ -15,6 +15,8 @@ select
         r.occurrencePeriod.start__start
     ) as performed_at,
     coalesce(r.performedPeriod.end__start, r.occurrencePeriod.end__start) as ended_at,
+    source_id,
+    record_number,
     position
 from (
     select

@@ -14,17 +14,6 @@ from medplatform.modalities.ehr.flat.needs import NEEDS, conform
 from medplatform.modalities.ehr.tables import TABLE_OF
 from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
 
-_CONTAINED = pa.schema(
-    {
-        "position": pa.int64(),
-        "contained_id": pa.string(),
-        "coding": pa.list_(
-            pa.struct({"system": pa.string(), "code": pa.string(), "display": pa.string()})
-        ),
-    }
-)
-"""What the SQL sees of contained resources: those with a code."""
-
 _BOUND = {
     "ehr_condition": {
         "clinical_status": ("clinicalStatus", value_sets.CLINICAL_STATUS),
@@ -36,7 +25,7 @@ _BOUND = {
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A row of a batch with a value that no table can hold."""
+    """A resource, by position, with a value that no table can hold."""
 
     position: int
     code: str
@@ -53,32 +42,29 @@ class Flattener:
         self._connection.execute(_sql("macros"))
 
     def rows(
-        self, content: pa.StructArray, keys: pa.Table, contained: pa.Table | None = None
+        self, content: pa.StructArray, keys: pa.Table, contained: pa.Table
     ) -> tuple[pa.Table, list[Unusable]]:
-        """The rows of the typed table of a batch, and the resources that must not be in it.
+        """The rows of the typed table, with their `position`, and the resources not to be used.
 
         Parameters
         ----------
         content
             De-identified resources of a type in `TABLE_OF`.
         keys
-            One row per resource: resource_type, resource_id, patient_id, version_id and lineage.
+            One row per resource: position, resource_type, resource_id, patient_id, version_id and
+            lineage.
         contained
-            Contained resources with a code: position of the resource, contained_id, coding.
+            The resources within them: position, contained_id, coding.
         """
         resource_type = keys["resource_type"][0].as_py()
         table = TABLE_OF[resource_type]
-        resource = keys.append_column("r", conform(content, NEEDS[resource_type])).append_column(
-            "position", pa.array(np.arange(len(content)), pa.int64())
-        )
-        cursor = self._connection
-        cursor.register("resource", resource)
-        cursor.register("contained", _CONTAINED.empty_table() if contained is None else contained)
-        rows = cursor.sql(_sql(table.name)).to_arrow_table()
-        for name in ("source_id", "record_number"):
-            rows = rows.append_column(name, keys[name].take(rows["position"]))
+        resource = keys.append_column("r", conform(content, NEEDS[resource_type]))
+        self._connection.register("resource", resource)
+        self._connection.register("contained", contained)
+        rows = self._connection.sql(_sql(table.name)).to_arrow_table()
         unusable = list(_find_unusable(table.name, resource_type, rows))
-        return rows.select(table.schema().names).cast(table.schema()), unusable
+        schema = pa.schema([*table.schema(), rows.schema.field("position")])
+        return rows.select(schema.names).cast(schema), unusable
 
 
 def _find_unusable(table: str, resource_type: str, rows: pa.Table) -> Iterator[Unusable]:

@@ -1,0 +1,171 @@
+"""The records of a batch, one by one: is it valid, has it an id, and whom is it about?
+
+The only place where Python looks at each record; everything after it works on columns.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from medplatform.lake import Refusal, Table
+from medplatform.modalities.ehr.batch import Batch
+from medplatform.modalities.ehr.conformance.verdict import judge_lines
+from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.issue import Issue, make_issue
+from medplatform.modalities.ehr.references import find_target
+from medplatform.modalities.ehr.subjects import Subjects
+from medplatform.modalities.ehr.tables import TABLE_OF, UNIT
+from medplatform.privacy import Subject
+
+NOT_STORED = frozenset({"Binary", "Bundle", "OperationOutcome", "Parameters"})
+"""Resources that hold no clinical facts of their own, or raw attachments: they stay in landing."""
+
+SUBJECT_ELEMENTS = ("subject", "patient", "beneficiary", "for", "individual")
+"""Elements that say whom a resource is about, by precedence (CompartmentDefinition/patient)."""
+
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_CONTAINED = b'"contained"'
+
+
+@dataclass(slots=True)
+class Processed:
+    """What came of a batch: rows per table, and what became of every record."""
+
+    tables: list[tuple[Table, pa.Table]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    tally: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Records per source id and outcome (accepted, quarantined)."""
+    kept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Records without a table per source id and resource type."""
+    versions: pa.Table | None = None
+    """Keys of the accepted records (`settle.VERSIONS`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record that is valid so far: where it stands in its batch, and what is known of it.
+
+    `line` is the resource without those that it contains; `contained` are those.
+    """
+
+    position: int
+    resource_id: str
+    line: bytes
+    subject: Subject | None
+    is_modified: bool
+    contained: tuple[bytes, ...] = ()
+
+
+class Judge:
+    """Judges the records of batches."""
+
+    def __init__(self, release: Release, subjects: Subjects) -> None:
+        self._release = release
+        self._subjects = subjects
+
+    def judge(self, batch: Batch, processed: Processed) -> list[Accepted]:
+        """The records that can go on; the others are refused or counted as kept."""
+        accepted = []
+        for position, verdict in enumerate(judge_lines(batch.lines, self._release)):
+            if verdict.content is None:
+                refuse(batch, position, verdict.resource_type, verdict.issues, processed)
+            elif verdict.content["resourceType"] in NOT_STORED:
+                kind = batch.sources[position].source_id, verdict.content["resourceType"]
+                processed.kept[kind] += 1
+            else:
+                found = self._accept(batch, position, verdict.content, verdict.is_modified)
+                if isinstance(found, Issue):
+                    refuse(batch, position, verdict.resource_type, (found,), processed)
+                else:
+                    accepted.append(found)
+        return accepted
+
+    def _accept(
+        self, batch: Batch, position: int, content: Mapping[str, Any], is_modified: bool
+    ) -> Accepted | Issue:
+        resource_type = content["resourceType"]
+        resource_id = find_id(content, batch.full_urls[position])
+        if isinstance(resource_id, Issue):
+            return resource_id
+        subject: Subject | Issue | None
+        if resource_type == "Patient":
+            record = batch.sources[position].source_id, batch.numbers[position]
+            subject = self._subjects.of_delivered_patient(record, resource_id)
+        else:
+            subject = self._subject(resource_type, content, batch.aliases)
+        if isinstance(subject, Issue):
+            return subject
+        line = batch.lines[position]
+        contained: tuple[bytes, ...] = ()
+        if _CONTAINED in line and "contained" in content:
+            line, contained = cut_contained(line)
+        return Accepted(position, resource_id, line, subject, is_modified, contained)
+
+    def _subject(
+        self, resource_type: str, content: Mapping[str, Any], aliases: Mapping[str, str]
+    ) -> Subject | Issue | None:
+        for name in SUBJECT_ELEMENTS:
+            reference = content.get(name)
+            if isinstance(reference, list):
+                reference = reference[0]
+            if isinstance(reference, dict):
+                element = f"{resource_type}.{name}"
+                return self._subjects.of_reference(reference.get("reference"), element, aliases)
+        is_about_a_patient = resource_type in TABLE_OF
+        return (
+            make_issue("subject.missing", f"{resource_type}.subject")
+            if (is_about_a_patient)
+            else None
+        )
+
+
+def find_id(content: Mapping[str, Any], full_url: str | None) -> str | Issue:
+    """The id of a resource; in a Bundle the fullUrl may stand for it (transactions)."""
+    resource_type = content["resourceType"]
+    resource_id = content.get("id")
+    if resource_id is None and full_url and (target := find_target(full_url, {})):
+        resource_id = target[1]
+    if resource_id is None:
+        return make_issue("record.no_id", f"{resource_type}.id")
+    if not _ID.fullmatch(resource_id):
+        return make_issue("record.bad_id", f"{resource_type}.id")
+    return resource_id
+
+
+def cut_contained(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    """A resource without its contained resources, and those; every byte as it was delivered."""
+    parts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    contained = msgspec.json.decode(parts.pop("contained"), type=list[msgspec.Raw])
+    rest = b",".join(b'"%s":%s' % (name.encode(), bytes(raw)) for name, raw in parts.items())
+    return b"{%s}" % rest, tuple(map(bytes, contained))
+
+
+def refuse(
+    batch: Batch,
+    position: int,
+    resource_type: str | None,
+    issues: Iterable[Issue],
+    processed: Processed,
+) -> None:
+    """Note that a record is quarantined, with every reason."""
+    source = batch.sources[position]
+    processed.tally[source.source_id, "quarantined"] += 1
+    processed.refusals.extend(
+        Refusal(
+            source_id=source.source_id,
+            file=source.label,
+            record_number=batch.numbers[position],
+            byte_offset=batch.offsets[position],
+            unit=UNIT,
+            resource_type=resource_type,
+            element=issue.element,
+            code=issue.code,
+            reason=issue.reason,
+        )
+        for issue in issues
+    )

@@ -1,0 +1,102 @@
+"""From the bytes of valid resources of one type to de-identified nested columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from medplatform.modalities.ehr.columns.misfit import find_misfit
+from medplatform.modalities.ehr.columns.parse import LostLeaves, parse
+from medplatform.modalities.ehr.columns.shape import Shape
+from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.deidentify import Deidentifier, Policy, RowSubjects
+from medplatform.modalities.ehr.issue import Issue, make_issue
+from medplatform.modalities.ehr.references import References
+from medplatform.privacy import Identity, Subject
+
+_UNREADABLE = (LostLeaves, KeyError, ValueError, TypeError, OverflowError, RecursionError)
+"""What the parser raises for a valid resource that no column can hold."""
+
+Issues = dict[int, list[Issue]]
+"""Why resources are refused, by position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Resources in columns; `rows` are the numbers, among those given, of those that fit."""
+
+    content: pa.StructArray
+    rows: np.ndarray
+    shape: Shape
+    issues: Issues
+
+
+class Nester:
+    """Parses and de-identifies resources; keeps the shapes that it has met."""
+
+    def __init__(self, policy: Policy, identity: Identity, release: Release) -> None:
+        self._release = release
+        self._deidentifier = Deidentifier(policy, identity, release)
+        self._shapes: dict[str, Shape] = {}
+
+    def nest(
+        self,
+        resource_type: str,
+        lines: Sequence[bytes],
+        subjects: Sequence[Subject | None],
+        references: References,
+    ) -> Nested:
+        """Lay valid resources of a type out in columns and de-identify them.
+
+        Parameters
+        ----------
+        resource_type
+            The type of all of them.
+        lines
+            Their bytes, without contained resources.
+        subjects
+            Whom each is about.
+        references
+            Rewrites what they refer to.
+        """
+        shape = self._shapes.setdefault(resource_type, Shape.root(resource_type))
+        raw, rows, issues = self._parse(resource_type, lines, shape)
+        about = [subjects[row] for row in rows]
+        published = self._deidentifier.apply(
+            raw,
+            shape,
+            RowSubjects(
+                patient_id=pa.array([s.patient_id if s else None for s in about], pa.string()),
+                shift_days=np.array([s.shift_days if s else 0 for s in about], dtype=np.int32),
+                resolve=references.rewrite,
+            ),
+        )
+        content = published.content
+        for row, element, code in published.invalid:
+            issues.setdefault(int(rows[row]), []).append(make_issue(code, element))
+        if published.invalid:
+            good = np.flatnonzero([int(row) not in issues for row in rows])
+            content, rows = content.take(pa.array(good)), rows[good]
+        return Nested(content, rows, shape, issues)
+
+    def _parse(
+        self, resource_type: str, lines: Sequence[bytes], shape: Shape
+    ) -> tuple[pa.StructArray, np.ndarray, Issues]:
+        try:
+            return parse(lines, shape, self._release)[0], np.arange(len(lines)), {}
+        except _UNREADABLE:
+            issues: Issues = {}
+            for row, line in enumerate(lines):
+                try:
+                    parse([line], Shape.root(resource_type), self._release)
+                except _UNREADABLE:
+                    issues[row] = [self._explain(resource_type, line)]
+        rows = np.array([row for row in range(len(lines)) if row not in issues], dtype=np.int64)
+        return parse([lines[row] for row in rows], shape, self._release)[0], rows, issues
+
+    def _explain(self, resource_type: str, line: bytes) -> Issue:
+        misfit = find_misfit(resource_type, orjson.loads(line), self._release)
+        code = "value.wrong_type" if misfit else "fhir.unreadable"
+        return make_issue(code, misfit or resource_type)

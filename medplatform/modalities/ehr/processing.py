@@ -1,0 +1,221 @@
+"""What is done to a batch: judge, lay out in columns, tabulate.
+
+Bytes in, tables and refusals out; nothing here touches the lake, so batches can be processed in
+any process and in any order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medplatform.modalities.ehr import long_tables
+from medplatform.modalities.ehr.batch import Batch
+from medplatform.modalities.ehr.columns.shape import Shape
+from medplatform.modalities.ehr.columns.trim import trim
+from medplatform.modalities.ehr.contained import nest_contained
+from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.deidentify import Policy
+from medplatform.modalities.ehr.flat.flatten import Flattener
+from medplatform.modalities.ehr.index import ResourceIndex
+from medplatform.modalities.ehr.issue import make_issue
+from medplatform.modalities.ehr.judging import Accepted, Judge, Processed, refuse
+from medplatform.modalities.ehr.nested import nested_table
+from medplatform.modalities.ehr.nesting import Issues, Nested, Nester
+from medplatform.modalities.ehr.references import References
+from medplatform.modalities.ehr.settle import VERSIONS, digest_of
+from medplatform.modalities.ehr.subjects import Subjects
+from medplatform.modalities.ehr.tables import CONTAINED, EXTENSION, REFERENCE, TABLE_OF
+from medplatform.privacy import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every batch of a delivery is processed with."""
+
+    identity: Identity
+    subjects: Subjects
+    index: ResourceIndex
+    release: Release
+    policy: Policy
+    source: str | None = None
+
+    def references(self, aliases: Mapping[str, str]) -> References:
+        """Rewrites the references of resources with these aliases."""
+        return References(self.identity, self.index, aliases, self.source)
+
+
+class Processor:
+    """Processes batches one after the other."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._judge = Judge(context.release, context.subjects)
+        self._nester = Nester(context.policy, context.identity, context.release)
+        self._flattener = Flattener()
+
+    def process(self, batch: Batch) -> Processed:
+        """Judge and tabulate the records of a batch. Never raises for bad content."""
+        processed = Processed()
+        accepted = self._judge.judge(batch, processed)
+        if not accepted:
+            return processed
+        assert batch.resource_type is not None
+        references = self._context.references(batch.aliases)
+        contained, refused = nest_contained(accepted, self._nester, references)
+        accepted = [one for one in accepted if one.position not in refused]
+        nested = self._nest(batch.resource_type, accepted, references, refused)
+        accepted = [accepted[row] for row in nested.rows]
+        if accepted:
+            keys = _keys(batch, accepted, nested.content, references)
+            work = _Columns(nested.content, nested.shape, keys, contained)
+            self._tabulate(work, references, refused, processed)
+        for position, issues in refused.items():
+            refuse(batch, position, batch.resource_type, issues, processed)
+        for one in accepted:
+            if one.position not in refused:
+                processed.tally[batch.sources[one.position].source_id, "accepted"] += 1
+        return processed
+
+    def _nest(
+        self,
+        resource_type: str,
+        accepted: Sequence[Accepted],
+        references: References,
+        refused: Issues,
+    ) -> Nested:
+        nested = self._nester.nest(
+            resource_type,
+            [one.line for one in accepted],
+            [one.subject for one in accepted],
+            references,
+        )
+        refused.update({accepted[row].position: why for row, why in nested.issues.items()})
+        return nested
+
+    def _tabulate(
+        self, work: "_Columns", references: References, refused: Issues, processed: Processed
+    ) -> None:
+        resource_type = work.keys["resource_type"][0].as_py()
+        table = TABLE_OF.get(resource_type)
+        flat = self._flatten(work, refused) if table else None
+        work = work.without(refused)
+        if table and flat is not None:
+            processed.tables.append((table, _without(flat, refused).select(table.schema().names)))
+        if work.keys.num_rows == 0:
+            return
+        processed.versions = work.keys.select(VERSIONS.names).cast(VERSIONS)
+        is_resolved = references.is_resolved
+        processed.tables += [
+            (nested_table(resource_type), _nested_rows(work)),
+            (
+                REFERENCE,
+                long_tables.reference_rows(work.content, work.shape, work.keys, is_resolved),
+            ),
+            (EXTENSION, long_tables.extension_rows(work.content, work.shape, work.keys)),
+            (CONTAINED, _contained_rows(work)),
+        ]
+
+    def _flatten(self, work: "_Columns", refused: Issues) -> pa.Table | None:
+        """Rows of the typed table, of the resources whose meaning is known."""
+        known = work.filter(pc.invert(work.keys["is_modified"]))
+        if known.keys.num_rows == 0:
+            return None
+        rows, unusable = self._flattener.rows(known.content, known.keys, known.contained)
+        for one in unusable:
+            refused.setdefault(one.position, []).append(make_issue(one.code, one.element))
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Resources of one type, de-identified: content, keys (one row each), and those within them."""
+
+    content: pa.StructArray
+    shape: Shape
+    keys: pa.Table
+    contained: pa.Table
+
+    def filter(self, mask: pa.ChunkedArray) -> "_Columns":
+        """The resources where the mask is true."""
+        keys = self.keys.filter(mask)
+        is_within = pc.is_in(self.contained["position"], keys["position"].combine_chunks())
+        content = self.content.filter(mask.combine_chunks())
+        assert isinstance(content, pa.StructArray)
+        return _Columns(content, self.shape, keys, self.contained.filter(is_within))
+
+    def without(self, refused: Issues) -> "_Columns":
+        """All but the refused."""
+        if not refused:
+            return self
+        gone = pa.array(list(refused), pa.int64())
+        return self.filter(pc.invert(pc.is_in(self.keys["position"], gone)))
+
+
+def _keys(
+    batch: Batch, accepted: Sequence[Accepted], content: pa.StructArray, references: References
+) -> pa.Table:
+    """What every table says of a resource beside its content, and its position in the batch."""
+    assert batch.resource_type is not None
+    resource_type = batch.resource_type
+    return pa.table(
+        {
+            "position": pa.array([one.position for one in accepted], pa.int64()),
+            "resource_type": pa.array([resource_type] * len(accepted), pa.string()),
+            "resource_id": pa.array(
+                [references.token(resource_type, one.resource_id) for one in accepted], pa.string()
+            ),
+            "patient_id": pa.array(
+                [one.subject.patient_id if one.subject else None for one in accepted], pa.string()
+            ),
+            "version_id": _version(content),
+            "is_modified": pa.array([one.is_modified for one in accepted], pa.bool_()),
+            "source_id": pa.array(
+                [batch.sources[one.position].source_id for one in accepted], pa.string()
+            ),
+            "record_number": pa.array(
+                [batch.numbers[one.position] for one in accepted], pa.int64()
+            ),
+            "byte_offset": pa.array([batch.offsets[one.position] for one in accepted], pa.int64()),
+            "digest": pa.array(
+                [digest_of(batch.lines[one.position]) for one in accepted], pa.binary(16)
+            ),
+        }
+    )
+
+
+def _version(content: pa.StructArray) -> pa.Array:
+    """Version ids as they are published, empty where there is none."""
+    meta = content.type.get_field_index("meta")
+    if meta < 0 or content.type[meta].type.get_field_index("versionId") < 0:
+        return pa.repeat("", len(content))
+    return pc.fill_null(pc.struct_field(content, ["meta", "versionId"]), "")
+
+
+def _nested_rows(work: _Columns) -> pa.Table:
+    """Rows of the nested table: keys, lineage, and every element that occurs."""
+    table = work.keys.select(["resource_id", "patient_id", "is_modified"])
+    table = table.rename_columns(["id", "patient_id", "is_modified"])
+    content = trim(work.content)
+    assert isinstance(content, pa.StructArray)
+    for field in content.type:
+        if field.name != "id":
+            table = table.append_column(field, content.field(field.name))
+    for name in ("source_id", "record_number"):
+        table = table.append_column(name, work.keys[name])
+    return table
+
+
+def _contained_rows(work: _Columns) -> pa.Table:
+    row_of = {position: row for row, position in enumerate(work.keys["position"].to_pylist())}
+    rows = [row_of[position] for position in work.contained["position"].to_pylist()]
+    table = work.keys.take(pa.array(rows, pa.int64()))
+    for name in ("contained_type", "contained_id", "content"):
+        table = table.append_column(name, work.contained[name])
+    return table.select(CONTAINED.schema().names).cast(CONTAINED.schema())
+
+
+def _without(rows: pa.Table, refused: Issues) -> pa.Table:
+    gone = pa.array(list(refused), pa.int64())
+    return rows.filter(pc.invert(pc.is_in(rows["position"], gone)))
