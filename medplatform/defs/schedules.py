@@ -10,6 +10,7 @@ from medplatform.settings import Settings
 from medplatform.training.data import (
     DatasetMissing,
     known_shortage,
+    latest_lineage,
     latest_snapshot,
     lineage,
 )
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     )
 
 LAKE = dg.AssetSelection.key_prefixes(["lake"])
+# Asking a server for an export takes hours there, and has a job and a schedule of its own.
+EVERYTHING = dg.AssetSelection.all() - dg.AssetSelection.key_prefixes(["landing"])
 
 
 def jobs() -> "list[UnresolvedAssetJobDefinition]":
@@ -29,7 +32,7 @@ def jobs() -> "list[UnresolvedAssetJobDefinition]":
     return [
         dg.define_asset_job(
             "refresh",
-            selection=dg.AssetSelection.all(),
+            selection=EVERYTHING,
             description="Everything: read new deliveries, build the marts, freeze data sets, train "
             "what changed, judge, promote what is signed off.",
             tags={"purpose": "refresh"},
@@ -131,7 +134,7 @@ def _why_recipe(installation: Installation, recipe: Recipe) -> str | None:
         snapshot = latest_snapshot(datasets, recipe)
     except DatasetMissing:
         return f"no data set of {recipe.name}"
-    if snapshot.manifest["facts"]["lineage"] != current:
+    if latest_lineage(datasets, recipe) != current:
         return f"data of {recipe.name} changed"
     version = version_of_data(registry, recipe, snapshot.digest)
     if version is None:

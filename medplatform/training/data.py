@@ -23,6 +23,7 @@ Split = Literal["train", "validation", "test"]
 
 SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.15, "test": 0.25}
 ROWS = "rows"
+LATEST = "latest.json"
 SHORTAGE = "shortage.json"
 
 
@@ -39,11 +40,18 @@ def assign_split(patient_ids: Iterable[str], salt: str) -> list[Split]:
     return [_split(patient_id, salt) for patient_id in patient_ids]
 
 
-def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot:
+def freeze_dataset(
+    recipe: Recipe, lake: Lake, marts: Path, datasets: Path, *, is_synthetic: bool = False
+) -> Snapshot:
     """Collect the rows of a recipe, deal them into splits and freeze them.
 
-    Equal rows under an equal lineage give the same digest and the same folder. One at a time per
-    recipe, from collecting on, so that the latest data set is the one of the latest lake.
+    Equal rows give the same digest and the same folder, whichever deliveries they came in. One at
+    a time per recipe, from collecting on, so that the latest data set is that of the latest lake.
+
+    Parameters
+    ----------
+    is_synthetic
+        Whether the patients are made up: a fact of the data set that its models carry on.
 
     Raises
     ------
@@ -51,10 +59,12 @@ def freeze_dataset(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> S
         There are fewer patients than the recipe needs, or a split has none.
     """
     with _lock(datasets / recipe.name):
-        return _freeze(recipe, lake, marts, datasets)
+        return _freeze(recipe, lake, marts, datasets, is_synthetic)
 
 
-def _freeze(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot:
+def _freeze(
+    recipe: Recipe, lake: Lake, marts: Path, datasets: Path, is_synthetic: bool
+) -> Snapshot:
     collected = recipe.collect(lake, marts)
     rows = collected.rows.sort(recipe.row_id)
     if rows[recipe.row_id].n_unique() != rows.height:
@@ -76,12 +86,11 @@ def _freeze(recipe: Recipe, lake: Lake, marts: Path, datasets: Path) -> Snapshot
         "recipe": recipe.name,
         "split": {"rule": "sha256(salt:patient_id)", "salt": recipe.split_salt, "shares": SHARES},
         "counts": counts,
-        "lineage": origin,
+        "is_synthetic": is_synthetic,
     }
-    snapshot = freeze(datasets, recipe.name, {ROWS: rows}, facts)
-    write_atomically(
-        datasets / recipe.name / "latest.json", json.dumps({"digest": snapshot.digest}).encode()
-    )
+    snapshot = freeze(datasets, recipe.name, {ROWS: rows}, facts, lineage=origin)
+    latest = {"digest": snapshot.digest, "lineage": origin}
+    write_atomically(datasets / recipe.name / LATEST, json.dumps(latest).encode())
     return snapshot
 
 
@@ -93,7 +102,7 @@ def latest_snapshot(datasets: Path, recipe: Recipe) -> Snapshot:
     DatasetMissing
         There is none yet.
     """
-    pointer = datasets / recipe.name / "latest.json"
+    pointer = datasets / recipe.name / LATEST
     if not pointer.exists():
         raise DatasetMissing(
             f"No data set of {recipe.name} is frozen yet. Materialize datasets/{recipe.name} "
@@ -101,6 +110,17 @@ def latest_snapshot(datasets: Path, recipe: Recipe) -> Snapshot:
         )
     digest = json.loads(pointer.read_bytes())["digest"]
     return read_snapshot(datasets / recipe.name / digest[:16])
+
+
+def latest_lineage(datasets: Path, recipe: Recipe) -> dict[str, str]:
+    """The lineage when a data set was frozen last; its rows may have been there before."""
+    pointer = datasets / recipe.name / LATEST
+    return json.loads(pointer.read_bytes()).get("lineage", {}) if pointer.exists() else {}
+
+
+def is_synthetic(snapshot: Snapshot) -> bool:
+    """Whether the patients of a data set are made up."""
+    return bool(snapshot.manifest["facts"].get("is_synthetic", False))
 
 
 def lineage(recipe: Recipe, lake: Lake) -> dict[str, str]:

@@ -11,7 +11,7 @@ from medplatform.installation import Installation
 from medplatform.lake import SourceEntry
 from medplatform.modalities.ehr.tables import TABLE_OF
 from medplatform.settings import Settings
-from medplatform.training.data import DatasetTooSmall, freeze_dataset
+from medplatform.training.data import DatasetTooSmall, freeze_dataset, latest_snapshot
 from medplatform.training.recipes import EHR_RISK
 from medplatform_tests.training.cohort import write_mart
 
@@ -95,6 +95,20 @@ def test_a_failed_training_is_tried_again_the_next_night(installation: Installat
     assert why_refresh(installation) == "ehr_risk has no model of its data"
     publish_patient(installation, "tuesday")
     assert why_refresh(installation) == "data of ehr_risk changed"
+
+
+def test_a_delivery_that_adds_no_row_is_looked_at_once_and_trains_nothing(
+    installation: Installation,
+) -> None:
+    datasets = installation.settings.datasets
+    publish_patient(installation, "monday")
+    freeze(installation, 100)
+    first = latest_snapshot(datasets, EHR_RISK)
+    publish_patient(installation, "tuesday")
+    assert why_refresh(installation) == "data of ehr_risk changed"
+    freeze(installation, 100)
+    assert latest_snapshot(datasets, EHR_RISK).digest == first.digest
+    assert why_refresh(installation) == "ehr_risk has no model of its data"
 
 
 def test_the_schedule_runs_in_the_time_zone_of_the_settings(installation: Installation) -> None:

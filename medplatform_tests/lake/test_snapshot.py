@@ -32,6 +32,13 @@ def test_other_rows_or_facts_give_another_digest(
     assert freeze(tmp_path, "risk", {"rows": frame}, facts).digest != first.digest
 
 
+def test_the_same_rows_of_another_delivery_are_the_same_data_set(tmp_path: Path) -> None:
+    first = freeze(tmp_path, "risk", {"rows": FRAME}, {}, lineage={"ehr/monday": "1"})
+    again = freeze(tmp_path, "risk", {"rows": FRAME}, {}, lineage={"ehr/tuesday": "1"})
+    assert again.digest == first.digest
+    assert again.manifest["lineage"] == {"ehr/monday": "1"}
+
+
 def test_a_changed_file_is_found(tmp_path: Path) -> None:
     snapshot = freeze(tmp_path, "risk", {"rows": FRAME}, {})
     snapshot.file("rows").write_bytes(snapshot.file("rows").read_bytes()[:-1] + b"x")

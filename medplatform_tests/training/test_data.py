@@ -17,6 +17,7 @@ from medplatform.training.data import (
     DatasetTooSmall,
     assign_split,
     freeze_dataset,
+    is_synthetic,
     latest_snapshot,
     load_rows,
 )
@@ -80,6 +81,18 @@ def test_the_same_rows_give_the_same_folder(tmp_path: Path) -> None:
     first, second = freeze_ehr(tmp_path), freeze_ehr(tmp_path)
     assert first.folder == second.folder
     assert read_snapshot(second.folder, verify=True).digest == first.digest
+
+
+def test_a_data_set_says_whether_its_patients_are_made_up(tmp_path: Path) -> None:
+    write_mart(tmp_path, 300)
+
+    def frozen(made_up: bool) -> Snapshot:
+        places = Lake(tmp_path / "lake"), tmp_path, tmp_path / "datasets"
+        return freeze_dataset(EHR_RISK, *places, is_synthetic=made_up)
+
+    real, synthetic = frozen(False), frozen(True)
+    assert (is_synthetic(real), is_synthetic(synthetic)) == (False, True)
+    assert real.digest != synthetic.digest
 
 
 def test_the_latest_data_set_is_the_one_frozen_last(tmp_path: Path) -> None:
