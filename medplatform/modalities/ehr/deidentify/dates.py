@@ -1,6 +1,7 @@
 """What is done with dates: shifted, cut to the year, or kept."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +43,18 @@ def _read(leaf: Leaf, shift: np.ndarray | None = None) -> Moments:
     moments = read_moments(leaf.array, shift)
     if moments.is_wrong.any():
         leaf.refuse(moments.is_wrong)
+    if leaf.block.policy.drops_old_dates:
+        delivered = moments.days - (0 if shift is None else shift)
+        is_old = moments.is_valid & (delivered <= _days_of_age(leaf.block.today))
+        leaf.block.count("dropped", int(np.count_nonzero(is_old)))
+        moments.is_valid &= ~is_old
     return moments
+
+
+def _days_of_age(today: date) -> int:
+    """The latest day of birth of those over 89, in days since 1970."""
+    born = f"{today.year - OLDEST_AGE}-{today.month:02d}-{min(today.day, 28):02d}"
+    return int(np.datetime64(born, "D").astype(np.int64)) + max(today.day - 28, 0)
 
 
 def _show(leaf: Leaf, moments: Moments, action: str) -> Columns:

@@ -18,7 +18,9 @@ class Column:
     def encoded(self) -> tuple[list[str], pa.Array]:
         """The distinct values, and which one stands in each row (null where none does)."""
         if self._encoded is None:
-            encoded = self.array.dictionary_encode()
+            is_text = pa.types.is_string(self.array.type)
+            array = self.array if is_text else self.array.cast(pa.string())
+            encoded = array.dictionary_encode()
             self._encoded = (texts(encoded.dictionary), encoded.indices)
         return self._encoded
 

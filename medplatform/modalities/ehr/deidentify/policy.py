@@ -17,6 +17,7 @@ it, data types within it too, but for what a longer selector of the same type ke
 """
 
 import json
+import operator
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -69,12 +70,38 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Bounds(_Model):
+    """A range: of numbers where a bound is one, else of texts, which orders ISO dates."""
+
+    at_least: float | str | None = None
+    above: float | str | None = None
+    at_most: float | str | None = None
+    below: float | str | None = None
+
+    def __contains__(self, text: str) -> bool:
+        tests = (
+            (self.at_least, operator.ge),
+            (self.above, operator.gt),
+            (self.at_most, operator.le),
+            (self.below, operator.lt),
+        )
+        try:
+            return all(
+                test(float(text) if isinstance(bound, float) else text, bound)
+                for bound, test in tests
+                if bound is not None
+            )
+        except ValueError:
+            return False
+
+
 class Vocabulary(_Model):
-    """A set of texts: some listed, some by prefix, some by a regular expression (full match)."""
+    """A set of texts: listed, by prefix, by a regular expression (full match), or in a range."""
 
     values: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
     pattern: str | None = None
+    bounds: Bounds | None = None
 
     @model_validator(mode="after")
     def _compiles(self) -> "Vocabulary":
@@ -89,6 +116,7 @@ class Vocabulary(_Model):
             text in self.values
             or text.startswith(self.prefixes)
             or (self.pattern is not None and re.fullmatch(self.pattern, text) is not None)
+            or (self.bounds is not None and text in self.bounds)
         )
 
 
@@ -158,7 +186,8 @@ class Policy(_Model):
     `precedence` "specific" is described above; with "order" the first rule that covers a value,
     on its element or on one around it, decides. `extensions` lists the URLs of extensions whose
     values may be published (by the rules); None leaves all to the rules. Dates in records of no
-    patient, which have no shift, become their year, or as `dates_without_patient` says.
+    patient, which have no shift, become their year, or as `dates_without_patient` says. Dates of
+    90 years ago, which tell an age over 89, are dropped if `drops_old_dates`.
     """
 
     name: str
@@ -169,6 +198,7 @@ class Policy(_Model):
     default: Literal["drop", "keep"] = "drop"
     precedence: Literal["specific", "order"] = "specific"
     dates_without_patient: Literal["year", "drop", "keep"] = "year"
+    drops_old_dates: bool = False
     redaction: str = "[REDACTED]"
     notes: tuple[str, ...] = ()
     """What a reviewer should know about how the policy was made."""

@@ -70,7 +70,9 @@ class Comparer:
     identity: Identity
 
     def resolve(self, reference: str) -> str | None:
-        """A stand-in for the resolution of references: `Type/id` alone is known."""
+        """A stand-in for the resolution of references: `Type/id` and `#id` are known."""
+        if reference.startswith("#"):
+            return f"#{self.identity.token('contained', reference[1:])}"
         kind, slash, value = reference.rpartition("/")
         kind = kind.rpartition("/")[2]
         return f"{kind}/{self.identity.token(kind, value)}" if slash and kind.isalpha() else None
