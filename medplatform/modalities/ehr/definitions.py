@@ -1,4 +1,4 @@
-"""Which elements a FHIR type has, from the models of fhir.resources.
+"""Which elements a FHIR type has, from the models of fhir.resources and the tables of HL7.
 
 The one place that knows FHIR's structure: names as in JSON, FHIR types, lists or not. What is
 done with an element (its column, its de-identification) is decided from these types.
@@ -66,6 +66,8 @@ def elements_of(type_name: str, release: Release) -> Mapping[str, ElementDefinit
     """
     if type_name == ANY_RESOURCE:
         return types.MappingProxyType({})
+    if release is Release.R4 and (elements := _r4_only(type_name)):
+        return types.MappingProxyType(elements)
     model = _model(type_name, release)
     hints = get_type_hints(model, include_extras=True)
     elements = {}
@@ -78,6 +80,17 @@ def elements_of(type_name: str, release: Release) -> Mapping[str, ElementDefinit
             json_name, _type_name(annotation, type_name), is_list
         )
     return types.MappingProxyType(elements)
+
+
+def _r4_only(type_name: str) -> dict[str, ElementDefinition] | None:
+    """The elements of a type that R4B, and so fhir.resources, lacks or defines otherwise."""
+    from medplatform.modalities.ehr.conformance.hl7 import read_r4_only
+
+    definition = read_r4_only(type_name)
+    return definition and {
+        name: ElementDefinition(name, _FIXED_NAMES.get(element.type, element.type), element.is_list)
+        for name, element in definition.elements.items()
+    }
 
 
 def _model(type_name: str, release: Release) -> Any:

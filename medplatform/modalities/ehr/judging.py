@@ -112,7 +112,7 @@ class Judge:
         for name in SUBJECT_ELEMENTS:
             reference = content.get(name)
             if isinstance(reference, list):
-                reference = reference[0]
+                reference = reference[0] if reference else None
             if isinstance(reference, dict):
                 element = f"{resource_type}.{name}"
                 return self._subjects.of_reference(reference.get("reference"), element, aliases)
