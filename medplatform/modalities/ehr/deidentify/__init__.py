@@ -5,6 +5,7 @@ from medplatform.modalities.ehr.deidentify.deidentifier import (
     Deidentifier,
     RowSubjects,
 )
+from medplatform.modalities.ehr.deidentify.microsoft import read_microsoft_configuration
 from medplatform.modalities.ehr.deidentify.policy import Policy, PolicyError
 from medplatform.modalities.ehr.deidentify.safe_harbor import SHIFTED_SAFE_HARBOR
 
@@ -15,4 +16,5 @@ __all__ = [
     "Policy",
     "PolicyError",
     "RowSubjects",
+    "read_microsoft_configuration",
 ]

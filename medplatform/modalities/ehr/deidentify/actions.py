@@ -1,5 +1,8 @@
 """What is done with the values of one leaf column: each action, by the rule that asks for it."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from collections.abc import Callable
 
 import numpy as np
@@ -60,7 +63,7 @@ def _pseudonymise(rule: Rule, leaf: Leaf) -> Columns:
 
 
 def _rewrite(rule: Rule, leaf: Leaf) -> Columns:
-    return _publish(leaf, Column(leaf.array).map(leaf.block.resolve), "pseudonymised")
+    return _publish(leaf, Column(leaf.array).map_all(leaf.block.resolve), "pseudonymised")
 
 
 def _redact(rule: Rule, leaf: Leaf) -> Columns:

@@ -33,7 +33,8 @@ class Block:
     patient_id: pa.StringArray
     has_patient: np.ndarray
     shift_days: np.ndarray
-    resolve: Callable[[str], str | None]
+    resolve: Callable[[Sequence[str]], list[str | None]]
+    id_kind: str | None = None
     are_contained: bool = False
     leaves: Counter[str] = field(default_factory=Counter)
     invalid: list[tuple[int, str, str]] = field(default_factory=list)

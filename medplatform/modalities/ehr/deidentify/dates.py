@@ -1,5 +1,8 @@
 """What is done with dates: shifted, cut to the year, or kept."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from dataclasses import replace
 from datetime import date
 

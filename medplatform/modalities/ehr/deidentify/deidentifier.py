@@ -1,7 +1,7 @@
 """From nested FHIR content as delivered to nested content that may be published."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -20,18 +20,46 @@ from medplatform.privacy import Identity
 
 @dataclass(frozen=True, slots=True)
 class RowSubjects:
-    """Whose the rows of a block are.
+    """Whose the rows of a block are, and what their ids and references become.
 
-    `patient_id` is null in rows of no patient; `shift_days` (int32, within `MAX_SHIFT_DAYS`) has
-    no meaning there. `resolve` gives `Type/<pseudonym>` for a reference, or None for one that
-    names no resource; it is called once per distinct reference. Resources that are contained in
-    others have ids of their own, which may be the same in each.
+    Attributes
+    ----------
+    patient_id
+        Pseudonym of the patient of each row, null in rows of no patient.
+    shift_days
+        Days that the dates of each row are moved by (int32, within `MAX_SHIFT_DAYS`); without
+        meaning in rows of no patient.
+    resolve
+        Gives `Type/<pseudonym>` for a reference, or None for one that names no resource; called
+        once per distinct reference.
+    resolve_all
+        Does the same for many references at once, and is called instead where given.
+    id_kind
+        Kind of the tokens that ids become; the resource type unless given.
+    are_contained
+        Whether the resources are contained in others: the id of such a Patient is not that of the
+        row's patient, and the kind is "contained" unless given.
     """
 
     patient_id: pa.StringArray
     shift_days: np.ndarray
     resolve: Callable[[str], str | None]
+    resolve_all: Callable[[Sequence[str]], Sequence[str | None]] | None = None
+    id_kind: str | None = None
     are_contained: bool = False
+
+    def resolver(self) -> Callable[[Sequence[str]], list[str | None]]:
+        """Resolves references, each once however often it is asked for."""
+        known: dict[str, str | None] = {}
+
+        def resolve(references: Sequence[str]) -> list[str | None]:
+            new = [reference for reference in references if reference not in known]
+            if new:
+                answers = self.resolve_all(new) if self.resolve_all else map(self.resolve, new)
+                known.update(zip(new, answers, strict=True))
+            return [known[reference] for reference in references]
+
+        return resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +125,6 @@ class Deidentifier:
         PolicyError
             A rule of the policy cannot be applied to an element that it selects.
         """
-        known: dict[str, str | None] = {}
-
-        def resolve(reference: str) -> str | None:
-            if reference not in known:
-                known[reference] = subjects.resolve(reference)
-            return known[reference]
-
         block = Block(
             self.policy,
             self.identity,
@@ -111,7 +132,8 @@ class Deidentifier:
             subjects.patient_id,
             subjects.patient_id.is_valid().to_numpy(zero_copy_only=False),
             np.asarray(subjects.shift_days, dtype=np.int32),
-            resolve,
+            subjects.resolver(),
+            subjects.id_kind,
             subjects.are_contained,
         )
         level = Level(len(content))

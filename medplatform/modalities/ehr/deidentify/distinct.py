@@ -1,5 +1,8 @@
 """Work done once per distinct text of a column: Python never sees a value twice."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -26,8 +29,12 @@ class Column:
 
     def map(self, change: Callable[[str], str | None]) -> pa.Array:
         """The column with every value changed; None drops it."""
+        return self.map_all(lambda values: [change(value) for value in values])
+
+    def map_all(self, change: Callable[[Sequence[str]], list[str | None]]) -> pa.Array:
+        """The column with every value changed, all of them at once; None drops one."""
         values, indices = self.encoded
-        return pa.array([change(value) for value in values], pa.string()).take(indices)
+        return pa.array(change(values), pa.string()).take(indices)
 
     def replace(self, make: Callable[[Sequence[bytes]], pa.Array]) -> pa.Array:
         """The column with every value changed, all of them at once and as UTF-8."""

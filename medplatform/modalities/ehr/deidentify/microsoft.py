@@ -120,8 +120,12 @@ class _Reader:
         element, value = selection.where
         name = f"is {value}"
         self.vocabularies[name] = Vocabulary(values=frozenset({value}))
-        asks = {"child": element} if selection.asks_child else {"sibling": element}
-        return rule.model_copy(update={"when": (Condition(is_in=name, **asks),)})
+        asks = Condition(
+            child=element if selection.asks_child else None,
+            sibling=None if selection.asks_child else element,
+            is_in=name,
+        )
+        return rule.model_copy(update={"when": (asks,)})
 
     def _keep(self, selection: Selection, content: Mapping[str, Any]) -> Iterator[Rule]:
         yield Rule(select=selection.select, action=Action.KEEP)

@@ -6,6 +6,9 @@ partial date begins with its year or month, also when it was moved: its first mo
 would tell the shift.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 import re
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,5 +1,8 @@
 """Decimals as delivered and as numbers; ages over 89; noise."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

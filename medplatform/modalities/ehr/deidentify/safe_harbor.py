@@ -162,7 +162,7 @@ IDENTIFIERS = (
     _token("Identifier.value", IDENTIFIER),
     _drop("Identifier.assigner"),
     *(
-        _drop(f"{person}.identifier.value", "numbers of persons; a patient has patient_id")
+        _drop(f"{person}//Identifier.value", "numbers of persons; a patient has patient_id")
         for person in ("Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole")
     ),
     _drop("Account.identifier.value", "account numbers"),

@@ -1,5 +1,8 @@
 """Pseudonyms of whole columns: equal to those that `Identity` gives one by one."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +16,7 @@ from medplatform.privacy import Identity
 RESOURCE_ID, VERSION, IDENTIFIER, DICOM_UID = "resource_id", "version", "identifier", "dicom_uid"
 """Kinds with a meaning of their own; any other kind is that of `Identity.token`."""
 
+CONTAINED = "contained"
 _COUNTED_VERSION_DIGITS = 6
 _OID = "urn:oid:"
 
@@ -50,16 +54,14 @@ def _tokens(kind: str, leaf: Leaf, array: pa.Array) -> pa.Array:
 
 
 def _resource_ids(leaf: Leaf) -> pa.Array:
-    if leaf.block.are_contained:
-        return _tokens("contained", leaf, leaf.array)
-    resource_type = leaf.parent.definition.type
-    if resource_type != "Patient":
-        return _tokens(resource_type, leaf, leaf.array)
-    patients = leaf.block.patient_id.filter(leaf.array.is_valid())
-    if patients.null_count == 0 and leaf.array.null_count == 0:
-        return leaf.block.patient_id
-    known = pc.if_else(leaf.array.is_valid(), leaf.block.patient_id, pa.scalar(None, pa.string()))
-    return pc.coalesce(known, _tokens(resource_type, leaf, leaf.array))
+    block, resource_type = leaf.block, leaf.parent.definition.type
+    kind = block.id_kind or (CONTAINED if block.are_contained else resource_type)
+    if resource_type != "Patient" or block.are_contained:
+        return _tokens(kind, leaf, leaf.array)
+    if block.patient_id.null_count == 0 and leaf.array.null_count == 0:
+        return block.patient_id
+    known = pc.if_else(leaf.array.is_valid(), block.patient_id, pa.scalar(None, pa.string()))
+    return pc.coalesce(known, _tokens(kind, leaf, leaf.array))
 
 
 def is_counted_version(text: str) -> bool:

@@ -3,6 +3,9 @@
 A leaf is changed a column at a time; Python sees each distinct text of a column at most once.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from collections import Counter
 from dataclasses import dataclass, replace
 

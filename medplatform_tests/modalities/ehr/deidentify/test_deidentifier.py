@@ -1,6 +1,8 @@
 """Columnar de-identification: equal to a plain walk, on any content, layout and policy."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,7 +169,7 @@ def test_ids_in_contained_resources_are_their_own(comparer: Comparer, identity: 
     shape = Shape.root("Patient")
     content = comparer.columns([{"id": "p1"}], shape)
     subjects = comparer.subjects(1)
-    contained = RowSubjects(subjects.patient_id, subjects.shift_days, str.upper, are_contained=True)
+    contained = replace(subjects, are_contained=True)
     made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, contained)
     assert made.content.to_pylist() == [{"id": identity.token("contained", "p1")}]
 
@@ -186,6 +188,33 @@ def test_a_reference_is_resolved_once(comparer: Comparer, identity: Identity) ->
     made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, subjects)
     assert asked == ["Patient/p1"]
     assert made.leaves == {"dropped": 10}
+
+
+def test_references_can_be_resolved_all_at_once(comparer: Comparer, identity: Identity) -> None:
+    asked: list[list[str]] = []
+
+    def resolve_all(references: Sequence[str]) -> list[str | None]:
+        asked.append(list(references))
+        return [None if reference == "b" else reference.upper() for reference in references]
+
+    shape = Shape.root("Observation")
+    row = {"subject": {"reference": "a"}, "focus": [{"reference": "a"}, {"reference": "b"}]}
+    content = comparer.columns([row] * 3, shape)
+    subjects = RowSubjects(pa.array(["x"] * 3), np.zeros(3, np.int32), str.lower, resolve_all)
+    made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, subjects)
+    assert sorted(sum(asked, [])) == ["a", "b"]
+    assert made.content.to_pylist()[0] == {
+        "subject": {"reference": "A"},
+        "focus": [{"reference": "A"}, {"reference": None}],
+    }
+
+
+def test_ids_get_the_kind_that_is_asked_for(comparer: Comparer, identity: Identity) -> None:
+    shape = Shape.root("Encounter")
+    content = comparer.columns([{"id": "e1"}], shape)
+    subjects = replace(comparer.subjects(1), id_kind="clinic/Encounter")
+    made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, subjects)
+    assert made.content.to_pylist() == [{"id": identity.token("clinic/Encounter", "e1")}]
 
 
 def test_a_date_that_cannot_be_stored_is_named_with_its_place(comparer: Comparer) -> None:
