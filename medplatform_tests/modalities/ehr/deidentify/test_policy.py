@@ -1,12 +1,14 @@
 """Policies as data: complete, readable, and the same after they were written down."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
-from medplatform.modalities.ehr.deidentify.policy import Vocabulary
+from medplatform.modalities.ehr.deidentify.policy import Action, Vocabulary
 from medplatform.modalities.ehr.deidentify.selector import Selector, selects_something
 
 
@@ -54,6 +56,20 @@ def test_a_vocabulary_holds_by_value_prefix_and_pattern() -> None:
     vocabulary = Vocabulary(values=frozenset({"a"}), prefixes=("b",), pattern="c+")
     assert all(text in vocabulary for text in ("a", "b", "bx", "cc"))
     assert not any(text in vocabulary for text in ("ax", "", "ccd"))
+
+
+def test_the_example_in_the_documentation_is_a_policy() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "deidentification.md").read_text()
+    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert example
+    policy = Policy.model_validate(yaml.safe_load(example[1]))
+    for rule in policy.rules:
+        assert selects_something(Selector.parse(rule.select)), rule.select
+
+
+def test_the_documentation_names_every_action() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "deidentification.md").read_text()
+    assert all(f"| `{action}` |" in text for action in Action)
 
 
 def test_rules_cannot_be_changed() -> None:
