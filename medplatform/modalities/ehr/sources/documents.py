@@ -57,12 +57,13 @@ def _add_value(
     if value.is_array:
         for item in items:
             found = Cut()
-            open_item(item, value, found)
+            open_item(item, True, found)
             yield from builder.add_cut(found)
     elif value.is_bundle:
         found = Cut()
         for item in items:
-            open_item(item, value, found)
+            open_item(item, False, found)
+        found.date(value.dated)
         yield from builder.add_cut(found)
     elif value.is_whole:
         builder.add_line(text, value.start)
@@ -92,14 +93,14 @@ def read_long(open_at: Open, start: int, builder: Builder) -> Generator[Block, N
     index = Index()
     for item in value.items():
         if not value.is_array:
-            index.add(item, value)
+            index.add(item)
     if value.is_broken:
         builder.add_fault(make_issue(value.code), value.start or None)
         return None
     if value.is_array:
         yield from _read_long_array(open_at, value, builder)
     elif value.is_bundle:
-        yield from _read_long_bundle(open_at, start, index, builder)
+        yield from _read_long_bundle(open_at, value, index, builder)
     elif value.is_whole:
         _add_long_record(open_at, value, builder)
     if not value.is_whole:
@@ -111,15 +112,17 @@ def read_long(open_at: Open, start: int, builder: Builder) -> Generator[Block, N
 def _read_long_array(open_at: Open, value: Value, builder: Builder) -> Iterator[Block]:
     for item in Value(open_at(value.start)).items():
         found = Cut()
-        open_item(item, value, found)
+        open_item(item, True, found)
         yield from builder.add_cut(found)
         if builder.is_full:
             yield builder.take()
 
 
-def _read_long_bundle(open_at: Open, start: int, index: Index, builder: Builder) -> Iterator[Block]:
+def _read_long_bundle(
+    open_at: Open, value: Value, index: Index, builder: Builder
+) -> Iterator[Block]:
     yield from builder.enter(index.aliases)
-    for part in index.read(open_at(start)):
+    for part in index.read(open_at(value.start), value.dated):
         builder.add_part(part)
         if builder.is_full:
             yield builder.take()

@@ -42,7 +42,12 @@ class Part:
     full_url: str | None = None
     code: str | None = None
     deletes: tuple[str, str, str | None] | None = None
-    """Type, id and, where the entry says it, the instant."""
+    """Type, id and, where it is known, the instant."""
+
+    def date(self, dated: str | None) -> None:
+        """Take over from the Bundle what a deletion does not say itself."""
+        if self.deletes and self.deletes[2] is None:
+            self.deletes = (*self.deletes[:2], dated)
 
 
 class Cut:
@@ -66,13 +71,22 @@ class Cut:
         if self.aliases.setdefault(url, reference) != reference:
             self.aliases[url] = ""
 
+    def date(self, dated: str | None) -> None:
+        """Say when the deletions were that do not say it themselves."""
+        if dated:
+            for part in self.parts:
+                part.date(dated)
+
     def add_fault(self, offset: int, code: str) -> None:
         """Append what is no record."""
         self.parts.append(Part(offset, code=code))
 
 
-def cut(text: bytes, offset: int = 0, nesting: int = 0) -> Cut | None:
-    """Open a text that is one Bundle or array; None where it is neither, or is broken."""
+def cut(text: bytes, offset: int = 0, nesting: int = 0) -> list[Cut] | None:
+    """Open a text that is one Bundle or array; None where it is neither, or is broken.
+
+    Aliases hold within a Bundle, so each element of an array is cut for itself.
+    """
     if nesting > MAX_NESTING:
         return None
     tape = Tape(text[at : at + _PIECE_BYTES] for at in range(0, len(text), _PIECE_BYTES))
@@ -82,30 +96,32 @@ def cut(text: bytes, offset: int = 0, nesting: int = 0) -> Cut | None:
         return None
     if any(rest.strip(BLANK) for rest in iter(tape.read, b"")):
         return None
-    found = Cut()
+    found = [Cut()]
     while items:
-        open_item(items.popleft(), value, found, offset, nesting)
+        if value.is_array:
+            found.append(Cut())
+        open_item(items.popleft(), value.is_array, found[-1], offset, nesting)
+    found[-1].date(value.dated)
     return found
 
 
-def open_item(item: Item, value: Value, found: Cut, offset: int = 0, nesting: int = 0) -> None:
+def open_item(item: Item, is_array: bool, found: Cut, offset: int = 0, nesting: int = 0) -> None:
     """Find the records in an item of an array or Bundle that stands at an offset."""
     at = offset + item.offset
     text = item.text
-    if item.is_scalar or (text and not value.is_array and text[0] != _BRACE):
-        found.add_fault(at, "json.not_an_object" if value.is_array else "entry.no_resource")
+    if item.is_scalar or (text and not is_array and text[0] != _BRACE):
+        found.add_fault(at, "json.not_an_object" if is_array else "entry.no_resource")
     elif text is None:
         found.add_fault(at, "record.too_large")
-    elif value.is_array:
+    elif is_array:
         _open_record(text, at, None, found, nesting)
     else:
-        _open_entry(text, item.parts, value, at, found, nesting)
+        _open_entry(text, item.parts, at, found, nesting)
 
 
 def _open_entry(
     text: bytes,
     spans: list[tuple[int, int]],
-    value: Value,
     offset: int,
     found: Cut,
     nesting: int,
@@ -115,7 +131,7 @@ def _open_entry(
         request = _part(text, spans, members.get("request"))
         if is_deletion(request):
             response = _part(text, spans, members.get("response"))
-            _open_deletion(request, response, value, offset, found)
+            _open_deletion(request, response, offset, found)
             return
     except RepeatedKey:
         found.add_fault(offset, "json.duplicate_key")
@@ -149,20 +165,21 @@ def _part(text: bytes, spans: list[tuple[int, int]], number: object) -> bytes:
     return text[slice(*spans[number[0]])] if isinstance(number, list) else b""
 
 
-def _open_deletion(request: bytes, response: bytes, value: Value, offset: int, found: Cut) -> None:
+def _open_deletion(request: bytes, response: bytes, offset: int, found: Cut) -> None:
     url = read_object(request).get("url")
     match = _RESOURCE.fullmatch(url) if isinstance(url, str) else None
     if not match:
         found.add_fault(offset, "entry.deletion")
         return
     deleted_at = read_object(response).get("lastModified")
-    instant = deleted_at if isinstance(deleted_at, str) else value.dated
+    instant = deleted_at if isinstance(deleted_at, str) else None
     found.parts.append(Part(offset, deletes=(match[1], match[2], instant)))
 
 
 def _open_record(text: bytes, offset: int, full_url: str | None, found: Cut, nesting: int) -> None:
     if may_be_bundle(text) and (nested := cut(text, offset, nesting + 1)) is not None:
-        found.add(nested)
+        for one in nested:
+            found.add(one)
         return
     found.parts.append(Part(offset, text, full_url))
     if full_url and (reference := _find_reference(text)) and not full_url.endswith("/" + reference):

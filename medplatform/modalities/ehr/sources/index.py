@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from medplatform.modalities.ehr.sources.entry import Cut, Part, open_item
 from medplatform.modalities.ehr.sources.plain import Tape
-from medplatform.modalities.ehr.sources.value import Item, Value
+from medplatform.modalities.ehr.sources.value import Item
 
 
 class Index:
@@ -23,9 +23,9 @@ class Index:
         """What the fullUrls stand for."""
         return self._found.aliases
 
-    def add(self, item: Item, value: Value) -> None:
+    def add(self, item: Item) -> None:
         """Note the records of an entry."""
-        open_item(item, value, self._found)
+        open_item(item, False, self._found)
         for part in self._found.parts:
             if part.code or part.deletes:
                 self._others[len(self._offsets)] = part
@@ -34,11 +34,12 @@ class Index:
             self._full_urls.append(part.full_url)
         self._found.parts.clear()
 
-    def read(self, tape: Tape) -> Iterator[Part]:
-        """Read the records again from a tape that stands before them."""
+    def read(self, tape: Tape, dated: str | None) -> Iterator[Part]:
+        """Read the records of a dated Bundle again from a tape that stands before them."""
         places = zip(self._offsets, self._lengths, self._full_urls, strict=True)
         for number, (offset, length, full_url) in enumerate(places):
             part = self._others.get(number)
             if part is None:
                 part = Part(offset, tape.skip_to(offset).take(length), full_url)
+            part.date(dated)
             yield part

@@ -81,8 +81,21 @@ def _judge_line(line: bytes, others: bytes, has_lines: bool) -> Layout:
         return Layout.LINES if has_lines else Layout.VALUES
     if brackets.in_string or brackets.depth <= 0:
         return Layout.LINES  # a string cannot span lines: this line is broken by itself
+    if _begins_anew(others, has_lines):
+        return Layout.LINES
     around = [kind for _, kind, level in found if level == brackets.depth - 1][-1]
     return Layout.VALUES if _goes_on(line, others, chr(around)) else Layout.LINES
+
+
+def _begins_anew(others: bytes, has_lines: bool) -> bool:
+    """Whether an object follows on a line of its own, and another one, as in no JSON value."""
+    line, _, next_lines = others.partition(b"\n")
+    brackets = Brackets(0)
+    brackets.scan(line)
+    is_whole = not brackets.depth and not brackets.in_string and line.rstrip(BLANK).endswith(b"}")
+    following = next_lines.lstrip(BLANK)[:1]
+    ends = following == b"{" or (has_lines and not following)
+    return is_whole and line.startswith(b"{") and ends
 
 
 def _goes_on(line: bytes, others: bytes, around: str) -> bool:

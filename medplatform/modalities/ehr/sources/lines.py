@@ -68,7 +68,8 @@ def _add_one_by_one(lines: list[bytes], start: int, builder: Builder) -> Iterato
         if not text:
             builder.add_blank()
         elif (may_be_bundle(text) or text.startswith(b"[")) and (found := cut(text, offset)):
-            yield from builder.add_cut(found)
+            for one in found:
+                yield from builder.add_cut(one)
         else:
             builder.add_line(text, offset)
         if builder.is_full:

@@ -48,6 +48,8 @@ def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
                     pending = pending.lstrip(b"\0")
                     if not pending:
                         break
+                    if not GZIP_MAGIC.startswith(pending[:2]):
+                        raise refused("file.corrupt")
                     inside = True
                 try:
                     output = decoder.decompress(pending, _MAX_OUTPUT_BYTES)
