@@ -120,6 +120,7 @@ class Lake:
             refusals=dict(sorted(stage.refusals.items())),
             kept_kinds=dict(sorted(stage.kept_kinds.items())),
             facts=stage.facts,
+            reports=stage.reports,
             duplicate_of=duplicate_of,
             code_version=__version__,
             started_at=started_at,

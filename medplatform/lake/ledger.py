@@ -76,6 +76,8 @@ class LedgerEntry(BaseModel):
     kept_kinds: dict[str, int] = Field(default_factory=dict)
     facts: dict[str, str] = Field(default_factory=dict)
     """What the reader found out about the whole delivery, such as the release of its format."""
+    reports: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
+    """Tables of counts that a reader made, by title, such as how often elements are there."""
     duplicate_of: str | None = None
     rejected_attempt: "LedgerEntry | None" = None
     code_version: str

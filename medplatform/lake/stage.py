@@ -106,6 +106,7 @@ class Stage:
         self.refusals: Counter[str] = Counter()
         self.kept_kinds: Counter[str] = Counter()
         self.facts: dict[str, str] = {}
+        self.reports: dict[str, list[dict[str, Any]]] = {}
         self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
         self._bytes: Counter[str] = Counter()

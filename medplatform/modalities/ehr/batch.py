@@ -4,7 +4,7 @@ Bundles hold a few resources of many types, and an export many files of one; eit
 read, de-identified and written is a batch of one type.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -34,7 +34,7 @@ class Batch:
     offsets: list[int | None] = field(default_factory=list)
     full_urls: list[str | None] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
-    bytes: int = 0
+    size: int = 0
 
     def add(self, source: Source, block: Block, position: int) -> None:
         """Take over one record of a block."""
@@ -43,7 +43,7 @@ class Batch:
         self.numbers.append(block.numbers[position])
         self.offsets.append(block.offsets[position])
         self.full_urls.append(block.full_urls[position])
-        self.bytes += len(block.lines[position])
+        self.size += len(block.lines[position])
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -80,10 +80,10 @@ class Batches:
                 batch = self._pending[kind] = Batch(kind)
             batch.aliases.update(block.aliases)
             batch.add(source, block, position)
-            if batch.bytes >= BATCH_BYTES:
+            if batch.size >= BATCH_BYTES:
                 yield self._pending.pop(kind)
-        while sum(batch.bytes for batch in self._pending.values()) >= PENDING_BYTES:
-            yield self._pending.pop(max(self._pending, key=lambda k: self._pending[k].bytes))
+        while sum(batch.size for batch in self._pending.values()) >= PENDING_BYTES:
+            yield self._pending.pop(max(self._pending, key=lambda k: self._pending[k].size))
 
     def rest(self) -> Iterator[Batch]:
         """The batches that never became full."""
@@ -91,5 +91,5 @@ class Batches:
         self._pending.clear()
 
 
-def _disagree(known: dict[str, str], other: "dict[str, str]") -> bool:
+def _disagree(known: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return any(known.get(url, target) != target for url, target in other.items())

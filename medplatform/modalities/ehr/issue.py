@@ -57,8 +57,8 @@ REASONS: dict[str, str] = {
     "version of the export.",
     "fhir.invalid": "The element is not valid FHIR R4. Correct it at the source.",
     "fhir.too_deep": "The resource is nested too deeply to be checked. Correct it at the source.",
-    "fhir.unreadable": "The resource is valid, but written in a way that no column can hold without "
-    "a loss. Correct the export.",
+    "fhir.unreadable": "The resource is valid, but written in a way that no column can hold "
+    "without a loss. Correct the export.",
     "fhir.modifier": "A modifier extension or implicit rules change the meaning in a way that is "
     "not known here, so the record must not be used.",
     "subject.missing": "The record names no patient. Deliver it with a patient identifier or "

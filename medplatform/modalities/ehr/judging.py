@@ -5,7 +5,7 @@ The only place where Python looks at each record; everything after it works on c
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.conformance.verdict import judge_lines
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.issue import Issue, make_issue
+from medplatform.modalities.ehr.profile_check import Profiles
+from medplatform.modalities.ehr.profiles import Presence
 from medplatform.modalities.ehr.references import find_target
 from medplatform.modalities.ehr.subjects import Subjects
 from medplatform.modalities.ehr.tables import TABLE_OF, UNIT
@@ -44,6 +46,8 @@ class Processed:
     """Records without a table per source id and resource type."""
     versions: pa.Table | None = None
     """Keys of the accepted records (`settle.VERSIONS`)."""
+    presence: Presence = field(default_factory=Presence)
+    """How often the elements are there that profiles must support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,12 @@ class Accepted:
 class Judge:
     """Judges the records of batches."""
 
-    def __init__(self, release: Release, subjects: Subjects) -> None:
+    def __init__(
+        self, release: Release, subjects: Subjects, profiles: Profiles | None = None
+    ) -> None:
         self._release = release
         self._subjects = subjects
+        self._profiles = profiles
 
     def judge(self, batch: Batch, processed: Processed) -> list[Accepted]:
         """The records that can go on; the others are refused or counted as kept."""
@@ -81,9 +88,23 @@ class Judge:
                 found = self._accept(batch, position, verdict.content, verdict.is_modified)
                 if isinstance(found, Issue):
                     refuse(batch, position, verdict.resource_type, (found,), processed)
-                else:
+                elif self._follows_profiles(batch, position, verdict.content, processed):
                     accepted.append(found)
         return accepted
+
+    def _follows_profiles(
+        self, batch: Batch, position: int, content: Mapping[str, Any], processed: Processed
+    ) -> bool:
+        """Whether no profile refuses the resource; what else a profile finds is noted."""
+        if self._profiles is None:
+            return True
+        resource_type = content["resourceType"]
+        issues = self._profiles.check(content, resource_type, processed.presence)
+        if any(issue.severity == "error" for issue in issues):
+            refuse(batch, position, resource_type, issues, processed)
+            return False
+        processed.refusals.extend(_refusals(batch, position, resource_type, issues))
+        return True
 
     def _accept(
         self, batch: Batch, position: int, content: Mapping[str, Any], is_modified: bool
@@ -153,10 +174,16 @@ def refuse(
     processed: Processed,
 ) -> None:
     """Note that a record is quarantined, with every reason."""
+    processed.tally[batch.sources[position].source_id, "quarantined"] += 1
+    processed.refusals.extend(_refusals(batch, position, resource_type, issues))
+
+
+def _refusals(
+    batch: Batch, position: int, resource_type: str | None, issues: Iterable[Issue]
+) -> Iterator[Refusal]:
     source = batch.sources[position]
-    processed.tally[source.source_id, "quarantined"] += 1
-    processed.refusals.extend(
-        Refusal(
+    for issue in issues:
+        yield Refusal(
             source_id=source.source_id,
             file=source.label,
             record_number=batch.numbers[position],
@@ -166,6 +193,5 @@ def refuse(
             element=issue.element,
             code=issue.code,
             reason=issue.reason,
+            severity="error" if issue.severity == "error" else "warning",
         )
-        for issue in issues
-    )

@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from medplatform.modalities.ehr.columns.occurrences import find_occurrences
 from medplatform.modalities.ehr.columns.shape import Shape
@@ -35,7 +34,7 @@ def reference_rows(
             continue
         reference = found.content.field("reference")
         is_there = reference.is_valid()
-        target = pc.filter(reference, is_there).dictionary_encode()
+        target = reference.filter(is_there).dictionary_encode()
         rows = found.rows[is_there.to_numpy(zero_copy_only=False)]
         texts = target.dictionary.to_pylist()
         split = [text.rpartition("/") for text in texts]
@@ -87,8 +86,7 @@ def to_json(resources: pa.StructArray) -> Iterator[str]:
 
 def _value_of(extension: pa.StructArray) -> tuple[pa.Array, pa.Array]:
     """Type and text of `value[x]`; a value of several elements is FHIR JSON."""
-    kind = pa.nulls(len(extension), pa.string())
-    text = pa.nulls(len(extension), pa.string())
+    kind = text = pl.repeat(None, len(extension), dtype=pl.String, eager=True)
     for field in extension.type:
         if not field.name.startswith("value") or _SIBLING in field.name:
             continue
@@ -100,10 +98,11 @@ def _value_of(extension: pa.StructArray) -> tuple[pa.Array, pa.Array]:
             written = _json_texts(value)
         else:
             written = value.cast(pa.string())
-        is_there = value.is_valid()
-        kind = pc.if_else(is_there, field.name.removeprefix("value"), kind)
-        text = pc.if_else(is_there, written, text)
-    return kind, text
+        is_there = pl.Series(value.is_valid())
+        name = pl.repeat(field.name.removeprefix("value"), len(kind), eager=True)
+        kind = name.zip_with(is_there, kind)
+        text = pl.Series(written).cast(pl.String).zip_with(is_there, text)
+    return kind.to_arrow().cast(pa.string()), text.to_arrow().cast(pa.string())
 
 
 def _json_texts(values: pa.Array) -> pa.Array:

@@ -7,8 +7,8 @@ any process and in any order.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import Batch
@@ -23,6 +23,7 @@ from medplatform.modalities.ehr.issue import make_issue
 from medplatform.modalities.ehr.judging import Accepted, Judge, Processed, refuse
 from medplatform.modalities.ehr.nested import nested_table
 from medplatform.modalities.ehr.nesting import Issues, Nested, Nester
+from medplatform.modalities.ehr.profile_check import Profiles
 from medplatform.modalities.ehr.references import References
 from medplatform.modalities.ehr.settle import VERSIONS, digest_of
 from medplatform.modalities.ehr.subjects import Subjects
@@ -32,7 +33,7 @@ from medplatform.privacy import Identity
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every batch of a delivery is processed with."""
+    """What every batch of a delivery is processed with; can be sent to another process."""
 
     identity: Identity
     subjects: Subjects
@@ -40,6 +41,7 @@ class Context:
     release: Release
     policy: Policy
     source: str | None = None
+    profiles: Profiles | None = None
 
     def references(self, aliases: Mapping[str, str]) -> References:
         """Rewrites the references of resources with these aliases."""
@@ -51,7 +53,7 @@ class Processor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._judge = Judge(context.release, context.subjects)
+        self._judge = Judge(context.release, context.subjects, context.profiles)
         self._nester = Nester(context.policy, context.identity, context.release)
         self._flattener = Flattener()
 
@@ -119,7 +121,7 @@ class Processor:
 
     def _flatten(self, work: "_Columns", refused: Issues) -> pa.Table | None:
         """Rows of the typed table, of the resources whose meaning is known."""
-        known = work.filter(pc.invert(work.keys["is_modified"]))
+        known = work.filter(~work.keys["is_modified"].to_numpy())
         if known.keys.num_rows == 0:
             return None
         rows, unusable = self._flattener.rows(known.content, known.keys, known.contained)
@@ -137,20 +139,19 @@ class _Columns:
     keys: pa.Table
     contained: pa.Table
 
-    def filter(self, mask: pa.ChunkedArray) -> "_Columns":
+    def filter(self, mask: np.ndarray) -> "_Columns":
         """The resources where the mask is true."""
-        keys = self.keys.filter(mask)
-        is_within = pc.is_in(self.contained["position"], keys["position"].combine_chunks())
-        content = self.content.filter(mask.combine_chunks())
+        keys = self.keys.filter(pa.array(mask))
+        is_within = np.isin(self.contained["position"].to_numpy(), keys["position"].to_numpy())
+        content = self.content.filter(pa.array(mask))
         assert isinstance(content, pa.StructArray)
-        return _Columns(content, self.shape, keys, self.contained.filter(is_within))
+        return _Columns(content, self.shape, keys, self.contained.filter(pa.array(is_within)))
 
     def without(self, refused: Issues) -> "_Columns":
         """All but the refused."""
         if not refused:
             return self
-        gone = pa.array(list(refused), pa.int64())
-        return self.filter(pc.invert(pc.is_in(self.keys["position"], gone)))
+        return self.filter(~np.isin(self.keys["position"].to_numpy(), list(refused)))
 
 
 def _keys(
@@ -188,9 +189,10 @@ def _keys(
 def _version(content: pa.StructArray) -> pa.Array:
     """Version ids as they are published, empty where there is none."""
     meta = content.type.get_field_index("meta")
-    if meta < 0 or content.type[meta].type.get_field_index("versionId") < 0:
+    version = content.type[meta].type.get_field_index("versionId") if meta >= 0 else -1
+    if version < 0:
         return pa.repeat("", len(content))
-    return pc.fill_null(pc.struct_field(content, ["meta", "versionId"]), "")
+    return content.field(meta).flatten()[version].fill_null("")
 
 
 def _nested_rows(work: _Columns) -> pa.Table:
@@ -217,5 +219,4 @@ def _contained_rows(work: _Columns) -> pa.Table:
 
 
 def _without(rows: pa.Table, refused: Issues) -> pa.Table:
-    gone = pa.array(list(refused), pa.int64())
-    return rows.filter(pc.invert(pc.is_in(rows["position"], gone)))
+    return rows.filter(pa.array(~np.isin(rows["position"].to_numpy(), list(refused))))

@@ -7,47 +7,70 @@ delivery.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.batch import Batch, Batches, peek
+from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.modalities.ehr.conformance.detection import Detected, find_release
 from medplatform.modalities.ehr.conformance.verdict import judge
 from medplatform.modalities.ehr.definitions import Release
-from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR
+from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.judging import Processed, find_id
 from medplatform.modalities.ehr.processing import Context, Processor
+from medplatform.modalities.ehr.profile_check import Profiles
+from medplatform.modalities.ehr.profiles import Presence
 from medplatform.modalities.ehr.references import find_target
 from medplatform.modalities.ehr.settle import VersionLog
 from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
 from medplatform.modalities.ehr.subjects import Subjects
 from medplatform.modalities.ehr.tables import DELETION, UNIT
+from medplatform.modalities.ehr.workers import Workers
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
+DEFAULT = Configuration()
+_WORTH_WORKERS = 8 << 20
+"""Bytes of a delivery from which it pays to start processes, which takes them some seconds."""
 _SAMPLE_LINES = 20
 """Of each file, to find the release by."""
 
 
 def read_delivery(
-    delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
+    delivery: Delivery,
+    stage: Stage,
+    identity: Identity,
+    progress: Progress,
+    /,
+    configuration: Configuration = DEFAULT,
 ) -> None:
     """Read all files of a delivery into a stage (see `medplatform.modalities.modality.Reader`)."""
-    reading = _Reading(delivery, stage, identity, progress)
+    reading = _Reading(delivery, stage, identity, progress, configuration)
     reading.find_patients()
     identity.save()
     reading.read()
     reading.settle()
 
 
+def _policy_of(configuration: Configuration) -> Policy:
+    return Policy.load(configuration.policy) if configuration.policy else SHIFTED_SAFE_HARBOR
+
+
 class _Reading:
     """What is known while a delivery is read."""
 
     def __init__(
-        self, delivery: Delivery, stage: Stage, identity: Identity, progress: Progress
+        self,
+        delivery: Delivery,
+        stage: Stage,
+        identity: Identity,
+        progress: Progress,
+        configuration: Configuration,
     ) -> None:
         self._delivery = delivery
         self._stage = stage
@@ -59,14 +82,16 @@ class _Reading:
             is_per_record=delivery.options.subjects == "per_record",
         )
         self._versions = VersionLog(stage.folder / "_versions")
-        release = self._find_release()
+        self._workers = configuration.workers
+        self._presence = Presence()
         self._context = Context(
             identity,
             self._subjects,
             self._index,
-            release,
-            SHIFTED_SAFE_HARBOR,
+            self._find_release(),
+            _policy_of(configuration),
             delivery.options.source,
+            Profiles.of(configuration),
         )
 
     def _find_release(self) -> Release:
@@ -102,18 +127,40 @@ class _Reading:
         self._index.freeze()
 
     def read(self) -> None:
-        """Process every record."""
-        processor, batches = Processor(self._context), Batches()
+        """Process every record, in this process or in several."""
+        for batch, processed in self._process(self._batches()):
+            self._take(batch, processed)
+        self._stage.reports |= self._profile_reports()
+
+    def _process(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Processed]]:
+        total = sum(source.bytes for source in self._delivery.sources)
+        if self._workers > 1 and total >= _WORTH_WORKERS:
+            with Workers(self._context, self._workers) as workers:
+                yield from workers.process(batches)
+        else:
+            processor = Processor(self._context)
+            for batch in batches:
+                yield batch, processor.process(batch)
+
+    def _batches(self) -> Iterator[Batch]:
+        batches = Batches()
         for source, block in self._blocks("records"):
             if self._is_copy(source):
                 self._refuse_copy(source, block)
                 continue
             self._count(source, block)
             kinds = ((position, peek(line)[0]) for position, line in enumerate(block.lines))
-            for batch in batches.add(source, block, kinds):
-                self._take(batch, processor.process(batch))
-        for batch in batches.rest():
-            self._take(batch, processor.process(batch))
+            yield from batches.add(source, block, kinds)
+        yield from batches.rest()
+
+    def _profile_reports(self) -> dict[str, list[dict[str, Any]]]:
+        profiles = self._context.profiles
+        if profiles is None:
+            return {}
+        return {
+            "must_support": [row._asdict() for row in self._presence.rows()],
+            "profile_rules_not_checked": [asdict(gap) for gap in profiles.definitions.gaps()],
+        }
 
     def settle(self) -> None:
         """Quarantine the records that stood in the delivery before, flag those that contradict."""
@@ -184,9 +231,9 @@ class _Reading:
         if isinstance(resource_id, Issue):
             return
         target = find_target(url, {}) if url else None
-        ids = dict.fromkeys([resource_id, *([target[1]] if target else [])])
+        ids = [resource_id, *([target[1]] if target and target[1] != resource_id else [])]
         record = source.source_id, block.numbers[position]
-        self._subjects.add_patient(record, content, list(ids))
+        self._subjects.add_patient(record, content, ids)
 
     def _count(self, source: Source, block: Block) -> None:
         """Count what a block delivers; the records are counted as they are processed."""
@@ -234,5 +281,6 @@ class _Reading:
             self._stage.count(source_id, UNIT, **{outcome: amount})
         for (source_id, kind), amount in processed.kept.items():
             self._stage.keep(source_id, UNIT, kind, amount)
+        self._presence.add(processed.presence)
         if processed.versions is not None:
             self._versions.add(processed.versions)

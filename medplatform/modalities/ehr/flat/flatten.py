@@ -6,8 +6,8 @@ from importlib.resources import files
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from medplatform.modalities.ehr import value_sets
 from medplatform.modalities.ehr.flat.needs import NEEDS, conform
@@ -73,11 +73,11 @@ def _find_unusable(table: str, resource_type: str, rows: pa.Table) -> Iterator[U
         for row in np.flatnonzero(np.isinf(rows["value_number"].to_numpy())):
             yield Unusable(int(position[row]), "value.out_of_range", f"{resource_type}.value")
     for column, (element, values) in _BOUND.get(table, {}).items():
-        allowed = pa.array([*values, None], pa.string())
-        for row in np.flatnonzero(~pc.is_in(rows[column], allowed).to_numpy()):
+        codes = pl.Series(rows[column])
+        for row in (~codes.is_in(values) & codes.is_not_null()).arg_true():
             path = f"{resource_type}.{element}"
             yield Unusable(int(position[row]), "value.not_in_value_set", path)
 
 
 def _sql(name: str) -> str:
-    return files(__package__).joinpath(f"{name}.sql").read_text()
+    return files("medplatform.modalities.ehr.flat").joinpath(f"{name}.sql").read_text()
