@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medplatform.cli.configuration import parse_settings, show_settings
 from medplatform.cli.terminal import installation_of_settings, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from medplatform.clinical import Verdict
     from medplatform.installation import Installation
     from medplatform.registry import Registry
-    from medplatform.training.recipe import Recipe, TrainingConfig
+    from medplatform.training.recipe import Recipe
 
 
 class RecipeName(click.ParamType):
@@ -29,6 +32,7 @@ class RecipeName(click.ParamType):
 
 
 recipe_argument = click.argument("recipe", type=RecipeName())
+version_argument = click.argument("version")
 
 
 @click.command()
@@ -39,7 +43,13 @@ def freeze(recipe: "Recipe") -> None:
 
     installation = installation_of_settings()
     settings = installation.settings
-    snapshot = freeze_dataset(recipe, installation.lake, settings.marts, settings.datasets)
+    snapshot = freeze_dataset(
+        recipe,
+        installation.lake,
+        settings.marts,
+        settings.datasets,
+        is_synthetic=installation.is_synthetic,
+    )
     counts = snapshot.manifest["facts"]["counts"]
     print_table(
         f"datasets/{recipe.name} {snapshot.digest[:16]}",
@@ -54,22 +64,33 @@ def freeze(recipe: "Recipe") -> None:
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Override a default of the recipe's configuration, e.g. --set epochs=5.",
+    help="Override a default of the recipe's configuration, e.g. --set epochs=5. "
+    "What there is to set: --settings.",
 )
 @click.option("--debug", is_flag=True, help="A configuration that trains in seconds on a CPU.")
-def train(recipe: "Recipe", assignments: tuple[str, ...], debug: bool) -> None:
+@click.option("--settings", "is_list", is_flag=True, help="List what --set takes, and exit.")
+def train(recipe: "Recipe", assignments: tuple[str, ...], debug: bool, is_list: bool) -> None:
     """Train a recipe on its latest data set and register the model as candidate."""
+    if is_list:
+        show_settings(recipe)
+        return
     from medplatform.registry import register
     from medplatform.training.data import DatasetMissing, freeze_dataset, latest_snapshot
     from medplatform.training.launcher import LocalLauncher
 
     installation = installation_of_settings()
     settings = installation.settings
-    config = _config(recipe, assignments, debug)
+    config = parse_settings(recipe, assignments, debug)
     try:
         snapshot = latest_snapshot(settings.datasets, recipe)
     except DatasetMissing:
-        snapshot = freeze_dataset(recipe, installation.lake, settings.marts, settings.datasets)
+        snapshot = freeze_dataset(
+            recipe,
+            installation.lake,
+            settings.marts,
+            settings.datasets,
+            is_synthetic=installation.is_synthetic,
+        )
     installation = _installation_of_person(installation)
     outcome = LocalLauncher().launch(installation.job(recipe, snapshot, config))
     if outcome.result is None:
@@ -110,30 +131,46 @@ def evaluate(recipe: "Recipe", version: str) -> None:
 
 @click.command()
 @recipe_argument
-@click.argument("version", type=int)
+@version_argument
 @click.option("--as", "approver", required=True, help="Your name; not the trainer's.")
 @click.option("--role", required=True, help="Your role, e.g. clinician.")
 @click.option("--reason", required=True, help="Why you stand for this model.")
-def approve(recipe: "Recipe", version: int, approver: str, role: str, reason: str) -> None:
-    """Sign a passing verdict: recorded for good in the hash-chained log."""
+def approve(recipe: "Recipe", version: str, approver: str, role: str, reason: str) -> None:
+    """Sign a passing verdict: recorded for good in the hash-chained log.
+
+    VERSION is a number or an alias. The name is not checked against a password: the account that
+    you are logged in with is recorded beside it.
+    """
     from medplatform.registry import approve as record_approval
+    from medplatform.registry import find_version
 
     registry = installation_of_settings().registry
-    record = record_approval(registry, recipe, version, approver=approver, role=role, reason=reason)
-    click.echo(f"Recorded as {record.sequence} in {registry.log.path}.")
-    click.echo(f"Next: medplatform promote {recipe.name} {version}")
+    number = find_version(registry, recipe.name, version)
+    record = record_approval(registry, recipe, number, approver=approver, role=role, reason=reason)
+    click.echo(
+        f"{recipe.name} version {number} is approved by {approver}, typed by "
+        f"{record.detail['account']}: record {record.sequence} of {registry.log.path}."
+    )
+    if record.detail["is_trainer_account"]:
+        click.secho("This account also trained the model; that is recorded.", fg="yellow", err=True)
+    click.echo(f"Next: medplatform promote {recipe.name} {number}")
 
 
 @click.command()
 @recipe_argument
-@click.argument("version", type=int)
-def promote(recipe: "Recipe", version: int) -> None:
-    """Make an approved model the champion."""
+@version_argument
+def promote(recipe: "Recipe", version: str) -> None:
+    """Make an approved model the champion.
+
+    VERSION is a number or an alias.
+    """
+    from medplatform.registry import find_version
     from medplatform.registry import promote as make_champion
 
     installation = _installation_of_person(installation_of_settings())
+    number = find_version(installation.registry, recipe.name, version)
     promotion = make_champion(
-        installation.registry, recipe, version, actor=installation.settings.operator
+        installation.registry, recipe, number, actor=installation.settings.operator
     )
     before = f", after version {promotion.previous.version}" if promotion.previous else ""
     click.echo(f"{recipe.name} version {promotion.champion.version} is champion{before}.")
@@ -155,13 +192,13 @@ def rollback(recipe: "Recipe", actor: str, reason: str) -> None:
 def status() -> None:
     """Show the lake, and every model version with verdict, aliases and figures.
 
-    Aliases in MLflow that do not say what the log says are put right.
+    Aliases in MLflow that do not say what the log says are put right, which is recorded.
     """
     from medplatform.cli.summary import print_summary
 
-    installation = installation_of_settings()
+    installation = _installation_of_person(installation_of_settings())
     if installation.registry.log.path.exists():
-        _repair_aliases(installation.registry)
+        _repair_aliases(installation.registry, installation.settings.operator)
     print_summary(installation)
 
 
@@ -192,9 +229,13 @@ def audit() -> None:
                 "number": record.sequence,
                 "at": record.at.isoformat(timespec="seconds"),
                 "who": record.actor,
+                "account": record.detail.get("account", ""),
                 "what": record.action,
                 "recipe": record.detail.get("recipe", ""),
                 "version": record.detail.get("version"),
+                "verdict": record.detail.get("state", ""),
+                "role": record.detail.get("role", ""),
+                "reason": _reason(record.detail),
             }
             for record in records
         ],
@@ -225,7 +266,15 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
-def _repair_aliases(registry: "Registry") -> None:
+def _reason(detail: "Mapping[str, Any]") -> str:
+    """Why somebody did what a record tells."""
+    if "alias" in detail:
+        return f"alias {detail['alias']} was at {detail['shown'] or 'none'} in MLflow"
+    same = ["typed by the account that trained"] if detail.get("is_trainer_account") else []
+    return "; ".join([*([detail["reason"]] if "reason" in detail else []), *same])
+
+
+def _repair_aliases(registry: "Registry", actor: str) -> None:
     """Make MLflow show what the log says and tell what was wrong there."""
     from medplatform.registry import VersionMissing, sync_aliases
     from medplatform.training.recipes import RECIPES
@@ -234,34 +283,19 @@ def _repair_aliases(registry: "Registry") -> None:
         if not registry.history(recipe).registered:
             continue
         try:
-            changes = sync_aliases(registry, recipe)
+            changes = sync_aliases(registry, recipe, actor=actor)
         except VersionMissing as error:
             click.secho(f"medplatform: {error}", fg="red", err=True)
             continue
-        for alias, version in changes.items():
-            what = f"put back to version {version}" if version else "taken away"
-            click.echo(f"Repaired in MLflow: the alias {alias} of {recipe} was {what}.")
-
-
-def _config(recipe: "Recipe", assignments: tuple[str, ...], debug: bool) -> "TrainingConfig":
-    import json
-
-    chosen: dict[str, Any] = recipe.debug.model_dump(mode="json") if debug else {}
-    for assignment in assignments:
-        name, _, value = assignment.partition("=")
-        try:
-            chosen[name] = json.loads(value)
-        except ValueError:
-            raise click.BadParameter(
-                f"{assignment!r} is no NAME=VALUE.", param_hint="--set"
-            ) from None
-    from pydantic import ValidationError
-
-    try:
-        return recipe.config.model_validate(chosen)
-    except ValidationError as error:
-        reasons = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
-        raise click.BadParameter(reasons, param_hint="--set") from None
+        for change in changes:
+            click.secho(
+                f"medplatform: the alias {change.alias} of {recipe} was wrong: {change}: put "
+                f"right and recorded. Find out who set it; only medplatform promote makes a "
+                f"champion.",
+                fg="red",
+                bold=True,
+                err=True,
+            )
 
 
 def _show_verdict(verdict: "Verdict") -> None:

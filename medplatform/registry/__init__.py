@@ -4,8 +4,9 @@ The hash-chained log under the models folder is the truth; MLflow's aliases and 
 MLflow and torch load on use.
 """
 
-from medplatform.registry.aliases import sync_aliases
+from medplatform.registry.aliases import AliasChange, sync_aliases
 from medplatform.registry.errors import (
+    AlreadyChampion,
     DatasetMismatch,
     ModelMismatch,
     NotApproved,
@@ -24,10 +25,13 @@ from medplatform.registry.judge import Judgement, judge
 from medplatform.registry.promotion import Promotion, approve, promote, rollback
 from medplatform.registry.registry import Registry
 from medplatform.registry.replay import register_replayed
+from medplatform.registry.sign_off import describe_sign_off
 from medplatform.registry.status import VersionStatus, status
 from medplatform.registry.versions import Registered, find_version, register
 
 __all__ = [
+    "AliasChange",
+    "AlreadyChampion",
     "DatasetMismatch",
     "History",
     "Judgement",
@@ -47,6 +51,7 @@ __all__ = [
     "VersionMissing",
     "VersionStatus",
     "approve",
+    "describe_sign_off",
     "find_version",
     "judge",
     "promote",

@@ -45,5 +45,9 @@ class StaleChampion(RegistryError):
     """The champion is another one than expected: somebody was faster, or the verdict is old."""
 
 
+class AlreadyChampion(RegistryError):
+    """The version is the champion already, so there is nothing to approve or to promote."""
+
+
 class NothingToRollBack(RegistryError):
     """There is no earlier champion."""

@@ -12,19 +12,24 @@ JUDGED = "judged"
 APPROVED = "approved"
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled_back"
+ALIAS_REPAIRED = "alias_repaired"
 
 
 @dataclass(slots=True)
 class History:
     """All that happened to the versions of one recipe, as of one moment.
 
-    `reign` holds the champions that can be gone back to, the present one last.
+    `approved` holds the approvals that stand, `signed` the last one of each version, whether it
+    stands or was withdrawn. `reign` holds the champions that can be gone back to, the present one
+    last; no champion follows itself.
     """
 
     recipe: str
     registered: dict[int, AuditRecord] = field(default_factory=dict)
     judged: dict[int, AuditRecord] = field(default_factory=dict)
     approved: dict[int, AuditRecord] = field(default_factory=dict)
+    signed: dict[int, AuditRecord] = field(default_factory=dict)
+    promoted: dict[int, AuditRecord] = field(default_factory=dict)
     reign: list[ModelReference] = field(default_factory=list)
     challenger: int | None = None
     test_set_reads: int = 0
@@ -63,8 +68,24 @@ class History:
         record = self.approved.get(version)
         return record if record and record.detail["verdict"] == verdict_digest else None
 
+    def sign_off(self, version: int) -> AuditRecord | None:
+        """The approval to show: of a version that was promoted its last one, else a standing one.
+
+        A champion that is judged again keeps the approval by which it became champion.
+        """
+        judged = self.judged.get(version)
+        if version in self.promoted:
+            return self.signed.get(version)
+        return self.approval(version, judged.detail["verdict"]) if judged else None
+
+    def is_withdrawn(self, version: int) -> bool:
+        """Whether the last approval of a version ended with a rollback."""
+        return version in self.signed and version not in self.approved
+
     def add(self, record: AuditRecord) -> None:
         """Take one record of this recipe into account."""
+        if record.action == ALIAS_REPAIRED:
+            return
         version = int(record.detail["version"])
         if record.action == REGISTERED:
             self.registered[version] = record
@@ -73,13 +94,18 @@ class History:
         elif record.action == JUDGED:
             self._add_judged(version, record)
         elif record.action == APPROVED:
-            self.approved[version] = record
+            self.approved[version] = self.signed[version] = record
         elif record.action == PROMOTED:
-            self.reign.append(_reference(self.recipe, record))
-            self.challenger = None if self.challenger == version else self.challenger
-        elif record.action == ROLLED_BACK:
+            self._add_promoted(version, record)
+        elif record.action == ROLLED_BACK and record.detail["replaced"] != version:
             # Who rolled a model back has found something: its approval stands no longer.
             self.approved.pop(self.reign.pop().version, None)
+
+    def _add_promoted(self, version: int, record: AuditRecord) -> None:
+        self.promoted[version] = record
+        if self.champion is None or self.champion.version != version:
+            self.reign.append(_reference(self.recipe, record))
+        self.challenger = None if self.challenger == version else self.challenger
 
     def _add_judged(self, version: int, record: AuditRecord) -> None:
         self.judged[version] = record

@@ -5,6 +5,7 @@ looked at often enough is no longer independent.
 """
 
 import hashlib
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from medplatform.clinical import (
     ModelReference,
     Predictions,
     Verdict,
-    model_card,
     reach_verdict,
     write_verdict,
 )
@@ -29,13 +29,14 @@ from medplatform.clinical.report import render_report
 from medplatform.clinical.subgroups import subgroups
 from medplatform.lake import Snapshot, read_snapshot
 from medplatform.lake.ledger import write_atomically
-from medplatform.registry.aliases import project_aliases
+from medplatform.registry.aliases import project_aliases, repair_aliases
 from medplatform.registry.errors import DatasetMismatch
-from medplatform.registry.history import JUDGED, TEST_SET_READ
+from medplatform.registry.history import JUDGED, TEST_SET_READ, History
 from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
+from medplatform.registry.sign_off import update_card
 from medplatform.registry.versions import (
-    GATE_PREFIX,
+    GATES,
     VERDICT,
     VERDICT_DIGEST,
     Registered,
@@ -72,8 +73,9 @@ def judge(
 ) -> Judgement:
     """Judge exactly the registered files of a model on the test split of its data set.
 
-    The champion and the always-on baseline predict the same rows. A model that passes becomes
-    `challenger`; any other keeps or loses what it has.
+    The champion and the always-on baseline predict the same rows; the champion itself is compared
+    with the baseline alone. A model that passes becomes `challenger`; any other keeps or loses
+    what it has.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def judge(
             f"{subject.dataset_digest[:16]}, not on {snapshot.digest[:16]}. "
             f"Judge it on that one, or train again: medplatform train {recipe.name}"
         )
-    champion = history.champion
+    champion = _other_champion(history, version)
     read_snapshot(snapshot.folder, verify=True)
     with registry.lock(recipe.name):
         registry.record(
@@ -127,8 +129,14 @@ def judge(
     )
     facts = model_facts(registry, recipe, subject)
     judgement = _write(registry, recipe, verdict, evidence, facts)
-    _publish(registry, subject, judgement, facts, actor)
+    _publish(registry, recipe, subject, judgement, actor)
     return judgement
+
+
+def _other_champion(history: History, version: int) -> ModelReference | None:
+    """The champion that a version is compared with: never itself."""
+    champion = history.champion
+    return champion if champion is not None and champion.version != version else None
 
 
 def _gather(
@@ -200,19 +208,20 @@ def _write(
 
 
 def _publish(
-    registry: Registry, subject: Registered, judgement: Judgement, facts: ModelFacts, actor: str
+    registry: Registry, recipe: Recipe, subject: Registered, judgement: Judgement, actor: str
 ) -> None:
     """Show the verdict in MLflow and make it count by logging it."""
     verdict, client = judgement.verdict, registry.client
     _publish_to_run(registry, subject.run_id, judgement)
     with registry.lock(subject.recipe):
-        tags = {f"{GATE_PREFIX}{r.gate}": r.state.value for r in verdict.results}
-        tags |= {VERDICT: verdict.state.value, VERDICT_DIGEST: verdict.digest}
+        repair_aliases(registry, subject.recipe, actor=actor)
+        tags = {
+            GATES: json.dumps({r.gate: r.state.value for r in verdict.results}),
+            VERDICT: verdict.state.value,
+            VERDICT_DIGEST: verdict.digest,
+        }
         for name, value in tags.items():
             client.set_model_version_tag(subject.recipe, str(subject.version), name, value)
-        client.update_model_version(
-            subject.recipe, str(subject.version), model_card(facts, verdict)
-        )
         registry.record(
             subject.recipe,
             actor,
@@ -226,6 +235,7 @@ def _publish(
             gates_digest=verdict.gates_digest,
             report_sha256=judgement.report_sha256,
         )
+        update_card(registry, recipe, subject.version)
         project_aliases(registry, subject.recipe)
 
 

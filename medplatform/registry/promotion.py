@@ -5,34 +5,35 @@ is silently overwritten. Here the verdict names the champion that a promotion ex
 decided under a lock, on the log.
 """
 
-import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from medplatform.clinical import ModelReference, State, Verdict, VerdictError, read_verdict
+from medplatform.clinical import ModelReference, Verdict
 from medplatform.privacy import AuditRecord
-from medplatform.registry.aliases import project_aliases
+from medplatform.registry.aliases import project_aliases, repair_aliases
 from medplatform.registry.errors import (
+    AlreadyChampion,
     NotApproved,
     NothingToRollBack,
-    NotJudged,
-    NotPassed,
     RegistryError,
     SelfApproval,
     StaleChampion,
-    VerdictMismatch,
+    VersionMissing,
 )
-from medplatform.registry.history import APPROVED, PROMOTED, ROLLED_BACK, History
+from medplatform.registry.history import APPROVED, PROMOTED, ROLLED_BACK
 from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import Registry
+from medplatform.registry.sign_off import update_card
+from medplatform.registry.standing import standing_verdict
 from medplatform.registry.versions import (
-    DATASET_DIGEST,
-    MODEL_DIGEST,
+    APPROVED_AT,
+    APPROVER,
+    APPROVER_ROLE,
     TRAINER,
-    VERDICT,
-    VERDICT_DIGEST,
+    Registered,
     registered,
 )
+from medplatform.training.account import Account, current_account
 from medplatform.training.recipe import Recipe
 
 
@@ -51,12 +52,19 @@ def approve(
 ) -> AuditRecord:
     """Record that a person has read the report and stands for this verdict.
 
+    The name is not authenticated. The account that typed it is recorded beside it, and whether
+    that is the account that trained.
+
     Raises
     ------
     RegistryError
         Name, role or reason is empty.
+    AlreadyChampion
+        The version is champion; nothing is recorded.
     SelfApproval
         The approver has trained the model.
+    StaleChampion
+        Another version is champion than the one that the verdict compares with.
     NotJudged, NotPassed, VerdictMismatch
         There is no passing verdict for exactly this model, data set and these gates.
     ModelMismatch, VersionMissing
@@ -72,8 +80,10 @@ def approve(
         )
     with registry.lock(recipe.name):
         history = registry.history(recipe.name)
+        subject = registered(history, version)
+        _require_other(recipe, version, history.champion)
         trainers = {
-            registered(history, version).trainer,
+            subject.trainer,
             registry.version(recipe.name, version).tags.get(TRAINER, ""),
         }
         if _same_person(approver) in {_same_person(trainer) for trainer in trainers}:
@@ -82,7 +92,8 @@ def approve(
                 f"Ask somebody else to run: {_how(recipe, version)}"
             )
         verdict = standing_verdict(registry, recipe, version, history)
-        return registry.record(
+        _require_champion(recipe, version, history.champion, verdict)
+        record = registry.record(
             recipe.name,
             approver,
             APPROVED,
@@ -92,7 +103,10 @@ def approve(
             report_sha256=history.judged[version].detail["report_sha256"],
             role=role,
             reason=reason,
+            is_trainer_account=_is_trainer_account(subject),
         )
+        update_card(registry, recipe, version)
+        return record
 
 
 @reports_outage
@@ -104,6 +118,8 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
 
     Raises
     ------
+    AlreadyChampion
+        The version is champion; nothing is recorded.
     StaleChampion
         Another version is champion by now.
     NotApproved
@@ -119,6 +135,7 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
     """
     with registry.lock(recipe.name):
         history = registry.history(recipe.name)
+        _require_other(recipe, version, history.champion)
         verdict = standing_verdict(registry, recipe, version, history)
         approval = history.approval(version, verdict.digest)
         if approval is None:
@@ -127,6 +144,7 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
                 f"Somebody other than the trainer has to run: {_how(recipe, version)}"
             )
         _require_champion(recipe, version, history.champion, verdict)
+        repair_aliases(registry, recipe.name, actor=actor)
         record = registry.record(
             recipe.name,
             actor,
@@ -137,6 +155,8 @@ def promote(registry: Registry, recipe: Recipe, version: int, *, actor: str) -> 
             approval=approval.digest,
             replaced=history.champion.version if history.champion else None,
         )
+        _show_approval(registry, recipe, version, approval)
+        update_card(registry, recipe, version)
         project_aliases(registry, recipe.name)
         return Promotion(verdict.model, history.champion, record)
 
@@ -168,6 +188,7 @@ def rollback(registry: Registry, recipe: Recipe, *, actor: str, reason: str) -> 
                 f"{recipe.name} has no previous champion. See: medplatform status"
             )
         with registry.files(recipe.name, previous.version, digest=previous.digest):
+            repair_aliases(registry, recipe.name, actor=actor)
             record = registry.record(
                 recipe.name,
                 actor,
@@ -177,58 +198,35 @@ def rollback(registry: Registry, recipe: Recipe, *, actor: str, reason: str) -> 
                 replaced=champion.version,
                 reason=reason,
             )
+        update_card(registry, recipe, previous.version)
+        with suppress(VersionMissing):  # what was deleted has no card
+            registry.version(recipe.name, champion.version)
+            update_card(registry, recipe, champion.version)
         project_aliases(registry, recipe.name)
         return Promotion(previous, champion, record)
 
 
-def standing_verdict(registry: Registry, recipe: Recipe, version: int, history: History) -> Verdict:
-    """The passing verdict of a version, if file, log, tags and model all agree on it.
+def _require_other(recipe: Recipe, version: int, champion: ModelReference | None) -> None:
+    if champion is not None and champion.version == version:
+        raise AlreadyChampion(
+            f"{recipe.name} version {version} is champion already. See: medplatform status"
+        )
 
-    Raises
-    ------
-    NotJudged, NotPassed, VerdictMismatch, ModelMismatch, VersionMissing
-        It is missing, not passing, or something does not agree.
-    """
-    subject = registered(history, version)
-    judged = history.judged.get(version)
-    if judged is None:
-        raise NotJudged(
-            f"{recipe.name} version {version} has not been judged. "
-            f"Run: medplatform evaluate {recipe.name} {version}"
-        )
-    report = registry.verdicts(recipe.name) / judged.detail["verdict_file"]
-    verdict = _read(report)
-    tags = registry.version(recipe.name, version).tags
-    facts = {
-        "the verdict file": (verdict.digest, judged.detail["verdict"]),
-        "the version": ((verdict.recipe, verdict.model.version), (recipe.name, version)),
-        "the model digest": (verdict.model.digest, subject.model_digest),
-        "the model tag": (tags.get(MODEL_DIGEST), subject.model_digest),
-        "the data set digest": (verdict.dataset_digest, subject.dataset_digest),
-        "the data set tag": (tags.get(DATASET_DIGEST), subject.dataset_digest),
-        "the verdict tag": (tags.get(VERDICT_DIGEST), verdict.digest),
-        "the state tag": (tags.get(VERDICT), verdict.state.value),
-        "the report": (_sha256(report.with_suffix(".html")), judged.detail["report_sha256"]),
-        "the gates": (verdict.gates_digest, recipe.gates.digest),
-        "the list of gates": (
-            [result.gate for result in verdict.results],
-            [gate.name for gate in recipe.gates.gates],
-        ),
+
+def _is_trainer_account(subject: Registered) -> bool:
+    """Whether the account that trained is the one that acts now, on whichever host."""
+    trainer = Account.parse(subject.trainer_account).user
+    return trainer == current_account().user
+
+
+def _show_approval(registry: Registry, recipe: Recipe, version: int, approval: AuditRecord) -> None:
+    tags = {
+        APPROVER: approval.actor,
+        APPROVER_ROLE: approval.detail["role"],
+        APPROVED_AT: approval.at.isoformat(timespec="seconds"),
     }
-    wrong = [name for name, (found, expected) in facts.items() if found != expected]
-    if wrong:
-        raise VerdictMismatch(
-            f"{recipe.name} version {version}: {', '.join(wrong)} differ from what was judged. "
-            f"Judge it again: medplatform evaluate {recipe.name} {version}"
-        )
-    if verdict.state is not State.PASS:
-        raise NotPassed(
-            f"{recipe.name} version {version} is {verdict.state.value}. "
-            + " ".join(verdict.reasons)
-            + f" Read the report, then train again: medplatform train {recipe.name}"
-        )
-    with registry.files(recipe.name, version, digest=subject.model_digest):
-        return verdict
+    for name, value in tags.items():
+        registry.client.set_model_version_tag(recipe.name, str(version), name, value)
 
 
 def _require_champion(
@@ -242,17 +240,6 @@ def _require_champion(
             f"champion is {present} by now. Judge it again: "
             f"medplatform evaluate {recipe.name} {version}"
         )
-
-
-def _read(path: Path) -> Verdict:
-    try:
-        return read_verdict(path)
-    except VerdictError as error:
-        raise VerdictMismatch(str(error)) from error
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def _same_person(name: str) -> str:

@@ -14,6 +14,7 @@ from medplatform.privacy import AuditLog, AuditRecord, BrokenChain
 from medplatform.registry.errors import ModelMismatch, VersionMissing
 from medplatform.registry.history import History, read_history
 from medplatform.registry.outage import reports_outage
+from medplatform.training.account import current_account
 from medplatform.training.store import open_client
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ class Registry:
             yield
 
     def record(self, recipe: str, actor: str, action: str, **detail: Any) -> AuditRecord:
-        """Append to the log and anchor its head in MLflow, so that a cut tail is found."""
-        record = self.log.append(actor, action, recipe=recipe, **detail)
+        """Append to the log and anchor its head in MLflow, so that a cut tail is found.
+
+        The account that the process runs under is recorded beside the actor, whose name anybody
+        can type.
+        """
+        account = str(current_account())
+        record = self.log.append(actor, action, recipe=recipe, account=account, **detail)
         self.client.set_registered_model_tag(
             recipe, LOG_HEAD_TAG, f"{record.sequence}:{record.digest}"
         )

@@ -1,7 +1,19 @@
 """What is true of a version without reading the locked test set once more."""
 
-from medplatform.clinical import Verdict, VerdictError, read_verdict
+import hashlib
+from pathlib import Path
+
+from medplatform.clinical import State, Verdict, VerdictError, read_verdict
+from medplatform.registry.errors import NotJudged, NotPassed, VerdictMismatch
+from medplatform.registry.history import History
 from medplatform.registry.registry import Registry
+from medplatform.registry.versions import (
+    DATASET_DIGEST,
+    MODEL_DIGEST,
+    VERDICT,
+    VERDICT_DIGEST,
+    registered,
+)
 from medplatform.training.recipe import Recipe, TrainingConfig
 
 
@@ -24,6 +36,56 @@ def current_verdict(registry: Registry, recipe: Recipe, version: int) -> Verdict
     if verdict.digest != judged.detail["verdict"] or not same_champion:
         return None
     return verdict if verdict.gates_digest == recipe.gates.digest else None
+
+
+def standing_verdict(registry: Registry, recipe: Recipe, version: int, history: History) -> Verdict:
+    """The passing verdict of a version, if file, log, tags and model all agree on it.
+
+    Raises
+    ------
+    NotJudged, NotPassed, VerdictMismatch, ModelMismatch, VersionMissing
+        It is missing, not passing, or something does not agree.
+    """
+    subject = registered(history, version)
+    judged = history.judged.get(version)
+    if judged is None:
+        raise NotJudged(
+            f"{recipe.name} version {version} has not been judged. "
+            f"Run: medplatform evaluate {recipe.name} {version}"
+        )
+    report = registry.verdicts(recipe.name) / judged.detail["verdict_file"]
+    verdict = _read(report)
+    tags = registry.version(recipe.name, version).tags
+    facts = {
+        "the verdict file": (verdict.digest, judged.detail["verdict"]),
+        "the version": ((verdict.recipe, verdict.model.version), (recipe.name, version)),
+        "the model digest": (verdict.model.digest, subject.model_digest),
+        "the model tag": (tags.get(MODEL_DIGEST), subject.model_digest),
+        "the data set digest": (verdict.dataset_digest, subject.dataset_digest),
+        "the data set tag": (tags.get(DATASET_DIGEST), subject.dataset_digest),
+        "the verdict tag": (tags.get(VERDICT_DIGEST), verdict.digest),
+        "the state tag": (tags.get(VERDICT), verdict.state.value),
+        "the report": (_sha256(report.with_suffix(".html")), judged.detail["report_sha256"]),
+        "the gates": (verdict.gates_digest, recipe.gates.digest),
+        "the list of gates": (
+            [result.gate for result in verdict.results],
+            [gate.name for gate in recipe.gates.gates],
+        ),
+    }
+    wrong = [name for name, (found, expected) in facts.items() if found != expected]
+    if wrong:
+        raise VerdictMismatch(
+            f"{recipe.name} version {version}: {', '.join(wrong)} differ from what was judged. "
+            f"Judge it again: medplatform evaluate {recipe.name} {version}"
+        )
+    if verdict.state is not State.PASS:
+        raise NotPassed(
+            f"{recipe.name} version {version} is {verdict.state.value}. "
+            + " ".join(verdict.reasons)
+            + f" Read the report, then train again: medplatform train {recipe.name}"
+        )
+    with registry.files(recipe.name, version, digest=subject.model_digest):
+        return verdict
 
 
 def trained_version(
@@ -52,3 +114,14 @@ def approved_challenger(registry: Registry, recipe: Recipe) -> int | None:
         return None
     digest = history.judged[version].detail["verdict"]
     return version if history.approval(version, digest) else None
+
+
+def _read(path: Path) -> Verdict:
+    try:
+        return read_verdict(path)
+    except VerdictError as error:
+        raise VerdictMismatch(str(error)) from error
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None

@@ -22,6 +22,7 @@ class VersionStatus:
     reasons: tuple[str, ...]
     trainer: str
     approver: str | None
+    """By whose approval it is or was champion, or may become it; says so if it was withdrawn."""
     registered_at: datetime
     test_set_reads: int
     """How often the locked test rows of the recipe were read, for any version."""
@@ -56,7 +57,8 @@ def _row(registry: Registry, history: History, version: int) -> VersionStatus:
             metrics, reasons = verdict.metrics, tuple(verdict.reasons)
         except VerdictError as error:
             reasons = (str(error),)
-    approval = history.approval(version, judged.detail["verdict"]) if judged else None
+    approval = history.sign_off(version)
+    withdrawn = ", withdrawn" if history.is_withdrawn(version) else ""
     record = history.registered[version]
     return VersionStatus(
         recipe=history.recipe,
@@ -66,7 +68,7 @@ def _row(registry: Registry, history: History, version: int) -> VersionStatus:
         metrics=metrics,
         reasons=reasons,
         trainer=record.detail["trainer"],
-        approver=approval.actor if approval else None,
+        approver=f"{approval.actor}{withdrawn}" if approval else None,
         registered_at=record.at,
         test_set_reads=history.test_set_reads,
     )

@@ -1,16 +1,18 @@
 """From a finished training run to a candidate: a model version that names all it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medplatform.clinical import ModelFacts, model_card
-from medplatform.registry.aliases import project_aliases
+from medplatform.registry.aliases import project_aliases, repair_aliases
 from medplatform.registry.errors import ModelMismatch, RegistryError, VersionMissing
 from medplatform.registry.history import REGISTERED, History
 from medplatform.registry.outage import reports_outage
 from medplatform.registry.registry import TAG_PREFIX, Registry, copy_of
 from medplatform.training.recipe import Recipe
 from medplatform.training.result import RunResult
+from medplatform.training.tracking import DATA, SYNTHETIC_DATA
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -23,7 +25,10 @@ TRAINER = f"{TAG_PREFIX}trainer"
 DAGSTER_RUN = f"{TAG_PREFIX}dagster_run_id"
 VERDICT = f"{TAG_PREFIX}verdict"
 VERDICT_DIGEST = f"{TAG_PREFIX}verdict_digest"
-GATE_PREFIX = "gate."
+GATES = f"{TAG_PREFIX}gates"
+APPROVER = f"{TAG_PREFIX}approver"
+APPROVER_ROLE = f"{TAG_PREFIX}approver_role"
+APPROVED_AT = f"{TAG_PREFIX}approved_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ class Registered:
     model_digest: str
     dataset_digest: str
     trainer: str
+    trainer_account: str
+    """USER@HOST of the training process; empty where it was not recorded."""
+    is_synthetic: bool
 
 
 @reports_outage
@@ -72,6 +80,7 @@ def register(
     with registry.lock(recipe.name):
         known = _already_registered(registry.history(recipe.name), result)
         if known is None:
+            repair_aliases(registry, recipe.name, actor=result.trainer)
             version = _create_version(registry, recipe, result, model, dagster_run_id)
             registry.record(
                 recipe.name,
@@ -84,6 +93,8 @@ def register(
                 run_id=result.run_id,
                 model_id=result.model_id,
                 trainer=result.trainer,
+                trainer_account=result.account,
+                is_synthetic=result.is_synthetic,
             )
             known = version
         project_aliases(registry, recipe.name)
@@ -112,6 +123,8 @@ def registered(history: History, version: int) -> Registered:
         model_digest=detail["model_digest"],
         dataset_digest=detail["dataset_digest"],
         trainer=detail["trainer"],
+        trainer_account=detail.get("trainer_account", ""),
+        is_synthetic=detail.get("is_synthetic", False),
     )
 
 
@@ -132,7 +145,13 @@ def find_version(registry: Registry, recipe: str, name: str | int) -> int:
     return version
 
 
-def model_facts(registry: Registry, recipe: Recipe, version: Registered) -> ModelFacts:
+def model_facts(
+    registry: Registry,
+    recipe: Recipe,
+    version: Registered,
+    *,
+    sign_off: Mapping[str, str] | None = None,
+) -> ModelFacts:
     """What the model card and the report say besides the figures."""
     run = registry.client.get_run(version.run_id)
     settings = {
@@ -146,6 +165,8 @@ def model_facts(registry: Registry, recipe: Recipe, version: Registered) -> Mode
         trainer=version.trainer,
         data={"Data set": version.dataset_digest[:16], "Built from": ", ".join(recipe.depends_on)},
         settings=settings,
+        is_synthetic=version.is_synthetic,
+        sign_off=sign_off or {},
     )
 
 
@@ -184,7 +205,12 @@ def _create_version(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    facts = ModelFacts(title=recipe.title, intended_use=recipe.intended_use, trainer=result.trainer)
+    facts = ModelFacts(
+        title=recipe.title,
+        intended_use=recipe.intended_use,
+        trainer=result.trainer,
+        is_synthetic=result.is_synthetic,
+    )
     created: ModelVersion = client.create_model_version(
         recipe.name,
         source=model.artifact_location,
@@ -197,6 +223,7 @@ def _create_version(
             CONFIG_DIGEST: result.config_digest,
             TRAINER: result.trainer,
             DAGSTER_RUN: dagster_run_id,
+            **({DATA: SYNTHETIC_DATA} if result.is_synthetic else {}),
         },
     )
     return int(created.version)

@@ -28,6 +28,10 @@ class RunResult(BaseModel):
     seconds: float
     loss_curve: Path
     trainer: str
+    account: str = ""
+    """USER@HOST of the training process."""
+    is_synthetic: bool = False
+    """Whether the patients were made up."""
     experiment_id: str | None = None
     run_id: str | None = None
     model_id: str | None = None

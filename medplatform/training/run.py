@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from medplatform import __version__
 from medplatform.lake import Snapshot, read_snapshot
 from medplatform.settings import SettingsError, get_settings
-from medplatform.training.data import load_rows
+from medplatform.training.account import current_account
+from medplatform.training.data import is_synthetic, load_rows
 from medplatform.training.device import choose_device
 from medplatform.training.launcher import TrainingJob
 from medplatform.training.mirror import MirrorThread
@@ -34,7 +35,7 @@ from medplatform.training.progress import Reporter, open_reporter
 from medplatform.training.recipe import Recipe, TrainingConfig, TrainingError
 from medplatform.training.recipes import RECIPES
 from medplatform.training.result import RunResult
-from medplatform.training.tracking import RunLog
+from medplatform.training.tracking import DATA, SYNTHETIC_DATA, RunLog
 from medplatform.training.upload import Mirror
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _train(
         seconds=time.monotonic() - started,
         loss_curve=loss_curve,
         trainer=job.operator,
+        account=str(current_account()),
+        is_synthetic=is_synthetic(snapshot),
     )
 
 
@@ -213,6 +216,8 @@ def _tags(recipe: Recipe, snapshot: Snapshot, job: TrainingJob, device: str) -> 
         "medplatform.dataset_digest": snapshot.digest,
         "medplatform.config_digest": job.config.digest,
         "medplatform.trainer": job.operator,
+        "medplatform.account": str(current_account()),
+        **({DATA: SYNTHETIC_DATA} if is_synthetic(snapshot) else {}),
         "medplatform.device": device,
         "medplatform.version": __version__,
     }

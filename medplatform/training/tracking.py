@@ -24,6 +24,10 @@ from medplatform.training.recipe import TrainingError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DATA = "medplatform.data"
+"""Tag of runs and model versions that says where the patients came from."""
+SYNTHETIC_DATA = "synthetic"
+
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 

@@ -92,7 +92,9 @@ class Bench:
     def freeze(self, rows: pl.DataFrame) -> Snapshot:
         return freeze(self.folder / "datasets", self.recipe.name, {ROWS: rows}, {})
 
-    def train(self, model: str = "good", *, snapshot: Snapshot | None = None) -> RunResult:
+    def train(
+        self, model: str = "good", *, snapshot: Snapshot | None = None, **facts: Any
+    ) -> RunResult:
         """What a training run that ended in this saved model leaves behind."""
         client = self.registry.client
         source, digest = self.saved[model]
@@ -130,10 +132,11 @@ class Bench:
             run_id=run.info.run_id,
             model_id=logged.model_id,
             is_pending=False,
+            **facts,
         )
 
-    def register(self, model: str = "good") -> int:
-        return register(self.registry, self.recipe, self.train(model)).version
+    def register(self, model: str = "good", **facts: Any) -> int:
+        return register(self.registry, self.recipe, self.train(model, **facts)).version
 
     def judge(self, version: int, **options: Any) -> Judgement:
         return judge(self.registry, self.recipe, version, self.snapshot, actor="nightly", **options)

@@ -1,6 +1,7 @@
 """The commands about models: who they act for, what they repair, what they say of an outage."""
 
 import getpass
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from medplatform.cli import cli, main
 from medplatform.installation import Installation
 from medplatform.registry import Registry, StoreUnavailable, promote
 from medplatform.settings import Settings
+from medplatform.training.account import current_account
 from medplatform.training.launcher import LocalLauncher, Outcome, TrainingJob
 from medplatform_tests.registry.bench import Bench
 from medplatform_tests.registry.conftest import BETTER, BLIND, GOOD, act_on
@@ -64,17 +66,23 @@ class TestWhoTrains:
 
 
 class TestStatus:
-    def test_repairs_aliases_and_says_so(self, reign: Bench, commands_of_reign: None) -> None:
+    def test_repairs_aliases_loudly(self, reign: Bench, commands_of_reign: None) -> None:
         client = reign.registry.client
         client.set_registered_model_alias("line", "champion", str(BLIND))
         done = invoke("status")
-        assert f"the alias champion of line was put back to version {GOOD}." in done.output
+        assert (
+            f"the alias champion of line was wrong: MLflow said version {BLIND}, the log says "
+            f"version {GOOD}: put right and recorded." in done.stderr
+        )
         assert reign.aliases()["champion"] == GOOD
-        assert "Repaired" not in invoke("status").output
+        assert "was wrong" not in invoke("status").output
+        record = reign.registry.log.records()[-1]
+        assert (record.actor, record.action) == (getpass.getuser(), "alias_repaired")
 
     def test_takes_a_champion_away_that_nobody_promoted(self, bench: Bench, commands: None) -> None:
         bench.registry.client.set_registered_model_alias("line", "champion", str(BLIND))
-        assert "the alias champion of line was taken away" in invoke("status").output
+        found = invoke("status").stderr
+        assert f"MLflow said version {BLIND}, the log says none: put right" in found
 
     def test_shows_the_rest_where_the_champion_was_deleted(
         self, reign: Bench, commands_of_reign: None
@@ -84,6 +92,70 @@ class TestStatus:
         done = invoke("status")
         assert "medplatform rollback line" in done.stderr
         assert f"line v{GOOD}" in done.stdout
+
+
+class TestVersions:
+    def test_are_named_by_alias_as_well(self, bench: Bench, commands: None) -> None:
+        person = ["--as", "grace", "--role", "clinician", "--reason", "read it"]
+        done = invoke("approve", "line", "challenger", *person)
+        assert f"line version {BETTER} is approved by grace, typed by" in done.stdout
+        assert f"Next: medplatform promote line {BETTER}" in done.stdout
+        assert invoke("promote", "line", "challenger").stdout.strip() == (
+            f"line version {BETTER} is champion."
+        )
+
+    def test_of_the_account_that_trained_are_signed_with_a_remark(
+        self, bench: Bench, commands: None
+    ) -> None:
+        version = bench.register("better", account=str(current_account()))
+        bench.judge(version)
+        person = ["--as", "grace", "--role", "clinician", "--reason", "read it"]
+        assert "also trained the model" in invoke("approve", "line", version, *person).stderr
+        assert "typed by the account that trained" in wide(invoke("audit").stdout)
+
+
+def wide(table: str) -> str:
+    """The text of a printed table without its folds."""
+    return " ".join(table.replace("│", " ").split())
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("assignment", "reason"),
+        [
+            ("epochs", "'epochs' is no NAME=VALUE"),
+            ("epochs=many", "epochs: Input should be a valid integer"),
+            ("epochs=0", "epochs: Input should be greater than or equal to 1"),
+            ("epohcs=3", "epohcs is no setting of line. There are: seed, epochs, batch_size"),
+        ],
+    )
+    def test_that_are_wrong_are_refused_with_the_reason(
+        self, commands: None, assignment: str, reason: str
+    ) -> None:
+        done = invoke("train", "line", "--set", assignment)
+        assert done.exit_code == 2
+        assert reason in done.stderr
+
+    def test_are_listed(self, commands: None) -> None:
+        assert "--settings" in invoke("train", "--help").stdout
+        listed = wide(invoke("train", "line", "--settings").stdout)
+        assert "learning_rate 0.001 0.001 Peak learning rate of AdamW" in listed
+
+
+def test_audit_tells_verdict_role_and_reason(bench: Bench, commands: None) -> None:
+    told = wide(invoke("audit").stdout)
+    for part in ("FAIL", "cardiologist", "read the report", "The chain is whole."):
+        assert part in told
+
+
+def test_evaluate_says_which_gates_do_not_apply(bench: Bench, commands: None) -> None:
+    datasets = bench.folder / "datasets" / "line"
+    shutil.copytree(bench.snapshot.folder, datasets / bench.snapshot.digest[:16])
+    verdict = invoke("evaluate", "line", GOOD)
+    lines = {part: line for line in verdict.stdout.splitlines() for part in line.split("│")}
+    for gate in ("Not better than possible", "Not worse than the champion"):
+        line = next(line for part, line in lines.items() if part.strip() == gate)
+        assert "NOT APPLICABLE" in line
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,12 @@ def test_passing_model_becomes_challenger_and_shows_its_verdict(bench: Bench) ->
     shown = bench.registry.version("line", UNJUDGED)
     assert shown.tags["medplatform.verdict"] == "PASS"
     assert shown.tags["medplatform.verdict_digest"] == verdict.digest
-    for gate in bench.recipe.gates.gates:
-        assert shown.tags[f"gate.{gate.name}"] == "PASS"
+    gates = json.loads(shown.tags["medplatform.gates"])
+    assert list(gates) == [gate.name for gate in bench.recipe.gates.gates]
+    assert {name for name, state in gates.items() if state != "PASS"} == {
+        "known_ceiling",
+        "non_inferiority",
+    }
     assert "Gates: PASS" in (shown.description or "")
 
 
@@ -49,10 +53,21 @@ def test_verdict_is_shown_on_the_run(bench: Bench) -> None:
     }
 
 
+def test_model_of_made_up_patients_says_so_wherever_it_is_shown(bench: Bench) -> None:
+    version = bench.register(is_synthetic=True)
+    shown = bench.registry.version("line", version)
+    assert shown.tags["medplatform.data"] == "synthetic"
+    assert "Made-up patients" in (shown.description or "")
+    judgement = bench.judge(version)
+    assert "Made-up patients" in judgement.report.read_text()
+    assert "Made-up patients" in (bench.registry.version("line", version).description or "")
+    assert "medplatform.data" not in bench.registry.version("line", GOOD).tags
+
+
 def test_failing_model_never_becomes_challenger(bench: Bench) -> None:
     shown = bench.registry.version("line", BLIND)
     assert shown.tags["medplatform.verdict"] == "FAIL"
-    assert shown.tags["gate.calibration_slope"] == "FAIL"
+    assert json.loads(shown.tags["medplatform.gates"])["calibration_slope"] == "FAIL"
     assert bench.aliases() == {"candidate": UNJUDGED, "challenger": BETTER}
 
 

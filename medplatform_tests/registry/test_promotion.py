@@ -17,6 +17,7 @@ from medplatform.clinical import (
 from medplatform.clinical.gate import overall
 from medplatform.privacy import BrokenChain
 from medplatform.registry import (
+    AlreadyChampion,
     ModelMismatch,
     NotApproved,
     NothingToRollBack,
@@ -30,8 +31,10 @@ from medplatform.registry import (
     approve,
     promote,
     rollback,
+    status,
     sync_aliases,
 )
+from medplatform.training.account import Account, current_account
 from medplatform_tests.registry.bench import CLINICIAN, TRAINER, Bench
 from medplatform_tests.registry.conftest import BETTER, BLIND, GOOD, UNJUDGED
 from medplatform_tests.registry.line import make_recipe
@@ -118,9 +121,95 @@ def test_version_judged_against_an_earlier_champion_is_stale(bench: Bench) -> No
     promote(bench.registry, bench.recipe, GOOD, actor="ops")
     with pytest.raises(StaleChampion, match=f"medplatform evaluate line {BETTER}"):
         promote(bench.registry, bench.recipe, BETTER, actor="ops")
-    with pytest.raises(StaleChampion):
-        promote(bench.registry, bench.recipe, GOOD, actor="ops")
     assert champion(bench) == GOOD
+
+
+def test_verdict_against_an_earlier_champion_is_not_approved(bench: Bench) -> None:
+    promote(bench.registry, bench.recipe, GOOD, actor="ops")
+    log = bench.registry.log.verify()
+    with pytest.raises(StaleChampion, match=f"medplatform evaluate line {BETTER}"):
+        bench.approve(BETTER)
+    assert bench.registry.log.verify() == log
+
+
+class TestChampionItself:
+    def test_is_neither_approved_nor_promoted_again(self, reign: Bench) -> None:
+        log = reign.registry.log.verify()
+        with pytest.raises(AlreadyChampion, match="line version 1 is champion already"):
+            reign.approve(GOOD)
+        with pytest.raises(AlreadyChampion):
+            promote(reign.registry, reign.recipe, GOOD, actor="ops")
+        assert reign.registry.log.verify() == log
+
+    def test_is_not_after_judging_it_again_either(self, reign: Bench) -> None:
+        verdict = reign.judge(GOOD).verdict
+        gate = next(r for r in verdict.results if r.gate == "non_inferiority")
+        assert (verdict.champion, gate.state) == (None, State.NOT_APPLICABLE)
+        with pytest.raises(AlreadyChampion):
+            promote(reign.registry, reign.recipe, GOOD, actor="ops")
+        assert status(reign.registry, ["line"])[-1].approver == CLINICIAN
+
+    def test_keeps_its_predecessor_where_an_old_log_promotes_it_twice(self, reign: Bench) -> None:
+        promote(reign.registry, reign.recipe, BETTER, actor="ops")
+        again = reign.registry.log.records()[-1].detail
+        assert again["version"] == BETTER
+        reign.registry.log.append("ops", "promoted", **{**again, "replaced": BETTER})
+        history = reign.registry.history("line")
+        assert [model.version for model in history.reign] == [GOOD, BETTER]
+        back = rollback(reign.registry, reign.recipe, actor=CLINICIAN, reason="too many alerts")
+        assert back.champion.version == GOOD
+
+    def test_stays_where_an_old_log_rolled_it_back_to_itself(self, reign: Bench) -> None:
+        detail = reign.registry.log.records()[-1].detail
+        reign.registry.log.append(
+            "ops", "rolled_back", **{**detail, "version": GOOD, "replaced": GOOD}
+        )
+        history = reign.registry.history("line")
+        assert [model.version for model in history.reign] == [GOOD]
+        assert status(reign.registry, ["line"])[-1].approver == CLINICIAN
+
+
+class TestSignOff:
+    def test_stays_visible_after_a_rollback(self, reign: Bench) -> None:
+        promote(reign.registry, reign.recipe, BETTER, actor="ops")
+        rollback(reign.registry, reign.recipe, actor=CLINICIAN, reason="too many alerts")
+        rows = {row.version: row.approver for row in status(reign.registry, ["line"])}
+        assert rows[GOOD] == CLINICIAN
+        assert rows[BETTER] == f"{CLINICIAN}, withdrawn"
+        card = reign.registry.version("line", BETTER).description or ""
+        assert "Withdrawn: This version was rolled back." in card
+
+    def test_names_the_account_beside_the_name_that_was_typed(self, bench: Bench) -> None:
+        promote(bench.registry, bench.recipe, BETTER, actor="ops")
+        records = {r.action: r for r in bench.registry.log.records()}
+        account = str(current_account())
+        assert records["approved"].detail["account"] == account
+        assert records["promoted"].detail["account"] == account
+        shown = bench.registry.version("line", BETTER)
+        assert f"Typed by: {account}" in (shown.description or "")
+        assert f"Promoted by: ops, typed by {account}" in (shown.description or "")
+        assert shown.tags["medplatform.approver"] == CLINICIAN
+        assert shown.tags["medplatform.approver_role"] == "cardiologist"
+        assert shown.tags["medplatform.approved_at"].startswith("20")
+
+    @pytest.mark.parametrize("host", ["", "elsewhere"])
+    def test_of_the_account_that_trained_says_so(self, bench: Bench, host: str) -> None:
+        here = current_account()
+        trainer = Account(here.user, host or here.host)
+        version = bench.register("better", account=str(trainer))
+        bench.judge(version)
+        bench.approve(version)
+        assert bench.registry.log.records()[-1].detail["is_trainer_account"] is True
+        card = bench.registry.version("line", version).description or ""
+        assert f"Typed by: {here}, the account that trained" in card
+
+    def test_of_another_account_does_not(self, bench: Bench) -> None:
+        version = bench.register("better", account="somebody@elsewhere")
+        bench.judge(version)
+        bench.approve(version)
+        assert bench.registry.log.records()[-1].detail["is_trainer_account"] is False
+        card = bench.registry.version("line", version).description or ""
+        assert "the account that trained" not in card
 
 
 def edit_verdict(bench: Bench) -> None:
@@ -184,7 +273,7 @@ def test_failed_verdict_edited_to_pass_is_refused(bench: Bench) -> None:
 
 
 def test_other_gates_than_those_judged_are_refused(bench: Bench) -> None:
-    gates = GateSet(name="ehr_risk", version=2, gates=EHR_RISK.gates)
+    gates = GateSet(name="ehr_risk", version=EHR_RISK.version + 1, gates=EHR_RISK.gates)
     with pytest.raises(VerdictMismatch, match="the gates"):
         promote(bench.registry, make_recipe(gates=gates), BETTER, actor="ops")
 
@@ -246,22 +335,41 @@ def test_deleted_and_moved_aliases_are_repaired(reign: Bench) -> None:
     client = reign.registry.client
     client.delete_registered_model_alias("line", "champion")
     client.set_registered_model_alias("line", "previous", str(BLIND))
-    assert sync_aliases(reign.registry, "line") == {"champion": BETTER, "previous": GOOD}
+    changes = sync_aliases(reign.registry, "line", actor="ops")
+    assert [(c.alias, c.shown, c.version) for c in changes] == [
+        ("champion", None, BETTER),
+        ("previous", BLIND, GOOD),
+    ]
     assert reign.aliases() == expected
-    assert sync_aliases(reign.registry, "line") == {}
+    assert sync_aliases(reign.registry, "line", actor="ops") == []
 
 
 def test_alias_set_by_hand_makes_no_champion(bench: Bench) -> None:
     bench.registry.client.set_registered_model_alias("line", "champion", str(BLIND))
     assert champion(bench) is None
-    assert sync_aliases(bench.registry, "line") == {"champion": None}
+    (change,) = sync_aliases(bench.registry, "line", actor="ops")
+    assert (change.alias, change.shown, change.version) == ("champion", BLIND, None)
+
+
+def test_an_alias_that_was_put_right_is_recorded_whoever_finds_it(bench: Bench) -> None:
+    client = bench.registry.client
+    client.set_registered_model_alias("line", "champion", str(BLIND))
+    sync_aliases(bench.registry, "line", actor="ada")
+    client.set_registered_model_alias("line", "champion", str(BLIND))
+    promote(bench.registry, bench.recipe, BETTER, actor="ops")
+    found = [r for r in bench.registry.log.records() if r.action == "alias_repaired"]
+    assert [(r.actor, r.detail["shown"], r.detail["version"]) for r in found] == [
+        ("ada", BLIND, None),
+        ("ops", BLIND, None),
+    ]
+    assert bench.aliases()["champion"] == BETTER
 
 
 def test_champion_deleted_from_mlflow_is_reported_and_can_be_rolled_back(reign: Bench) -> None:
     promote(reign.registry, reign.recipe, BETTER, actor="ops")
     reign.registry.client.delete_model_version("line", str(BETTER))
     with pytest.raises(VersionMissing, match="medplatform rollback line"):
-        sync_aliases(reign.registry, "line")
+        sync_aliases(reign.registry, "line", actor="ops")
     rollback(reign.registry, reign.recipe, actor=CLINICIAN, reason="its version was deleted")
     assert reign.aliases()["champion"] == GOOD
 
