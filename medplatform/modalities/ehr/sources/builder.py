@@ -10,7 +10,8 @@ from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.sources.block import Block, Deletion, Fault
 from medplatform.modalities.ehr.sources.entry import Cut, Part
 
-_REFERENCE = re.compile(rb'"reference"[ \t\r\n]*:[ \t\r\n]*"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_KEY = b'"reference"'
+_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _AS_TABS = bytes.maketrans(b"\r\n", b"\t\t")
 
 
@@ -134,8 +135,13 @@ class Builder:
     def _find_aliases(self) -> dict[str, str]:
         if self._scope is None:
             return {url: reference for url, reference in self._aliases.items() if reference}
-        found = (_read_string(url) for line in self._lines for url in _REFERENCE.findall(line))
-        return {url: known for url in set(found) if (known := self._scope.get(url))}
+        found = {
+            match[1]
+            for line in self._lines
+            for text in line.split(_KEY)[1:]
+            if (match := _VALUE.match(text))
+        }
+        return {url: known for url in map(_read_string, found) if (known := self._scope.get(url))}
 
 
 def _read_string(text: bytes) -> str:

@@ -62,11 +62,14 @@ def find_layout(member: Member) -> tuple[Layout, Tape]:
 
 def _peek(tape: Tape) -> bytes:
     """The first line that is not blank and the beginning of the next, or what may be held."""
-    head = b""
-    while len(head) < MAX_HELD_BYTES and (chunk := tape.read()):
-        head += chunk
-        if _FIRST_LINE.match(head):
+    pieces: list[bytes] = []
+    held = 0
+    while held < MAX_HELD_BYTES and (chunk := tape.read()):
+        pieces.append(chunk)
+        held += len(chunk)
+        if b"\n" in chunk and _FIRST_LINE.match(b"".join(pieces)):
             break
+    head = b"".join(pieces)
     tape.put_back(head)
     return head
 

@@ -226,7 +226,11 @@ def parse_members(skeleton: bytes) -> dict[str, Any]:
     ValueError
         It is no JSON.
     """
-    return _MEMBERS.decode(skeleton.decode())
+    text = skeleton.decode()
+    members, end = _MEMBERS.raw_decode(text)
+    if end != len(text):
+        raise ValueError("no JSON")
+    return members
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
