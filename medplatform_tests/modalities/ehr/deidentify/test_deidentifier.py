@@ -129,6 +129,24 @@ def test_what_nulls_hide_does_not_come_out(comparer: Comparer, identity: Identit
     assert b"Hidden" not in _bytes(made.content)
 
 
+def test_what_a_null_element_hides_does_not_come_out(
+    comparer: Comparer, identity: Identity
+) -> None:
+    shape = Shape.root("Encounter")
+    rows = [{"class": {"system": "http://loinc.org", "code": code}} for code in ("Hidden", "Shown")]
+    classes = comparer.columns(rows, shape).field("class")
+    children = [classes.field(name) for name in ("system", "code")]
+    hidden = pa.StructArray.from_arrays(
+        children, names=["system", "code"], mask=pa.array([True, False])
+    )
+    content = pa.StructArray.from_arrays([hidden], names=["class"])
+    deidentifier = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B)
+    made = deidentifier.apply(content, shape, comparer.subjects(2))
+    assert made.leaves == {"kept": 2}
+    system, code = made.content.field("class").field(0), made.content.field("class").field(1)
+    assert system.null_count == code.null_count == 1
+
+
 def _bytes(content: pa.StructArray) -> bytes:
     sink = pa.BufferOutputStream()
     batch = pa.RecordBatch.from_struct_array(content)
