@@ -17,7 +17,7 @@ smoking_status as (
         'is_smoker' as feature,
         'ehr_observation' as record_table,
         observation.observation_id as record_id,
-        greatest(observation.observed_at, observation.issued_at) as known_at,
+        greatest({{ known_from('observation.observed') }}, observation.issued_at) as known_at,
         exists(
             select 1
             from {{ ref('concept_codes') }} as answer
@@ -42,7 +42,7 @@ smoking_status as (
                 answer.concept = 'smoking_unknown'
                 and {{ has_code('observation.value', 'answer') }}
         )
-        and greatest(observation.observed_at, observation.issued_at) < encounter.prediction_at
+        and greatest({{ known_from('observation.observed') }}, observation.issued_at) < encounter.prediction_at
         and observation.observed_at
         >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
     qualify row_number() over (
@@ -59,7 +59,7 @@ diagnosis as (
         'has_' || concept.concept as feature,
         'ehr_condition' as record_table,
         condition.condition_id as record_id,
-        greatest(condition.onset_at, condition.recorded_at) as known_at,
+        greatest({{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}) as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_condition') }} as condition
@@ -70,7 +70,7 @@ diagnosis as (
             and {{ has_code('condition.condition', 'concept') }}
     where
         coalesce(condition.verification_status, 'unknown') not in ('entered-in-error', 'refuted')
-        and greatest(condition.onset_at, condition.recorded_at) < encounter.prediction_at
+        and greatest({{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}) < encounter.prediction_at
 ),
 
 medication as (
@@ -80,7 +80,7 @@ medication as (
         'medication_count' as feature,
         'ehr_medication_request' as record_table,
         request.medication_request_id as record_id,
-        request.authored_at as known_at,
+        {{ known_from('request.authored') }} as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_medication_request') }} as request
@@ -90,7 +90,7 @@ medication as (
         and coalesce(request.intent, 'order') not in ('proposal', 'plan', 'option')
         and not request.is_prohibition
         and request.medication_code is not null
-        and request.authored_at < encounter.prediction_at
+        and {{ known_from('request.authored') }} < encounter.prediction_at
         and request.authored_at
         >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
     -- The same medication prescribed again is one medication.
@@ -107,14 +107,14 @@ earlier_encounter as (
         'encounter_count' as feature,
         'ehr_encounter' as record_table,
         earlier.encounter_id as record_id,
-        earlier.started_at as known_at,
+        {{ known_from('earlier.started') }} as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_encounter') }} as earlier
         on encounter.patient_id = earlier.patient_id
     where
         {{ is_in_effect('earlier.status') }}
-        and earlier.started_at < encounter.prediction_at
+        and {{ known_from('earlier.started') }} < encounter.prediction_at
         and earlier.started_at
         >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
 )

@@ -5,7 +5,7 @@ select
     concept.concept as measurement,
     observation.observed_at,
     -- A result that comes back from the laboratory later is known later.
-    greatest(observation.observed_at, observation.issued_at) as known_at,
+    greatest({{ known_from('observation.observed') }}, observation.issued_at) as known_at,
     accepted.unit,
     observation.value_number * accepted.factor + accepted.intercept as measured_value
 from {{ ref('stg_ehr_observation') }} as observation

@@ -6,6 +6,7 @@ from medplatform.lake import Column, Phi, Table
 from medplatform.modalities.ehr.value_sets import (
     CLINICAL_STATUS,
     COMPARATOR,
+    DATE_PRECISION,
     ENCOUNTER_STATUS,
     MEDICATION_INTENT,
     MEDICATION_STATUS,
@@ -40,6 +41,18 @@ def _moment(name: str, description: str) -> Column:
         dtype=_TIME,
         description=f"{description} UTC, moved by the patient's shift.",
         phi=Phi.SHIFTED_DATE,
+    )
+
+
+def _dated(name: str, description: str) -> tuple[Column, Column]:
+    """A moment that may be known to the month or year only, and how well it is known."""
+    return (
+        _moment(f"{name}_at", f"{description} Of a partial date: its first moment."),
+        _text(
+            f"{name}_precision",
+            f"How exactly `{name}_at` is known: year, month, day or a part of the second.",
+            DATE_PRECISION,
+        ),
     )
 
 
@@ -118,7 +131,7 @@ ENCOUNTER = Table(
         _text("class_code", "Class, e.g. AMB, EMER, IMP (v3-ActCode)."),
         _text("type_code", "Type of the encounter: the code that is kept."),
         _text("type_system", "URI of the code system of `type_code`."),
-        _moment("started_at", "When the encounter began."),
+        *_dated("started", "When the encounter began."),
         _moment("ended_at", "When the encounter ended."),
     ),
     key=("encounter_id", "source_id", "record_number"),
@@ -138,9 +151,9 @@ CONDITION = Table(
         _text("clinical_status", "Whether the condition is active.", CLINICAL_STATUS),
         _text("verification_status", "How sure the condition is.", VERIFICATION_STATUS),
         *_coded("condition", "The condition"),
-        _moment("onset_at", "When the condition began."),
+        *_dated("onset", "When the condition began."),
         _moment("abated_at", "When the condition ended."),
-        _moment("recorded_at", "When the condition was written down."),
+        *_dated("recorded", "When the condition was written down."),
     ),
     key=("condition_id", "source_id", "record_number"),
     sort_by=("patient_id",),
@@ -167,7 +180,7 @@ OBSERVATION = Table(
         _text("status", "State of the observation.", OBSERVATION_STATUS),
         _text("category_code", "Category, e.g. vital-signs, laboratory, survey."),
         *_coded("observation", "What was observed"),
-        _moment("observed_at", "When the value held (start of a period)."),
+        *_dated("observed", "When the value held (start of a period)."),
         _moment("issued_at", "When the value was made available."),
         _text("value_type", "FHIR type of the delivered value, null if none.", VALUE_TYPE),
         Column(
@@ -205,7 +218,7 @@ MEDICATION_REQUEST = Table(
         ),
         *_coded("medication", "The medication"),
         _token("medication_id", "Token of the Medication that the request refers to, if any."),
-        _moment("authored_at", "When the request was made."),
+        *_dated("authored", "When the request was made."),
     ),
     key=("medication_request_id", "source_id", "record_number"),
     sort_by=("patient_id",),

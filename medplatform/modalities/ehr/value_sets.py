@@ -88,3 +88,5 @@ VALUE_TYPE = (
     "Period",
 )
 """The types of Observation.value[x]."""
+DATE_PRECISION = ("year", "month", "day", "minute", "second", "millisecond", "microsecond")
+"""How exactly a FHIR date, dateTime or instant is given."""

@@ -122,7 +122,7 @@ def test_zip3_is_of_a_us_home(flatten: Flatten, addresses: list, zip3: str | Non
     [
         ({"deceasedBoolean": True}, True, None),
         ({"deceasedBoolean": False}, False, None),
-        ({"deceasedDateTime": "2020-05"}, True, utc(2020, 5, 1)),
+        ({"deceasedDateTime": "2020-05-01"}, True, utc(2020, 5, 1)),
     ],
 )
 def test_death(
@@ -148,7 +148,7 @@ def test_every_date_is_moved_by_the_same_days_and_is_utc(
         clinical(
             "Condition",
             onsetDateTime="2019-01-01T22:00:00-05:00",
-            abatementPeriod={"start": "2020-03"},
+            abatementPeriod={"start": "2020-03-01"},
             recordedDate="2019-01-02",
         ),
     )
@@ -264,9 +264,9 @@ def test_components_are_rows_numbered_from_one(flatten: Flatten) -> None:
 @pytest.mark.parametrize(
     ("elements", "observed"),
     [
-        ({"effectiveDateTime": "2020"}, utc(2020, 1, 1)),
+        ({"effectiveDateTime": "2020-01-01"}, utc(2020, 1, 1)),
         ({"effectiveInstant": "2020-01-01T01:00:00Z"}, utc(2020, 1, 1, 1)),
-        ({"effectivePeriod": {"start": "2020-02", "end": "2020-03"}}, utc(2020, 2, 1)),
+        ({"effectivePeriod": {"start": "2020-02-01", "end": "2020-03"}}, utc(2020, 2, 1)),
         ({"effectiveTiming": {"event": ["2020"]}}, None),
         ({}, None),
     ],
@@ -276,6 +276,13 @@ def test_when_it_was_observed(
 ) -> None:
     (row,) = flatten(observation(**elements))
     assert row["observed_at"] == (observed + shift if observed else None)
+
+
+def test_a_partial_date_stays_partial_and_says_so(flatten: Flatten, shift: timedelta) -> None:
+    (row,) = flatten(observation(effectiveDateTime="2020-05"))
+    moved = utc(2020, 5, 1) + shift
+    assert row["observed_at"] == utc(moved.year, moved.month, 1)
+    assert row["observed_precision"] == "month"
 
 
 def test_the_preferred_terminology_comes_first_then_public_ones(flatten: Flatten) -> None:

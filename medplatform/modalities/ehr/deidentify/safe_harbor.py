@@ -226,11 +226,20 @@ EXTENSIONS = frozenset(
 )
 """Extensions whose values are published: coded ones of published definitions."""
 
+ANSWERS = tuple(
+    Rule(
+        select=select,
+        action=Action.REDACT,
+        because="free text; that there was an answer is kept",
+    )
+    for select in ("Observation.valueString", "Observation.component.valueString")
+)
+
 SHIFTED_SAFE_HARBOR = Policy(
     name="shifted-safe-harbor",
     description="The identifiers of 45 CFR 164.514(b)(2)(i) are dropped, generalised or replaced; "
     "dates are shifted per patient, which needs an expert determination for a release.",
-    rules=(*PRIMITIVES, *CODES, *IDENTIFIERS, *PERSONS),
+    rules=(*PRIMITIVES, *CODES, *IDENTIFIERS, *PERSONS, *ANSWERS),
     vocabularies=VOCABULARIES,
     extensions=EXTENSIONS,
 )

@@ -13,9 +13,13 @@ select
         r.onsetDateTime__start, r.onsetInstant__start, r.onsetPeriod.start__start
     ) as onset_at,
     coalesce(
+        r.onsetDateTime__precision, r.onsetInstant__precision, r.onsetPeriod.start__precision
+    ) as onset_precision,
+    coalesce(
         r.abatementDateTime__start, r.abatementInstant__start, r.abatementPeriod.start__start
     ) as abated_at,
     r.recordedDate__start as recorded_at,
+    r.recordedDate__precision as recorded_precision,
     source_id,
     record_number,
     position

@@ -8,6 +8,7 @@ select
     kind.code as type_code,
     kind.system as type_system,
     coalesce(r.period.start__start, r.actualPeriod.start__start) as started_at,
+    coalesce(r.period.start__precision, r.actualPeriod.start__precision) as started_precision,
     coalesce(r.period.end__start, r.actualPeriod.end__start) as ended_at,
     source_id,
     record_number,

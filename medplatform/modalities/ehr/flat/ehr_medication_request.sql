@@ -12,6 +12,7 @@ select
     display_of(coding) as medication_display,
     target_id(reference, 'Medication') as medication_id,
     r.authoredOn__start as authored_at,
+    r.authoredOn__precision as authored_precision,
     source_id,
     record_number,
     position

@@ -52,6 +52,11 @@ select
     coalesce(
         r.effectiveDateTime__start, r.effectiveInstant__start, r.effectivePeriod.start__start
     ) as observed_at,
+    coalesce(
+        r.effectiveDateTime__precision,
+        r.effectiveInstant__precision,
+        r.effectivePeriod.start__precision
+    ) as observed_precision,
     r.issued__start as issued_at,
     value_type,
     coalesce(o.valueQuantity.value, o.valueInteger) as value_number,

@@ -19,8 +19,8 @@ def _struct(**fields: pa.DataType) -> pa.StructType:
 
 
 def _date(name: str) -> dict[str, pa.DataType]:
-    """A date as it is read here: the moment that it begins."""
-    return {f"{name}__start": _MOMENT}
+    """A date as it is read here: the moment that it begins, and how exactly it is given."""
+    return {f"{name}__start": _MOMENT, f"{name}__precision": _TEXT}
 
 
 def _start(name: str) -> dict[str, pa.DataType]:
