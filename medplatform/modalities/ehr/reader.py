@@ -8,6 +8,7 @@ delivery.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -34,7 +35,6 @@ from medplatform.modalities.ehr.workers import Workers
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
-DEFAULT = Configuration()
 _WORTH_WORKERS = 8 << 20
 """Bytes of a delivery from which it pays to start processes, which takes them some seconds."""
 _SAMPLE_LINES = 20
@@ -47,7 +47,7 @@ def read_delivery(
     identity: Identity,
     progress: Progress,
     /,
-    configuration: Configuration = DEFAULT,
+    configuration: Configuration,
 ) -> None:
     """Read all files of a delivery into a stage (see `medplatform.modalities.modality.Reader`)."""
     reading = _Reading(delivery, stage, identity, progress, configuration)
@@ -82,6 +82,9 @@ class _Reading:
             is_per_record=delivery.options.subjects == "per_record",
         )
         self._versions = VersionLog(stage.folder / "_versions")
+        policy = _policy_of(configuration)
+        digest = sha256(policy.dump().encode()).hexdigest()[:12]
+        stage.facts["deidentification_policy"] = f"{policy.name} {digest}"
         self._workers = configuration.workers
         self._presence = Presence()
         self._context = Context(
@@ -89,7 +92,7 @@ class _Reading:
             self._subjects,
             self._index,
             self._find_release(),
-            _policy_of(configuration),
+            policy,
             delivery.options.source,
             Profiles.of(configuration),
         )
