@@ -237,6 +237,9 @@ class Oracle:
         return self.identity.token(kind, value)
 
     def _act_on_date(self, rule: Rule, text: str) -> tuple[dict[str, Any] | None, str]:
+        is_shift = rule.action is Action.SHIFT_DATE
+        if is_shift and not self.patient_id and self.policy.dates_without_patient == "drop":
+            return None, "dropped"  # also where it is no date
         try:
             moment = read_moment(text)
         except ValueError:
@@ -256,7 +259,8 @@ class Oracle:
             mode = self.policy.dates_without_patient
             if mode == "year":
                 return _year(first_day.year), "generalised"
-            return (_dated(text, moment), "kept") if mode == "keep" else (None, "dropped")
+            assert mode == "keep"
+            return _dated(text, moment), "kept"
         moved = shifted.isoformat()[: len(text)] + text[10:]
         start = moment + timedelta(days=days)
         if len(text) < 10:
