@@ -16,6 +16,7 @@ from medplatform.privacy.identity import (
 from medplatform.privacy.keys import KeyMissing, KeyRing
 from medplatform.privacy.labels import source_label
 from medplatform.privacy.policy import SAFE_HARBOR, generalise_birth_year, generalise_postal_code
+from medplatform.privacy.vault import create_key, load_key
 
 __all__ = [
     "SAFE_HARBOR",
@@ -30,7 +31,9 @@ __all__ = [
     "VaultError",
     "WrongKey",
     "WrongSystem",
+    "create_key",
     "generalise_birth_year",
     "generalise_postal_code",
+    "load_key",
     "source_label",
 ]

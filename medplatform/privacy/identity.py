@@ -21,6 +21,7 @@ import numpy as np
 
 from medplatform.privacy.keys import KeyRing
 
+IDENTITY_MAP = "identity.sqlite"
 MAX_SHIFT_DAYS = 365
 _BASE32 = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
 DateLike = TypeVar("DateLike", date, datetime)
@@ -32,6 +33,14 @@ class VaultError(RuntimeError):
 
 class WrongKey(RuntimeError):
     """The master key is not the one that this installation began with."""
+
+    @classmethod
+    def of(cls, vault: Path) -> "WrongKey":
+        """The key does not fit a vault."""
+        return cls(
+            f"The master key is not the one that the pseudonyms of {vault} were made with: "
+            f"every patient would become another one. Restore the right key."
+        )
 
 
 class WrongSystem(RuntimeError):
@@ -57,6 +66,11 @@ class Subject:
     def shift(self, moment: DateLike) -> DateLike:
         """Move a date or datetime by this subject's shift; intervals within a patient are kept."""
         return moment + timedelta(days=self.shift_days)
+
+
+def fingerprint(keys: KeyRing) -> str:
+    """What a vault remembers of the key that it was begun with."""
+    return keys.mac("fingerprint").hex()
 
 
 class Identity:
@@ -94,7 +108,7 @@ class Identity:
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._links: dict[tuple[str, str], Subject] = {}
         vault.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._map = vault / "identity.sqlite"
+        self._map = vault / IDENTITY_MAP
         with self._database() as database:
             database.execute(
                 "create table if not exists link (namespace text, local_id text, patient_id text, "
@@ -108,17 +122,15 @@ class Identity:
                 "create table if not exists fact (name text primary key, value text) without rowid"
             )
         self._map.chmod(0o600)
-        if self._remember("key", keys.mac("fingerprint").hex()) != keys.mac("fingerprint").hex():
-            raise WrongKey(
-                f"The master key is not the one that the pseudonyms of {vault} were made with: "
-                f"every patient would become another one. Restore the right key."
-            )
+        if self._remember("key", fingerprint(keys)) != fingerprint(keys):
+            raise WrongKey.of(vault)
         self._local_system = self._remember("system", default_system)
         if default_system and default_system != self._local_system:
             raise WrongSystem(
                 f"The identifier system is not the one that {vault} began with: patients of DICOM "
-                f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back, or "
-                f"unset it."
+                f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back or "
+                f"unset it; data of another system, such as your own beside the demo's, need a "
+                f"folder of their own: MEDPLATFORM_DATA."
             )
         is_declared = self._remember("system_is_declared", "yes" if default_system else None)
         self.default_system = self._local_system if is_declared else None
@@ -130,6 +142,11 @@ class Identity:
                 database.execute("insert or ignore into fact values (?, ?)", (name, value))
             row = database.execute("select value from fact where name = ?", (name,)).fetchone()
         return row[0] if row else None
+
+    @property
+    def local_system(self) -> str | None:
+        """Identifier system of ids that name none: declared, or adopted from a record number."""
+        return self._local_system
 
     def subject(self, system: str | None, value: str | None) -> Subject:
         """The subject named by an identifier. `system` None means the local one, whatever its name.
