@@ -38,6 +38,10 @@ from medplatform.modalities.modality import Modality, Progress, silent
 from medplatform.privacy import Identity, VaultError
 from medplatform.quality import Finding, count_identity, is_rejected, rules_of, validate
 from medplatform.quality.validate import columns_read
+from medplatform.synthetic.demo import is_foreign
+
+INCOMPLETE = ("file.truncated", "file.corrupt")
+"""Codes of files that were read up to a break: how many records follow it, nobody knows."""
 
 
 class ReaderDefect(RuntimeError):
@@ -64,6 +68,24 @@ class Receipt:
     def is_new(self) -> bool:
         """Whether this run read the delivery."""
         return self.status in ("published", "rejected", "duplicate")
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a file was read only up to a break, so that more may have been delivered."""
+        return self.entry is not None and is_incomplete(self.entry)
+
+    @property
+    def has_nothing_accepted(self) -> bool:
+        """Whether records were refused and none gave a row."""
+        if self.entry is None or self.entry.tables:
+            return False
+        is_refused = any(counts.quarantined for counts in self.entry.counts().values())
+        return is_refused and self.entry.status == "published"
+
+
+def is_incomplete(entry: LedgerEntry) -> bool:
+    """Whether a file of a delivery was read only up to a break."""
+    return any(code in entry.refusals for code in INCOMPLETE)
 
 
 def ingest_pending(
@@ -152,6 +174,7 @@ def ingest_delivery(
         lake.sweep(modality.name, name)
         _refuse_changed(landing, known)
         return Receipt(modality.name, name, "unchanged", known)
+    refuse_mixture(modality.name, name, identity)
     started_at = datetime.now(UTC)
     delivery = open_delivery(
         landing, modality.name, name, lambda done, total: progress("hash", done, total)
@@ -190,6 +213,22 @@ def ingest_delivery(
         f"stays. Correct it at the source and deliver it under a new name."
     )
     return Receipt(modality.name, name, status, entry, problem if is_attempt else None)
+
+
+def refuse_mixture(modality: str, name: str, identity: Identity) -> None:
+    """Keep patients who exist apart from those that the demo made up.
+
+    Raises
+    ------
+    DeliveryError
+        The folder holds the demo's cohort, and the delivery is none of it.
+    """
+    if is_foreign(identity.local_system, name):
+        raise DeliveryError(
+            f"A delivery of {modality} was not read: {identity.vault.parent} holds the made-up "
+            f"patients of the demo. Give your own data a folder of their own: set MEDPLATFORM_DATA "
+            f"to a new one, then run medplatform key create."
+        )
 
 
 def _read(
