@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
-from medplatform.modalities.delivery import DeliveryOptions
+from medplatform.modalities.delivery import DeliveryError, DeliveryOptions
 from medplatform.modalities.imaging.layout import stem_of
 
 LABEL_COLUMN = "label"
@@ -45,6 +45,38 @@ class LabelTable:
         if whole in self.rows and whole != stem:
             return self.rows[whole], False
         return self.rows.get(stem), True
+
+
+def check_labels(folder: Path | None, options: DeliveryOptions) -> None:
+    """Look whether the label table that a delivery names can be used.
+
+    Parameters
+    ----------
+    folder
+        The root of the delivery; None where it is a single file.
+
+    Raises
+    ------
+    DeliveryError
+        There is no such file, or its first line lacks a column. The line is not quoted.
+    """
+    if options.labels is None:
+        if options.label_file_column or options.label_patient_column:
+            raise DeliveryError("Columns of a label table are named, but no table: give labels.")
+        return
+    path = folder / options.labels if folder else None
+    if path is None or not path.is_file():
+        raise DeliveryError(
+            f"There is no label table {options.labels} in the delivery. Name it by its path within "
+            f"the folder. Nothing was copied."
+        )
+    if _columns(path, options) is None:
+        wanted = ", ".join(sorted(_wanted_columns(options)))
+        raise DeliveryError(
+            f"The first line of the label table {options.labels} does not name the columns that "
+            f"are needed ({wanted}), or is no CSV in UTF-8. Name its own columns with "
+            f"label_file_column and label_patient_column. Nothing was copied."
+        )
 
 
 def read_labels(path: Path, options: DeliveryOptions) -> LabelTable:
@@ -90,10 +122,9 @@ class _Columns:
 def _columns(path: Path, options: DeliveryOptions) -> _Columns | None:
     with path.open("rb") as stream:
         header = _cells(next((line for line in stream if line.strip()), b""))
-    file_column = options.label_file_column or FILE_COLUMN
-    wanted = {file_column, options.label_patient_column} - {None}
-    if header is None or not wanted <= set(header):
+    if header is None or not _wanted_columns(options) <= set(header):
         return None
+    file_column = options.label_file_column or FILE_COLUMN
     positions = {name: index for index, name in enumerate(header)}
     return _Columns(
         count=len(header),
@@ -101,6 +132,12 @@ def _columns(path: Path, options: DeliveryOptions) -> _Columns | None:
         patient=positions.get(options.label_patient_column or ""),
         label=positions.get(LABEL_COLUMN),
     )
+
+
+def _wanted_columns(options: DeliveryOptions) -> set[str]:
+    """The columns that a label table must have."""
+    named = {options.label_file_column or FILE_COLUMN, options.label_patient_column}
+    return {name for name in named if name}
 
 
 def _body(path: Path) -> Iterator[bytes]:
