@@ -1,10 +1,12 @@
 # Everything a user or developer starts. Variables:
 #   PYTHON          interpreter of the environment, Python 3.11 or 3.12 (default: python3)
 #   TORCH_PIP_ARGS  options for the `pip install` of torch, e.g. to name an index of CPU builds
+#   DEV_ARGS        options for `medplatform dev`, e.g. DEV_ARGS="--port 3100"
 #   PYTEST_ARGS     options for pytest, e.g. PYTEST_ARGS='-k lake' (default: two workers)
 
 PYTHON ?= python3
 TORCH_PIP_ARGS ?=
+DEV_ARGS ?=
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 
 VENV := .venv
@@ -25,7 +27,7 @@ demo: $(VENV)/.installed ## Run the whole platform on a synthetic cohort and pri
 	$(BIN)/medplatform demo
 
 dev: $(VENV)/.installed ## Open the Dagster UI (with its daemon) and the MLflow UI
-	$(BIN)/medplatform dev
+	$(BIN)/medplatform dev $(DEV_ARGS)
 
 test: check ## Run the static checks and the tests
 	$(BIN)/pytest $(PYTEST_ARGS)

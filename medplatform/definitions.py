@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from medplatform.defs.exports import export_assets, export_jobs, export_schedules
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.models import model_assets, model_checks
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
@@ -33,12 +34,12 @@ OWNERS = {
 def build_defs(settings: Settings) -> dg.Definitions:
     """All definitions for one set of settings; tests and production assemble the same thing."""
     dbt = dbt_resource()  # first: it makes the manifest that the assets are read from
-    assets = [*ingest_assets(), *warehouse_assets(), *model_assets()]
+    assets = [*export_assets(settings), *ingest_assets(), *warehouse_assets(), *model_assets()]
     return dg.Definitions(
         assets=_link_sources(list(dg.map_asset_specs(_apply_policy, assets))),
         asset_checks=model_checks(),
-        jobs=jobs(),
-        schedules=[nightly_schedule(settings)],
+        jobs=[*jobs(), *export_jobs(settings)],
+        schedules=[nightly_schedule(settings), *export_schedules(settings)],
         sensors=[delivery_sensor(settings)],
         resources={
             "installation": Installation(settings),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
 from medplatform.modalities import MODALITIES
-from medplatform.privacy import Identity, KeyRing
+from medplatform.privacy import Identity, load_key
 from medplatform.registry import Registry
 from medplatform.settings import Settings
 from medplatform.training.launcher import TrainingJob
@@ -17,6 +17,7 @@ from medplatform.training.recipe import Recipe, TrainingConfig
 from medplatform.training.store import is_server
 
 if TYPE_CHECKING:
+    from medplatform.bulk_export import Credentials, ExportRequest, Network
     from medplatform.training.device import DeviceName
 
 
@@ -35,7 +36,7 @@ class Installation:
     def identity(self) -> Identity:
         """The identity service; raises `KeyMissing` where there is no master key."""
         return Identity(
-            KeyRing.load(self.settings.master_key),
+            load_key(self.settings.master_key, self.settings.vault),
             self.settings.vault,
             default_system=self.settings.patient_identifier_system,
             issuer_systems=self.settings.issuer_systems,
@@ -70,12 +71,57 @@ class Installation:
             )
         ]
 
+    @property
+    def export_request(self) -> "ExportRequest | None":
+        """What is asked of the configured FHIR server; None where there is none."""
+        from medplatform.bulk_export import ExportRequest
+
+        if not self.settings.bulk_server_url:
+            return None
+        group = self.settings.bulk_group_id
+        return ExportRequest.of(
+            base_url=self.settings.bulk_server_url,
+            level="group" if group else "system",
+            group_id=group,
+        )
+
+    @property
+    def credentials(self) -> "Credentials | None":
+        """How the configured FHIR server knows this installation; None where it does not."""
+        from medplatform.bulk_export import Credentials
+
+        if not self.settings.bulk_client_id:
+            return None
+        return Credentials(
+            client_id=self.settings.bulk_client_id,
+            key_file=self.settings.client_key,
+            scope=self.settings.bulk_scope,
+        )
+
+    @property
+    def network(self) -> "Network":
+        """How FHIR servers are reached."""
+        from medplatform.bulk_export import Network
+
+        proxy = self.settings.bulk_proxy
+        return Network(
+            ca_file=self.settings.bulk_ca_file, proxy=proxy.get_secret_value() if proxy else None
+        )
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether this installation holds made-up patients: only their ceilings are known."""
+        return self._ceilings.exists()
+
+    @property
+    def _ceilings(self) -> Path:
+        return self.settings.reference / "ceilings.json"
+
     def ceiling(self, recipe: Recipe) -> float | None:
         """Best figure that an honest model can reach, known for synthetic data only."""
-        path = self.settings.reference / "ceilings.json"
-        if not path.exists():
+        if not self.is_synthetic:
             return None
-        return json.loads(path.read_bytes()).get(recipe.name, {}).get(recipe.metric)
+        return json.loads(self._ceilings.read_bytes()).get(recipe.name, {}).get(recipe.metric)
 
     def job(
         self,

@@ -53,12 +53,12 @@ class Settings(BaseSettings):
         float,
         Field(ge=0, description="A delivery without `_DONE` is closed after this many quiet secs."),
     ] = 300.0
-    timezone: Annotated[str, Field(description="IANA time zone of the nightly schedule.")] = "UTC"
+    timezone: Annotated[str, Field(description="IANA time zone of the schedules.")] = "UTC"
     nightly_cron: Annotated[str, Field(description="When the nightly retraining starts.")] = (
         "0 2 * * *"
     )
     schedule_on: Annotated[
-        bool, Field(description="Start the nightly schedule and the delivery sensor by themselves.")
+        bool, Field(description="Start the schedules and the delivery sensor by themselves.")
     ] = False
     operator: Annotated[
         str,
@@ -88,8 +88,51 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="PostgreSQL of Dagster's storage (`postgresql+psycopg2://…`)."),
     ] = None
+    bulk_server_url: Annotated[
+        str | None,
+        Field(
+            description="Base address of a FHIR server whose Bulk Data exports are fetched: adds "
+            "the asset landing/fhir_export, its job and its schedule."
+        ),
+    ] = None
+    bulk_group_id: Annotated[
+        str | None,
+        Field(description="Id of the Group whose members are exported. Unset: the whole system."),
+    ] = None
+    bulk_client_id: Annotated[
+        str | None,
+        Field(description="What that server calls this client. Unset: no access token is sent."),
+    ] = None
+    bulk_key_file: Annotated[
+        Path | None,
+        Field(
+            description="Private key of the client, JWK or JWKS (0600). "
+            "Default: vault/fhir-client.jwk."
+        ),
+    ] = None
+    bulk_scope: Annotated[str, Field(description="Access that the client asks for.")] = (
+        "system/*.read"
+    )
+    bulk_allowed_hosts: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Hosts beside that of the server which it may name, such as its file "
+            "store, as a JSON list."
+        ),
+    ] = ()
+    bulk_ca_file: Annotated[
+        Path | None,
+        Field(description="Certificates (PEM) of the authorities to trust for that server."),
+    ] = None
+    bulk_proxy: Annotated[
+        SecretStr | None,
+        Field(description="Address of the HTTP proxy to that server. It may hold a password."),
+    ] = None
+    bulk_cron: Annotated[str, Field(description="When the schedule fetches an export.")] = (
+        "0 0 * * *"
+    )
 
-    @field_validator("data", "key_file", mode="after")
+    @field_validator("data", "key_file", "bulk_key_file", "bulk_ca_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -162,6 +205,11 @@ class Settings(BaseSettings):
     def master_key(self) -> Path:
         """The file that holds the master key."""
         return self.key_file or self.vault / "master.key"
+
+    @property
+    def client_key(self) -> Path:
+        """The file that holds the private key of the Bulk Data client."""
+        return self.bulk_key_file or self.vault / "fhir-client.jwk"
 
     @property
     def tracking_uri(self) -> str:

@@ -9,7 +9,7 @@ import sys
 import click
 
 from medplatform import __version__
-from medplatform.cli import data, models, operate
+from medplatform.cli import data, ingest, keys, models, operate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,8 +26,8 @@ for _command in (
     operate.dev,
     operate.service,
     operate.doctor,
-    data.key,
-    data.ingest,
+    keys.key,
+    ingest.ingest,
     data.quarantine,
     data.build_marts,
     models.freeze,

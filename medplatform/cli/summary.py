@@ -38,6 +38,7 @@ def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
 
     A duplicate was not read, so it has one row without counts.
     """
+    from medplatform.cli.receipts import delivered_of
     from medplatform.lake import Counts
 
     return [
@@ -46,6 +47,7 @@ def delivery_rows(installation: "Installation") -> list[dict[str, Any]]:
             "status": reading.status,
             "record": unit,
             **(counts.model_dump() if counts else dict.fromkeys(Counts.model_fields)),
+            **({"delivered": delivered_of(reading, unit, counts.delivered)} if counts else {}),
             "checks passed": sum(finding["success"] for finding in reading.findings),
             "failed": sum(not finding["success"] for finding in reading.findings),
             "reasons": _reasons(reading) if counts is None or counts.quarantined else "",
@@ -71,11 +73,12 @@ def _table_rows(installation: "Installation", modality: "Modality") -> Iterator[
     lake = installation.lake
     unassigned = _quarantined(lake.ledger.entries(modality.name))
     by_type = _quarantined_by_type(lake, modality)
+    tables_of = Counter(table.unit for table in modality.tables)
     for table in modality.tables:
         refused = None
         if table.unit and table.resource_type:
             refused = by_type[table.unit, table.resource_type]
-        elif table.unit:
+        elif table.unit and tables_of[table.unit] == 1:
             refused = unassigned[table.unit]
         if table.unit and refused:
             unassigned[table.unit] -= refused

@@ -45,11 +45,15 @@ def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Progress bars on a terminal, one per thing being read; silent elsewhere."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    with Progress(
-        "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), transient=True
-    ) as progress:
+    console = Console()
+    if not console.is_terminal:
+        yield lambda _what, _done, _total: None
+        return
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int) -> None:
@@ -69,6 +73,9 @@ _STYLES = {
     "INCONCLUSIVE": "yellow",
     "published": "green",
     "rejected": "red",
+    "nothing accepted": "red",
+    "nothing accepted, incomplete": "red",
+    "published, incomplete": "yellow",
     "champion": "bold green",
 }
 

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from medplatform.defs import show
-from medplatform.ingest import Receipt, ingest_pending
+from medplatform.ingest import INCOMPLETE, Receipt, ingest_pending, is_incomplete
 from medplatform.installation import Installation
 from medplatform.lake import Counts, Table
 from medplatform.modalities import MODALITIES
@@ -17,6 +17,7 @@ from medplatform.quality import CHECKS, COUNT_CHECK, Finding
 from medplatform.quality.rules import checks_of
 
 READABLE = "every_delivery_can_be_opened"
+WHOLE = "every_file_was_read_to_its_end"
 QUARANTINE = "nothing_is_quarantined"
 MODELLED = "every_record_kind_has_a_table"
 
@@ -29,6 +30,11 @@ STANDING_CHECKS = {
     READABLE: (
         "A delivery that cannot be opened (empty, changed after it was read, unusable options, an "
         "unusable name) or read to the end waits in landing until somebody mends it.",
+        False,
+    ),
+    WHOLE: (
+        "A file that breaks off or is damaged is read up to there, so how many records it holds is "
+        "unknown. Deliver it whole under a new name.",
         False,
     ),
     QUARANTINE: (
@@ -86,7 +92,7 @@ def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
             quiet_period_s=settings.quiet_period_s,
             deliveries=config.deliveries,
             again=config.again,
-            progress=_log_progress(context.log),
+            progress=show.log_progress(context.log),
         )
         for receipt in receipts:
             context.log.info("%s/%s: %s", receipt.modality, receipt.delivery, receipt.status)
@@ -176,6 +182,7 @@ def _check_results(
         counted = [finding for finding in findings if finding.check == COUNT_CHECK]
         yield _count_result(table, counted, receipts)
         yield _readable_result(table, receipts)
+        yield _whole_result(installation, modality, table)
         yield _quarantine_result(installation, modality, table)
         yield _modelled_result(installation, modality, table)
 
@@ -193,7 +200,7 @@ def _finding_result(name: str, table: Table, findings: Sequence[Finding]) -> dg.
         metadata={
             "value": sum(finding.value for finding in findings),
             "threshold": sum(finding.threshold for finding in findings),
-            "rows": max((finding.rows for finding in findings), default=0),
+            "rows of the new deliveries": max((f.rows for f in findings), default=0),
             "rules": show.records(
                 [
                     {"rule": f.rule, "rows that break it": f.value, "allowed": f.threshold,
@@ -239,6 +246,26 @@ def _readable_result(table: Table, receipts: Sequence[Receipt]) -> dg.AssetCheck
     )
 
 
+def _whole_result(
+    installation: Installation, modality: Modality, table: Table
+) -> dg.AssetCheckResult:
+    broken = [
+        {"delivery": entry.delivery, "files": sum(reading.refusals.get(c, 0) for c in INCOMPLETE)}
+        for entry in installation.lake.ledger.entries(modality.name)
+        for reading in entry.readings
+        if is_incomplete(reading)
+    ]
+    names = ", ".join(str(row["delivery"]) for row in broken)
+    return dg.AssetCheckResult(
+        asset_key=lake_key(table),
+        check_name=WHOLE,
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Read only up to a break: {names}." if broken else None,
+        metadata={"value": len(broken), "threshold": 0, "files": show.records(broken)},
+    )
+
+
 def _quarantine_result(
     installation: Installation, modality: Modality, table: Table
 ) -> dg.AssetCheckResult:
@@ -277,16 +304,3 @@ def _modelled_result(
         description=f"Kept in landing: {names}." if kinds else None,
         metadata={"value": kinds.total(), "threshold": 0},
     )
-
-
-def _log_progress(log: dg.DagsterLogManager):
-    """Log at most every tenth of a delivery, so that the event log stays readable."""
-    reached: dict[str, int] = {}
-
-    def report(what: str, done: int, total: int) -> None:
-        tenth = done * 10 // total if total else 10
-        if tenth > reached.get(what, 0):
-            reached[what] = tenth
-            log.info("%s: %d of %d", what, done, total)
-
-    return report

@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 
 from medplatform.lake import Lake, Phi, Table
+from medplatform.modalities.modality import Progress
 
 PREVIEW_ROWS = 5
 PLOT_BYTES = 60_000
@@ -73,6 +74,19 @@ def image(png: bytes) -> dg.MetadataValue:
     if len(png) > PLOT_BYTES:
         return dg.MetadataValue.text("The plot is too large to show here; see the MLflow run.")
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def log_progress(log: dg.DagsterLogManager) -> Progress:
+    """Log every tenth of what is done at most, so that the event log stays readable."""
+    reached: dict[str, int] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        tenth = done * 10 // total if total else 10
+        if tenth > reached.get(what, 0):
+            reached[what] = tenth
+            log.info("%s: %d of %d", what, done, total)
+
+    return report
 
 
 def _cell(value: Any) -> str:

@@ -73,6 +73,6 @@ def instance_environment(settings: Settings) -> dict[str, str]:
 def _as_variable(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    if isinstance(value, bool | dict):
+    if isinstance(value, bool | dict | tuple):
         return json.dumps(value)
     return str(value)

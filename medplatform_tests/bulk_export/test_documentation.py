@@ -1,14 +1,19 @@
 """The example of the documentation works as it stands."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-import medplatform.bulk_export
+from medplatform.cli.exports import ExportOptions
+from medplatform.cli.ingest import ingest
+from medplatform.cli.keys import key
+from medplatform.settings import Settings
 from medplatform_tests.bulk_export.server import BulkServer
 from medplatform_tests.bulk_export.site import ndjson
 
+EXPORT = {field.name for field in fields(ExportOptions)}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bulk-export.md"
 
 
@@ -26,11 +31,15 @@ def test_the_example_in_python_runs(
     assert list((tmp_path / "data" / "landing" / "ehr").iterdir())
 
 
-def test_the_example_that_makes_a_key_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (example,) = re.findall(r'python -c "\n(.*?)"\n```', DOCUMENT.read_text(), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    exec(example, {})
-    assert '"kty": "EC"' in capsys.readouterr().out
-    assert medplatform.bulk_export.public_keys(tmp_path / "data" / "vault" / "fhir-client.jwk")
+def test_every_option_and_setting_is_described() -> None:
+    text = DOCUMENT.read_text()
+    options = {option for one in ingest.params for option in one.opts if one.name in EXPORT}
+    assert options
+    assert {option for option in options if f"`{option}" not in text} == set()
+    settings = {f"MEDPLATFORM_{name.upper()}" for name in Settings.model_fields if "bulk" in name}
+    assert {name for name in settings if name not in text} == set()
+
+
+def test_every_command_of_a_key_exists() -> None:
+    named = set(re.findall(r"medplatform key ([a-z-]+)", DOCUMENT.read_text()))
+    assert named == {"create-client", "show-client"} <= set(key.commands)

@@ -1,15 +1,19 @@
 """Handing data in at the command line: what is said, and what comes of it."""
 
+import gzip
 import json
 import os
 import resource
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from medplatform.privacy import KeyRing
+from medplatform.lake import Lake, Refusal, SourceEntry
+from medplatform.privacy import Identity, KeyRing
+from medplatform.synthetic.demo import IDENTIFIER_SYSTEM
 from medplatform_tests.cli.conftest import Terminal
 
 
@@ -78,7 +82,7 @@ def test_a_folder_is_read_and_what_was_refused_is_shown(
     ready: Terminal, export: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = ready.run("ingest", "ehr", export)
-    assert done.exit_code == 0
+    assert done.exit_code == 3
     assert "published" in done.output
     assert "Jane" not in done.output
     shown = ready.run("quarantine", "ehr")
@@ -128,6 +132,7 @@ def test_a_delivery_that_cannot_be_opened_is_an_error_and_is_shown_waiting(
         (["ehr", "--again"], "name it with --delivery"),
         (["ehr", "--genome-build", "GRCh38"], "give PATH"),
         (["xray"], "none of ehr, imaging, genomics"),
+        (["ehr", "some/path", "--labels", "x.csv"], "--labels belongs to modality imaging"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(
@@ -152,3 +157,164 @@ def test_nothing_waiting_is_said(ready: Terminal) -> None:
     done = ready.run("ingest", "ehr")
     assert done.exit_code == 0
     assert "No closed delivery is waiting." in done.output
+
+
+def test_the_reasons_follow_the_table_with_the_next_command(ready: Terminal, export: Path) -> None:
+    done = ready.run("ingest", "ehr", export, "-d", "monday")
+    assert "no FHIR resource. Take it out of the" in done.output
+    assert "See: medplatform quarantine ehr -d monday" in done.output
+
+
+def test_a_delivery_of_which_nothing_was_accepted_says_so(ready: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "readme.txt").write_text("kept")
+    done = ready.run("ingest", "imaging", folder)
+    assert done.exit_code == 3
+    assert "nothing accepted" in done.output
+    assert "published" not in done.output
+    assert "kept in landing, since there is no table for them: sidecar (1)." in done.output
+
+
+def test_what_was_all_accepted_is_success_and_names_no_reason(
+    ready: Terminal, tmp_path: Path
+) -> None:
+    path = tmp_path / "Patient.ndjson"
+    path.write_text(patient("1", "female") + "\n\n")
+    done = ready.run("ingest", "ehr", path)
+    assert done.exit_code == 0
+    assert "quarantine " not in done.output
+
+
+def test_a_file_that_breaks_off_was_delivered_in_unknown_number(
+    ready: Terminal, tmp_path: Path
+) -> None:
+    lines = "".join(f"{patient(str(number), 'female')}\n" for number in range(200))
+    path = tmp_path / "Patient.ndjson.gz"
+    path.write_bytes(gzip.compress(lines.encode())[:-40])
+    done = ready.run("ingest", "ehr", path, "-d", "broken")
+    assert done.exit_code == 3
+    assert "published, incomplete" in done.output
+    assert "≥ " in done.output
+    assert "read only up to a break" in done.output
+    assert "≥ " in ready.run("status").output
+
+
+def test_deliveries_read_before_do_not_count_unless_they_are_named(
+    ready: Terminal, export: Path
+) -> None:
+    ready.run("ingest", "ehr", export, "-d", "monday")
+    again = ready.run("ingest", "ehr")
+    assert again.exit_code == 0
+    assert "No closed delivery is waiting." in again.output
+    assert ready.run("ingest", "ehr", "-d", "monday").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--labels", "no.csv"], "no label table no.csv"),
+        (["--labels", "labels.csv"], "(file)"),
+        (
+            ["--labels", "labels.csv", "--label-patient-column", "person"],
+            "(file, person)",
+        ),
+        (["--label-patient-column", "who"], "give labels"),
+    ],
+)
+def test_a_label_table_that_cannot_be_used_is_refused_before_anything_is_copied(
+    ready: Terminal, tmp_path: Path, options: list[str], reason: str
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "labels.csv").write_text("image,who\nx.png,Jane\n")
+    done = ready.run("ingest", "imaging", folder, *options)
+    assert done.exit_code == 1
+    assert reason in str(done.exception)
+    assert "Jane" not in str(done.exception)
+    assert not (ready.settings.landing / "imaging").exists()
+
+
+def test_a_label_table_that_can_be_used_is_taken(ready: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "labels.csv").write_text("image,who\nx.png,1\n")
+    columns = ["--label-file-column", "image", "--label-patient-column", "who"]
+    ready.run("ingest", "imaging", folder, "-d", "x", "--labels", "labels.csv", *columns)
+    assert (ready.settings.landing / "imaging" / "x" / "_DONE").exists()
+
+
+def test_data_of_ones_own_are_not_mixed_with_the_demo(ready: Terminal, export: Path) -> None:
+    settings = ready.settings
+    Identity(KeyRing.load(settings.master_key), settings.vault, default_system=IDENTIFIER_SYSTEM)
+    done = ready.run("ingest", "ehr", export, "-d", "mine")
+    assert done.exit_code == 1
+    assert "MEDPLATFORM_DATA" in str(done.exception)
+    assert not (settings.landing / "ehr").exists()
+    put_into_landing(settings.landing / "ehr" / "mine")
+    waiting = ready.run("ingest", "ehr")
+    assert waiting.exit_code == 1
+    assert "made-up" in waiting.output
+    put_into_landing(settings.landing / "ehr" / "synthetic-cohort")
+    assert "made-up" not in ready.run("ingest", "ehr", "-d", "synthetic-cohort").output
+
+
+def put_into_landing(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "Patient.ndjson").write_text(patient("1", "female") + "\n")
+    (folder / "_DONE").touch()
+
+
+def test_causes_are_counted_once_and_remarks_stand_apart(ready: Terminal) -> None:
+    lake = Lake(ready.settings.lake)
+    with lake.stage("ehr", "monday", "00000000") as stage:
+        for number, severity in ((7, "error"), (5, "error"), (9, "warning"), (7, "warning")):
+            stage.refuse(
+                Refusal(
+                    source_id="s",
+                    file="Patient.ndjson",
+                    record_number=number,
+                    byte_offset=number * 100,
+                    unit="resource",
+                    element="Patient.gender",
+                    code=f"an.{severity}",
+                    reason="Mend it.",
+                    severity=severity,
+                )
+            )
+        lake.publish(
+            stage,
+            modality="ehr",
+            delivery="monday",
+            status="published",
+            content_digest="d",
+            sources=[SourceEntry(source_id="s", sha256="s", bytes=1, label="Patient.ndjson")],
+            started_at=datetime.now(UTC),
+        )
+    refused, remarks = ready.run("quarantine", "-d", "monday").output.split("Read, with a remark")
+    assert "Refused: 2 records" in refused
+    assert cells(refused, "an.error") == ["an.error", "Patient.gender", "2", "5", "500", "Mend it."]
+    assert "ehr/monday" in refused
+    assert remarks.startswith(": 1 records")
+    assert cells(remarks, "an.warning")[2:5] == ["1", "9", "900"]
+
+
+def cells(table: str, code: str) -> list[str]:
+    """The cells of the one row of a code, from the code on."""
+    (line,) = [line for line in table.splitlines() if code in line]
+    found = [cell.strip() for cell in line.strip("│").split("│")]
+    return found[found.index(code) :]
+
+
+def test_a_delivery_that_was_never_read_has_no_quarantine(ready: Terminal, export: Path) -> None:
+    ready.run("ingest", "ehr", export, "-d", "monday")
+    done = ready.run("quarantine", "-d", "nope")
+    assert done.exit_code == 1
+    assert "No delivery 'nope' was read" in done.output
+
+
+def test_an_empty_lake_gives_no_mart(ready: Terminal) -> None:
+    done = ready.run("build")
+    assert done.exit_code == 1
+    assert "Ingest first" in done.output

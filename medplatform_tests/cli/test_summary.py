@@ -30,7 +30,7 @@ def test_refused_records_are_shown_with_the_table_they_were_meant_for(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     KeyRing.create(terminal.settings.master_key)
-    assert terminal.run("ingest", "ehr", write_export(tmp_path / "export")).exit_code == 0
+    assert terminal.run("ingest", "ehr", write_export(tmp_path / "export")).exit_code == 3
     installation = Installation(terminal.settings)
 
     rows = {

@@ -1,0 +1,115 @@
+"""What `medplatform ingest` says of the deliveries that it read."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from medplatform.cli.terminal import print_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medplatform.ingest import Receipt
+    from medplatform.lake import Lake, LedgerEntry
+
+FAILED = 1
+REFUSED = 3
+_MOST_REASONS = 5
+
+
+def exit_code(receipts: "Sequence[Receipt]") -> int:
+    """0: all was accepted or kept; 3: records were refused or a file broke off; 1: not read."""
+    if any(receipt.status in ("rejected", "unreadable") for receipt in receipts):
+        return FAILED
+    return REFUSED if any(_is_refused(r) or r.is_incomplete for r in receipts) else 0
+
+
+def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
+    """Print what became of the records, what was kept, and why records were refused."""
+    rows = [row for receipt in receipts for row in _rows(receipt)]
+    if rows:
+        print_table("Records", rows)
+    for receipt in receipts:
+        _say(receipt)
+    refused = [receipt for receipt in receipts if _is_refused(receipt)]
+    reasons = [row for receipt in refused for row in _reasons(receipt, lake)]
+    if reasons:
+        print_table("Why records were refused: the most frequent reasons", reasons)
+    for receipt in refused:
+        click.echo(f"See: medplatform quarantine {receipt.modality} -d {receipt.delivery}")
+
+
+def status_of(receipt: "Receipt") -> str:
+    """The status of a receipt in words."""
+    status = "nothing accepted" if receipt.has_nothing_accepted else receipt.status
+    return f"{status}, incomplete" if receipt.is_incomplete else status
+
+
+def delivered_of(entry: "LedgerEntry", unit: str, delivered: int) -> int | str:
+    """How many records were delivered; "≥ n" where a file was read only up to a break."""
+    from medplatform.ingest import is_incomplete
+
+    return f"≥ {delivered}" if unit != "file" and is_incomplete(entry) else delivered
+
+
+def _rows(receipt: "Receipt") -> Iterator[dict[str, Any]]:
+    entry = receipt.entry
+    for unit, counts in entry.counts().items() if entry else ():
+        facts = {"delivery": receipt.delivery, "status": status_of(receipt), "record": unit}
+        delivered = delivered_of(entry, unit, counts.delivered) if entry else None
+        yield {**facts, **counts.model_dump(), "delivered": delivered}
+
+
+def _say(receipt: "Receipt") -> None:
+    """What a table has no column for."""
+    name, entry = receipt.delivery, receipt.entry
+    if entry and entry.duplicate_of:
+        click.echo(f"{name} is a copy of {entry.duplicate_of}; nothing was read.")
+    if entry and entry.kept_kinds:
+        kinds = ", ".join(f"{kind} ({number})" for kind, number in entry.kept_kinds.items())
+        click.echo(f"{name}: kept in landing, since there is no table for them: {kinds}.")
+    if receipt.is_incomplete:
+        click.secho(
+            f"{name}: a file was read only up to a break, so more was delivered than could be "
+            f"counted. Deliver the whole file under a new name.",
+            fg="yellow",
+            err=True,
+        )
+    if receipt.problem:
+        click.secho(receipt.problem, fg="red", err=True)
+
+
+def _is_refused(receipt: "Receipt") -> bool:
+    counts = receipt.entry.counts().values() if receipt.entry else ()
+    return any(count.quarantined for count in counts)
+
+
+def _reasons(receipt: "Receipt", lake: "Lake") -> list[dict[str, Any]]:
+    assert receipt.entry
+    found = _quarantine(receipt.entry, lake)
+    if found is None:
+        return []
+    import polars as pl
+
+    top = (
+        found.filter(severity="error")
+        .group_by("code", "reason")
+        .agg(records=pl.struct("source_id", "record_number", "unit").n_unique())
+        .sort(["records", "code"], descending=[True, False])
+        .head(_MOST_REASONS)
+        .collect()
+    )
+    return [
+        {"delivery": receipt.delivery, "code": row["code"], "records": row["records"]}
+        | {"reason": row["reason"]}
+        for row in top.to_dicts()
+    ]
+
+
+def _quarantine(entry: "LedgerEntry", lake: "Lake") -> "pl.LazyFrame | None":
+    """The reasons that one reading of a delivery left; None where it left none."""
+    import polars as pl
+
+    paths = [lake.root / file.path for file in entry.quarantine]
+    return pl.scan_parquet(paths, hive_partitioning=False) if paths else None
