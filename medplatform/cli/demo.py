@@ -7,6 +7,7 @@ one trains a poor one, one hands in broken deliveries.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,16 +21,25 @@ import click
 from medplatform.cli.summary import print_summary
 from medplatform.cli.terminal import progress_bars
 from medplatform.installation import Installation
-from medplatform.privacy import KeyRing
+from medplatform.privacy import create_key
 from medplatform.services import instance_environment, prepare_home
 from medplatform.settings import Settings
 from medplatform.synthetic import write_bad_deliveries, write_cohort
+from medplatform.synthetic.demo import BROKEN, DELIVERY, IDENTIFIER_SYSTEM
 from medplatform.training.recipes import RECIPES
 
-DELIVERY = "synthetic-cohort"
-BROKEN = "bad-"
-IDENTIFIER_SYSTEM = "urn:medplatform:demo:mrn"
 REVIEWER = "demo reviewer"
+
+_POOR = (
+    "  Poor on purpose: it sees the data once (1 epoch) and learns next to nothing from them\n"
+    "  (learning rate 0.0001). Its failed checks and its red run in Dagster are what is shown here."
+)
+_BROKEN_ON_PURPOSE = (
+    "  Their red run and failed checks in Dagster are what is shown here, too. bad-empty holds no\n"
+    "  file, so there is nothing to read or refuse: it waits in landing for its files."
+)
+# "… - ingest_ehr - STEP_SUCCESS - Finished execution of step "ingest_ehr" in 41.2s."
+_ENDED = re.compile(r" - STEP_(SUCCESS|FAILURE) - .*?step \"([^\"]+)\"(?: in ([\dhms.]*[hms]))?")
 
 Report = Callable[[str, int, int], None]
 
@@ -52,10 +62,12 @@ def run_demo(settings: Settings, *, patients: int, imaging_patients: int, seed: 
         _run_job(settings, "promote", report)
     if "ehr_risk" in signed:
         with _phase("A poor model is trained and refused") as report:
+            click.echo(_POOR)
             _run_job(settings, "train_ehr_risk", report, _poor_training(), expect_success=False)
     with _phase("Broken deliveries are refused") as report:
         if not list(settings.landing.glob(f"*/{BROKEN}*")):
             write_bad_deliveries(settings.landing, identifier_system=IDENTIFIER_SYSTEM, seed=seed)
+        click.echo(_BROKEN_ON_PURPOSE)
         _run_job(settings, "ingest", report, expect_success=False)
     _print_result(installation, time.monotonic() - started)
 
@@ -71,7 +83,7 @@ def _prepare(
         )
     prepare_home(settings)
     if not settings.master_key.exists():
-        KeyRing.create(settings.master_key)
+        create_key(settings.master_key, settings.vault)
         click.echo(
             f"  A master key for the demo was made: {settings.master_key}. "
             f"A real installation makes its own: medplatform key create"
@@ -152,14 +164,22 @@ def _run_job(
 
 
 def _watch(process: subprocess.Popen[bytes], log: Path, report: Report) -> None:
-    """Count the finished steps in the log of a run until its process ends."""
-    while process.poll() is None:
-        time.sleep(0.5)
+    """Tell of each step that ends, from the log of a run, until its process ends."""
+    told = 0
+    while True:
+        has_ended = process.poll() is not None
         text = log.read_text(errors="replace")
+        ended = _ENDED.findall(text)
+        for outcome, step, seconds in ended[told:]:
+            name = step.replace("__", "/")
+            click.echo(f"  {name}: {f'done in {seconds}' if outcome == 'SUCCESS' else 'failed'}")
+        told = len(ended)
         started = text.count(" - STEP_WORKER_STARTING - ")
-        ended = text.count(" - STEP_SUCCESS - ") + text.count(" - STEP_FAILURE - ")
         if started:
-            report("steps", ended, max(started, ended + 1))
+            report("steps", told, max(started, told + 1))
+        if has_ended:
+            return
+        time.sleep(0.5)
 
 
 @contextmanager

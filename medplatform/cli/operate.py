@@ -7,13 +7,34 @@ import click
 
 from medplatform.cli.terminal import installation_of_settings, print_table
 
+LEAST_PATIENTS = 400
+LEAST_IMAGED = 40
+"""Fewer are too few to freeze, train and judge on."""
+
 
 @click.command()
-@click.option("--patients", default=4000, show_default=True, help="Patients of the cohort.")
-@click.option("--imaging-patients", default=240, show_default=True, help="Of them with images.")
+@click.option(
+    "--patients",
+    type=click.IntRange(min=LEAST_PATIENTS),
+    default=4000,
+    show_default=True,
+    help="Patients of the cohort.",
+)
+@click.option(
+    "--imaging-patients",
+    type=click.IntRange(min=LEAST_IMAGED),
+    default=240,
+    show_default=True,
+    help="Of them with images.",
+)
 @click.option("--seed", default=7, show_default=True, help="Seed of the cohort.")
 def demo(patients: int, imaging_patients: int, seed: int) -> None:
     """Run the whole platform on a synthetic cohort and print what came of it."""
+    if imaging_patients > patients:
+        raise click.BadParameter(
+            f"More patients with images ({imaging_patients}) than patients ({patients}).",
+            param_hint="--imaging-patients",
+        )
     from medplatform.cli.demo import run_demo
 
     run_demo(
@@ -76,20 +97,22 @@ def service(name: str, host: str, port: int | None) -> None:
 
 @click.command()
 def doctor() -> None:
-    """Say what this installation has and lacks."""
+    """Say what this installation has and lacks. Exit code 1: it cannot work as it is."""
     import shutil
 
     import torch
 
-    from medplatform.privacy import KeyMissing, KeyRing
+    from medplatform.privacy import KeyMissing, VaultError, WrongKey, load_key
     from medplatform.training.store import store_address
 
     settings = installation_of_settings().settings
+    problems = []
     try:
-        KeyRing.load(settings.master_key)
+        load_key(settings.master_key, settings.vault)
         key = "usable"
-    except KeyMissing as error:
-        key = str(error)
+    except (KeyMissing, VaultError, WrongKey) as error:
+        key = "not usable"
+        problems.append(str(error))
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     nearest = next(p for p in (settings.data, *settings.data.parents) if p.exists())
     free = shutil.disk_usage(nearest).free
@@ -106,5 +129,7 @@ def doctor() -> None:
     }
     print_table("Installation", [{"what": name, "is": str(value)} for name, value in facts.items()])
     if settings.device == "cuda" and gpu == "none":
-        click.secho("MEDPLATFORM_DEVICE is cuda, but there is no GPU. Set auto or cpu.", fg="red")
-        sys.exit(1)
+        problems.append("MEDPLATFORM_DEVICE is cuda, but there is no GPU. Set auto or cpu.")
+    for problem in problems:
+        click.secho(problem, fg="red", err=True)
+    sys.exit(1 if problems else 0)

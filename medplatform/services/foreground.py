@@ -26,6 +26,11 @@ _READY_WITHIN_S = 300.0
 # Dagster marks its running runs as failed within this time; what still lives is killed.
 _STOP_WITHIN_S = 20.0
 _LOG_TAIL_BYTES = 2000
+_PORT_OPTIONS: dict[Service, str] = {
+    "code-server": "MEDPLATFORM_CODE_SERVER=127.0.0.1:PORT",
+    "webserver": "--port",
+    "mlflow": "--mlflow-port",
+}
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ def _demand_free(name: Service, host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServiceError(
-                f"{name} cannot listen on {host}:{port} ({error.strerror}). "
-                "Stop what uses that port or choose another one."
+                f"{name} cannot listen on {host}:{port} ({error.strerror}). Stop what uses that "
+                f"port or choose another one with {_PORT_OPTIONS[name]}."
             ) from None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.services import ServiceError, foreground, run_services
+from medplatform.services import Service, ServiceError, foreground, run_services
 from medplatform.settings import Settings
 
 # Answers /health like MLflow, from a process of its own like the workers of a real server.
@@ -108,16 +108,24 @@ def test_a_service_that_never_answers_is_stopped(
     assert children() == before
 
 
+@pytest.mark.parametrize(
+    ("service", "option"),
+    [
+        ("mlflow", "--mlflow-port"),
+        ("webserver", "--port"),
+        ("code-server", "MEDPLATFORM_CODE_SERVER"),
+    ],
+)
 def test_a_taken_port_is_an_error_before_anything_starts(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    service: Service, option: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, 'open("started", "w")')
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ServiceError, match=f"cannot listen on 127.0.0.1:{port}.*another"):
-            run_services(["mlflow"], settings, lambda _: None, ports={"mlflow": port})
+        with pytest.raises(ServiceError, match=f"cannot listen on 127.0.0.1:{port}.*{option}"):
+            run_services([service], settings, lambda _: None, ports={service: port})
     assert not Path("started").exists()
 
 
