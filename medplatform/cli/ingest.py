@@ -22,6 +22,8 @@ _MODALITY_OF = {
     "label_patient_column": "imaging",
     "image_modality": "imaging",
     "genome_build": "genomics",
+    "fhir_release": "ehr",
+    "source": "ehr",
 }
 """Options that say something about the deliveries of one modality only."""
 
@@ -62,6 +64,14 @@ class ModalityName(click.ParamType):
 @click.option("--image-modality", help="DICOM modality of PNG or JPEG images, e.g. DX.")
 @click.option(
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
+)
+@click.option(
+    "--fhir-release",
+    type=click.Choice(["4.0", "4.3", "5.0"]),
+    help="Release of FHIR, where the resources do not tell.",
+)
+@click.option(
+    "--source", help="Name of the FHIR server that the files come from, where there are several."
 )
 @export_options
 def ingest(
