@@ -5,7 +5,6 @@ nothing about the pseudonym key. Keys come from a file of mode 0600 and are neve
 """
 
 import hashlib
-import hmac
 import os
 import secrets
 import stat
@@ -82,18 +81,20 @@ class KeyRing:
 
         Parts are length-prefixed, so ("ab", "c") and ("a", "bc") differ.
         """
-        message = b"".join(
-            len(encoded).to_bytes(4, "big") + encoded for encoded in map(str.encode, parts)
-        )
-        return hmac.digest(self._subkey(purpose), message, sha256)
+        inner, outer = (state.copy() for state in self._states(purpose))
+        for part in parts:
+            encoded = part.encode()
+            inner.update(len(encoded).to_bytes(4, "big") + encoded)
+        outer.update(inner.digest())
+        return outer.digest()
 
     def macs(self, purpose: str, kind: str, values: Iterable[bytes]) -> bytes:
         """`mac(purpose, kind, value)` of many values in UTF-8, one after the other (32 bytes each).
 
-        The state after key and kind is copied rather than computed again (RFC 2104, 4), which
-        takes a quarter of the time.
+        The state after key and kind is copied rather than computed again (RFC 2104, 4).
         """
         inner, outer = self._states(purpose)
+        inner = inner.copy()
         encoded = kind.encode()
         inner.update(len(encoded).to_bytes(4, "big") + encoded)
         digests = []
@@ -104,13 +105,13 @@ class KeyRing:
             digests.append(second.digest())
         return b"".join(digests)
 
+    @lru_cache(maxsize=64)  # noqa: B019 - a key ring lives as long as its process
     def _states(self, purpose: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-        """Inner and outer hash of an HMAC after its key."""
+        """Inner and outer hash of an HMAC after its key, to be copied (RFC 2104, 4)."""
         key = self._subkey(purpose).ljust(sha256().block_size, b"\0")
         inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
         return sha256(inner), sha256(outer)
 
-    @lru_cache(maxsize=64)  # noqa: B019 - a key ring lives as long as its process
     def _subkey(self, purpose: str) -> bytes:
         info = f"medplatform/v{self.version}/{purpose}".encode()
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._master)
