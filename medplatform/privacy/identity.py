@@ -107,6 +107,7 @@ class Identity:
         self.issuer_systems = dict(issuer_systems or {})
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._links: dict[tuple[str, str], Subject] = {}
+        self._preloaded: set[str] = set()
         vault.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._map = vault / IDENTITY_MAP
         with self._database() as database:
@@ -215,6 +216,8 @@ class Identity:
         """The subject that a local id names, from this run or an earlier one."""
         key = (namespace, local_id)
         if key not in self._links:
+            if namespace in self._preloaded:
+                return None
             with self._database() as database:
                 row = database.execute(
                     "select patient_id from link where namespace = ? and local_id = ?", key
@@ -225,13 +228,18 @@ class Identity:
         return self._links[key]
 
     def preload(self, namespace: str) -> None:
-        """Read all links of a namespace into memory: one query instead of one per record."""
+        """Read all links of a namespace into memory: one query instead of one per record.
+
+        What other processes link from now on is not seen until this is called again.
+        """
         with self._database() as database:
             for local_id, patient_id in database.execute(
                 "select local_id, patient_id from link where namespace = ?", (namespace,)
             ):
                 key = (namespace, local_id)
-                self._links.setdefault(key, self._from_pseudonym(patient_id))
+                if key not in self._links:
+                    self._links[key] = self._from_pseudonym(patient_id)
+        self._preloaded.add(namespace)
 
     def save(self) -> None:
         """Write the links of this run to the vault. Idempotent, safe beside other processes."""
