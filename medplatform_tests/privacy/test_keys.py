@@ -1,8 +1,11 @@
 """Keys are separate per purpose, kept at mode 0600, and never overwritten."""
 
+import hmac
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +65,10 @@ def test_purposes_and_versions_have_keys_of_their_own() -> None:
 @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
 def test_different_parts_never_collide(one: list[str], other: list[str]) -> None:
     assert (KEYS.mac("p", *one) == KEYS.mac("p", *other)) == (one == other)
+
+
+def test_a_keyed_hash_is_hmac_sha_256_under_the_key_of_its_purpose() -> None:
+    info = b"medplatform/v1/token"
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(b"m" * 32)
+    message = b"\0\0\0\x01a\0\0\0\x02bc"
+    assert KEYS.mac("token", "a", "bc") == hmac.digest(key, message, "sha256")
