@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import peek
+from medplatform.modalities.ehr.columns.json_text import to_json
 from medplatform.modalities.ehr.judging import Accepted
 from medplatform.modalities.ehr.nesting import Issues, Nester
 from medplatform.modalities.ehr.references import CONTAINED, References
@@ -37,6 +37,7 @@ def nest_contained(
             [line for _, line in found],
             [one.subject for one, _ in found],
             references,
+            are_contained=True,
         )
         for number, reasons in nested.issues.items():
             issues.setdefault(found[number][0].position, []).extend(reasons)
@@ -46,10 +47,10 @@ def nest_contained(
                 {
                     "position": [one.position for one, _ in rows],
                     "contained_type": [resource_type] * len(rows),
-                    "contained_id": [
-                        references.token(CONTAINED, peek(line)[1] or "") for _, line in rows
-                    ],
-                    "content": list(long_tables.to_json(nested.content)),
+                    "contained_id": references.tokens(
+                        CONTAINED, [peek(line)[1] or "" for _, line in rows]
+                    ),
+                    "content": list(to_json(nested.content)),
                     "coding": list(_codings(nested.content)),
                 },
                 schema=CONTAINED_RESOURCES,

@@ -4,7 +4,7 @@ Many exports refer to resources by `urn:uuid:` alone, without their type. The in
 whether the target was delivered at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -36,11 +36,15 @@ class ResourceIndex:
         self._keys, self._kinds = keys[order], kinds[order]
         self._parts.clear()
 
-    def types_of(self, resource_id: str) -> set[str]:
-        """The types of the delivered resources with this id; empty where there is none."""
-        key = np.uint64(_key(resource_id))
-        first, last = (np.searchsorted(self._keys, key, side) for side in ("left", "right"))
-        return {self._types[code] for code in self._kinds[first:last]}
+    def types_of(self, resource_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """The types of the delivered resources with each id; empty where there is none."""
+        keys = np.fromiter(map(_key, resource_ids), dtype=np.uint64)
+        first = np.searchsorted(self._keys, keys, "left")
+        last = np.searchsorted(self._keys, keys, "right")
+        return [
+            tuple(self._types[code] for code in self._kinds[start:end]) if end > start else ()
+            for start, end in zip(first.tolist(), last.tolist(), strict=True)
+        ]
 
 
 def _key(resource_id: str) -> int:

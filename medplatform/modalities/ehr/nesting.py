@@ -1,6 +1,6 @@
 """From the bytes of valid resources of one type to de-identified nested columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +9,23 @@ import pyarrow as pa
 
 from medplatform.modalities.ehr.columns.misfit import find_misfit
 from medplatform.modalities.ehr.columns.parse import LostLeaves, parse
-from medplatform.modalities.ehr.columns.shape import Shape
+from medplatform.modalities.ehr.columns.shape import Shape, TooDeep, UnknownElement
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import Deidentifier, Policy, RowSubjects
 from medplatform.modalities.ehr.issue import Issue, make_issue
-from medplatform.modalities.ehr.references import References
+from medplatform.modalities.ehr.references import CONTAINED, References
 from medplatform.privacy import Identity, Subject
 
-_UNREADABLE = (LostLeaves, KeyError, ValueError, TypeError, OverflowError, RecursionError)
+_UNREADABLE = (
+    LostLeaves,
+    pa.ArrowException,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 """What the parser raises for a valid resource that no column can hold."""
 
 Issues = dict[int, list[Issue]]
@@ -47,6 +56,8 @@ class Nester:
         lines: Sequence[bytes],
         subjects: Sequence[Subject | None],
         references: References,
+        *,
+        are_contained: bool = False,
     ) -> Nested:
         """Lay valid resources of a type out in columns and de-identify them.
 
@@ -60,6 +71,8 @@ class Nester:
             Whom each is about.
         references
             Rewrites what they refer to.
+        are_contained
+            They stand in other resources, and their ids in those alone.
         """
         shape = self._shapes.setdefault(resource_type, Shape.root(resource_type))
         raw, rows, issues = self._parse(resource_type, lines, shape)
@@ -71,6 +84,8 @@ class Nester:
                 patient_id=pa.array([s.patient_id if s else None for s in about], pa.string()),
                 shift_days=np.array([s.shift_days if s else 0 for s in about], dtype=np.int32),
                 resolve=references.rewrite,
+                id_kind=references.kind(CONTAINED if are_contained else resource_type),
+                are_contained=are_contained,
             ),
         )
         content = published.content
@@ -84,19 +99,39 @@ class Nester:
     def _parse(
         self, resource_type: str, lines: Sequence[bytes], shape: Shape
     ) -> tuple[pa.StructArray, np.ndarray, Issues]:
-        try:
-            return parse(lines, shape, self._release)[0], np.arange(len(lines)), {}
-        except _UNREADABLE:
-            issues: Issues = {}
-            for row, line in enumerate(lines):
-                try:
-                    parse([line], Shape.root(resource_type), self._release)
-                except _UNREADABLE:
-                    issues[row] = [self._explain(resource_type, line)]
-        rows = np.array([row for row in range(len(lines)) if row not in issues], dtype=np.int64)
-        return parse([lines[row] for row in rows], shape, self._release)[0], rows, issues
+        """The resources that fit into columns, their numbers, and why others do not."""
+        issues: Issues = {}
+        rows = list(range(len(lines)))
+        while True:
+            try:
+                array, _ = parse([lines[row] for row in rows], shape, self._release)
+            except _UNREADABLE:
+                unfit = dict(self._find_unfit(resource_type, lines, rows))
+                for row in unfit or rows:
+                    issues[row] = [unfit.get(row) or make_issue("fhir.unreadable", resource_type)]
+                rows = [row for row in rows if row not in issues]
+            else:
+                return array, np.array(rows, dtype=np.int64), issues
 
-    def _explain(self, resource_type: str, line: bytes) -> Issue:
+    def _find_unfit(
+        self, resource_type: str, lines: Sequence[bytes], rows: Sequence[int]
+    ) -> Iterator[tuple[int, Issue]]:
+        """The resources that do not fit by themselves, found by halving."""
+        try:
+            parse([lines[row] for row in rows], Shape.root(resource_type), self._release)
+        except _UNREADABLE as error:
+            if len(rows) == 1:
+                yield rows[0], self._explain(resource_type, lines[rows[0]], error)
+            else:
+                half = len(rows) // 2
+                yield from self._find_unfit(resource_type, lines, rows[:half])
+                yield from self._find_unfit(resource_type, lines, rows[half:])
+
+    def _explain(self, resource_type: str, line: bytes, error: Exception) -> Issue:
+        if isinstance(error, TooDeep):
+            return make_issue("fhir.too_deep", resource_type)
+        if isinstance(error, UnknownElement):
+            return make_issue("fhir.unknown_element", str(error))
         misfit = find_misfit(resource_type, orjson.loads(line), self._release)
         code = "value.wrong_type" if misfit else "fhir.unreadable"
         return make_issue(code, misfit or resource_type)

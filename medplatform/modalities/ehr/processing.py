@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import Batch
+from medplatform.modalities.ehr.columns.fold import fold
 from medplatform.modalities.ehr.columns.shape import Shape
 from medplatform.modalities.ehr.columns.trim import trim
 from medplatform.modalities.ehr.contained import nest_contained
@@ -165,7 +166,7 @@ def _keys(
             "position": pa.array([one.position for one in accepted], pa.int64()),
             "resource_type": pa.array([resource_type] * len(accepted), pa.string()),
             "resource_id": pa.array(
-                [references.token(resource_type, one.resource_id) for one in accepted], pa.string()
+                references.tokens(resource_type, [one.resource_id for one in accepted]), pa.string()
             ),
             "patient_id": pa.array(
                 [one.subject.patient_id if one.subject else None for one in accepted], pa.string()
@@ -199,7 +200,7 @@ def _nested_rows(work: _Columns) -> pa.Table:
     """Rows of the nested table: keys, lineage, and every element that occurs."""
     table = work.keys.select(["resource_id", "patient_id", "is_modified"])
     table = table.rename_columns(["id", "patient_id", "is_modified"])
-    content = trim(work.content)
+    content = fold(trim(work.content))
     assert isinstance(content, pa.StructArray)
     for field in content.type:
         if field.name != "id":

@@ -264,7 +264,7 @@ class _Reading:
                 [
                     {
                         "resource_type": gone.resource_type,
-                        "resource_id": references.token(gone.resource_type, gone.resource_id),
+                        "resource_id": references.tokens(gone.resource_type, [gone.resource_id])[0],
                         "source_id": source.source_id,
                         "record_number": gone.number,
                     }

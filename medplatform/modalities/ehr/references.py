@@ -5,7 +5,7 @@ pseudonym of a Patient is their `patient_id`, so that references join with every
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.privacy import Identity
@@ -16,14 +16,11 @@ _LITERAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_histor
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
 
 
-def find_target(
-    reference: str, aliases: Mapping[str, str], index: ResourceIndex | None = None
-) -> tuple[str | None, str] | None:
+def find_target(reference: str, aliases: Mapping[str, str]) -> tuple[str | None, str] | None:
     """Type and id that a reference names (FHIR R4, References, 2.3.0.3), or None.
 
     `aliases` are the fullUrls of the Bundle that it stands in (`Type/id`). A URN names an id
-    alone: the type is that of the delivered resource of that id, or None. A search
-    (`Patient?identifier=…`) names nothing.
+    alone, so its type is None. A search (`Patient?identifier=…`) names nothing.
 
     >>> find_target("https://example.org/fhir/Patient/p1/_history/2", {})
     ('Patient', 'p1')
@@ -32,8 +29,7 @@ def find_target(
     if literal := _LITERAL.search(reference):
         return literal[1], literal[2]
     if urn := _URN.fullmatch(reference):
-        types = index.types_of(urn[1]) if index else set()
-        return (types.pop() if len(types) == 1 else None), urn[1]
+        return None, urn[1]
     return None
 
 
@@ -58,29 +54,46 @@ class References:
         self._aliases = aliases
         self._resolved: set[str] = set()
 
-    def rewrite(self, reference: str) -> str | None:
-        """The reference between pseudonyms; None where it names no resource that is known."""
-        if reference.startswith("#"):
-            return f"#{self.token(CONTAINED, reference[1:])}"
-        target = find_target(reference, self._aliases, self._index)
-        if target is None:
-            return None
-        resource_type, resource_id = target
-        if resource_type is None:
-            return None
-        published = f"{resource_type}/{self.token(resource_type, resource_id)}"
-        if resource_type in self._index.types_of(resource_id):
-            self._resolved.add(published)
+    def rewrite(self, references: Sequence[str]) -> list[str | None]:
+        """References between pseudonyms; None where one names no resource that is known.
+
+        A URN is of the type that the delivered resource of its id has.
+        """
+        targets = [find_target(reference, self._aliases) for reference in references]
+        delivered = self._index.types_of([target[1] if target else "" for target in targets])
+        published: list[str | None] = [None] * len(references)
+        by_type: dict[str, list[int]] = {}
+        for place, (reference, target, types) in enumerate(
+            zip(references, targets, delivered, strict=True)
+        ):
+            resource_type = target[0] if target else None
+            if target and resource_type is None and len(types) == 1:
+                resource_type = types[0]
+            if reference.startswith("#"):
+                published[place] = f"#{self.tokens(CONTAINED, [reference[1:]])[0]}"
+            elif resource_type:
+                by_type.setdefault(resource_type, []).append(place)
+        for resource_type, places in by_type.items():
+            tokens = self.tokens(resource_type, [targets[place][1] for place in places])  # pyright: ignore[reportOptionalSubscript]
+            for place, token in zip(places, tokens, strict=True):
+                published[place] = f"{resource_type}/{token}"
+                if resource_type in delivered[place]:
+                    self._resolved.add(f"{resource_type}/{token}")
         return published
 
-    def token(self, resource_type: str, resource_id: str) -> str:
-        """The pseudonym of a resource id."""
-        if resource_type == "Patient":
-            subject = self._identity.linked(patient_namespace(self._source), resource_id)
-            if subject:
-                return subject.patient_id
-        kind = f"{self._source}/{resource_type}" if self._source else resource_type
-        return self._identity.token(kind, resource_id)
+    def tokens(self, resource_type: str, resource_ids: Sequence[str]) -> list[str]:
+        """The pseudonyms of resource ids; of a Patient that is known, their `patient_id`."""
+        values = [resource_id.encode() for resource_id in resource_ids]
+        tokens = self._identity.tokens(self.kind(resource_type), values).astype(str).tolist()
+        if resource_type != "Patient":
+            return tokens
+        namespace = patient_namespace(self._source)
+        subjects = (self._identity.linked(namespace, local_id) for local_id in resource_ids)
+        return [s.patient_id if s else t for s, t in zip(subjects, tokens, strict=True)]
+
+    def kind(self, resource_type: str) -> str:
+        """Kind of the tokens of a type's ids: one server's are not another's."""
+        return f"{self._source}/{resource_type}" if self._source else resource_type
 
     def is_resolved(self, published: str) -> bool:
         """Whether the target of a rewritten reference is part of the delivery."""

@@ -20,9 +20,7 @@ def find_misfit(resource_type: str, content: dict[str, Any], release: Release) -
     return _find_in(resource_type, content, resource_type, release)
 
 
-def _find_in(
-    type_name: str, content: dict[str, Any], path: str, release: Release
-) -> str | None:
+def _find_in(type_name: str, content: dict[str, Any], path: str, release: Release) -> str | None:
     definitions = elements_of(type_name, release)
     for name, value in content.items():
         definition = definitions.get(name)

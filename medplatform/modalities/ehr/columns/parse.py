@@ -19,7 +19,7 @@ from medplatform.modalities.ehr.columns.leaves import (
     leaves_in_content,
     leaves_in_text,
 )
-from medplatform.modalities.ehr.columns.shape import Shape
+from medplatform.modalities.ehr.columns.shape import INTEGERS, Shape
 from medplatform.modalities.ehr.definitions import Release
 
 _NUMBER = rb"-?[0-9][0-9.eE+-]*"
@@ -47,6 +47,8 @@ def parse(lines: Sequence[bytes], shape: Shape, release: Release) -> tuple[pa.St
     LostLeaves
         The lines have more values than the array.
     """
+    if not lines:
+        return pa.array([], shape.raw_type()), 0
     text = b"\n".join(lines)
     expected = leaves_in_text(text, len(lines)) - len(lines)
     array = _parse_fast(text, shape, release)
@@ -123,27 +125,30 @@ def _quote_decimals(text: bytes, shape: Shape) -> bytes:
 
 
 def _text_numbers(shape: Shape) -> frozenset[str]:
-    """Names that are a decimal in one place and an integer in another: both are quoted."""
-    names: dict[str, set[bool]] = {}
+    """Names of integers that stand in quotes when they are read.
+
+    Those that are a decimal elsewhere were put in quotes, and R5 writes integer64 so.
+    """
+    decimals: set[str] = set()
+    integers: set[str] = set()
+    quoted: set[str] = set()
     for _, leaf in shape.leaves():
-        if leaf.definition.type == "decimal" or leaf.raw_type() == pa.int64():
-            names.setdefault(leaf.definition.name, set()).add(leaf.definition.type == "decimal")
-    return frozenset(name for name, kinds in names.items() if len(kinds) == 2)
+        if leaf.definition.type == "decimal":
+            decimals.add(leaf.definition.name)
+        elif leaf.definition.type == "integer64":
+            quoted.add(leaf.definition.name)
+        elif leaf.definition.type in INTEGERS:
+            integers.add(leaf.definition.name)
+    return frozenset(quoted | (decimals & integers))
 
 
-def _with_text(kind: pa.DataType, names: frozenset[str]) -> pa.StructType:
+def _with_text(kind: pa.DataType, names: frozenset[str], name: str = "") -> pa.DataType:
     """The type with strings for the integers of these names."""
-    fields = []
-    for field in kind:
-        element = field.type
-        if field.name in names and element == pa.int64():
-            element = pa.string()
-        elif pa.types.is_struct(element):
-            element = _with_text(element, names)
-        elif pa.types.is_list(element) and pa.types.is_struct(element.value_type):
-            element = pa.list_(_with_text(element.value_type, names))
-        fields.append(pa.field(field.name, element))
-    return pa.struct(fields)
+    if pa.types.is_list(kind):
+        return pa.list_(_with_text(kind.value_type, names, name))
+    if pa.types.is_struct(kind):
+        return pa.struct([(f.name, _with_text(f.type, names, f.name)) for f in kind])
+    return pa.string() if name in names and kind == pa.int64() else kind
 
 
 class _Number(str):
@@ -179,6 +184,6 @@ def _typed_value(value: Any, shape: Shape) -> Any:
         return [None if item is None else _typed_value(item, shape) for item in value]
     if isinstance(value, dict):
         return _typed(value, shape)
-    if isinstance(value, _Number):
-        return str(value) if shape.definition.type == "decimal" else int(value)
-    return value
+    if shape.definition.type in INTEGERS:
+        return int(value)
+    return str(value) if isinstance(value, _Number) else value

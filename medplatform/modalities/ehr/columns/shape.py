@@ -13,13 +13,21 @@ import pyarrow as pa
 
 from medplatform.modalities.ehr.definitions import ElementDefinition, Release, elements_of
 
-_ARROW = {
-    "boolean": pa.bool_(),
-    "integer": pa.int64(),
-    "integer64": pa.int64(),
-    "positiveInt": pa.int64(),
-    "unsignedInt": pa.int64(),
-}
+INTEGERS = frozenset({"integer", "integer64", "positiveInt", "unsignedInt"})
+_ARROW = {"boolean": pa.bool_(), **dict.fromkeys(INTEGERS, pa.int64())}
+
+
+MAX_LEVELS = 100
+"""Of elements within elements. The deepest of HL7's examples have 13; JSON writers and Python's
+stack end between this and 130."""
+
+
+class UnknownElement(ValueError):
+    """FHIR does not define an element; the message is the type that it stands in."""
+
+
+class TooDeep(ValueError):
+    """Elements stand in one another more than `MAX_LEVELS` deep."""
 
 
 @dataclass(slots=True)
@@ -37,45 +45,56 @@ class Shape:
         """An empty shape of a resource type."""
         return cls(ElementDefinition(resource_type, resource_type, is_list=False))
 
-    def grow(self, content: Mapping[str, Any], release: Release) -> None:
+    def grow(self, content: Mapping[str, Any], release: Release, level: int = 1) -> None:
         """Add the elements of a parsed resource or element.
 
         Raises
         ------
-        KeyError
+        UnknownElement
             FHIR does not define such an element here.
+        TooDeep
+            There are more levels of elements than can be stored.
         """
-        definitions = elements_of(self.definition.type, release)
+        definitions = self._definitions(release, level)
         for name, value in content.items():
-            if name == "resourceType":
+            if _is_type(name, definitions):
                 continue
             child = self.children.get(name) or self._add(name, definitions)
             if not child.definition.is_primitive:
                 for item in value if child.definition.is_list else (value,):
                     if item is not None:
-                        child.grow(item, release)
+                        child.grow(item, release, level + 1)
 
-    def grow_names(self, fields: Iterable[pa.Field], release: Release) -> None:
+    def grow_names(self, fields: Iterable[pa.Field], release: Release, level: int = 1) -> None:
         """Add the elements that an Arrow struct names, whatever it takes their types for.
 
         Raises
         ------
-        KeyError
+        UnknownElement
             FHIR does not define such an element here.
+        TooDeep
+            There are more levels of elements than can be stored.
         """
-        definitions = elements_of(self.definition.type, release)
+        definitions = self._definitions(release, level)
         for column in fields:
-            if column.name == "resourceType":
+            if _is_type(column.name, definitions):
                 continue
             child = self.children.get(column.name) or self._add(column.name, definitions)
             content = column.type
             if pa.types.is_list(content):
                 content = content.value_type
             if pa.types.is_struct(content):
-                child.grow_names(content, release)
+                child.grow_names(content, release, level + 1)
+
+    def _definitions(self, release: Release, level: int) -> Mapping[str, ElementDefinition]:
+        if level > MAX_LEVELS:
+            raise TooDeep(f"more than {MAX_LEVELS} levels")
+        return elements_of(self.definition.type, release)
 
     def _add(self, name: str, definitions: Mapping[str, ElementDefinition]) -> "Shape":
         """A new child, put where FHIR defines it, whatever came first."""
+        if name not in definitions:
+            raise UnknownElement(self.definition.type)
         self.children[name] = Shape(definitions[name])
         self.children = {n: self.children[n] for n in definitions if n in self.children}
         return self.children[name]
@@ -96,3 +115,8 @@ class Shape:
             fields = [pa.field(name, child.raw_type()) for name, child in self.children.items()]
             element = pa.struct(fields)
         return pa.list_(element) if self.definition.is_list else element
+
+
+def _is_type(name: str, definitions: Mapping[str, ElementDefinition]) -> bool:
+    """Whether a name is that of the type of a resource, rather than of an element."""
+    return name == "resourceType" and name not in definitions

@@ -30,10 +30,8 @@ class RowSubjects:
         Days that the dates of each row are moved by (int32, within `MAX_SHIFT_DAYS`); without
         meaning in rows of no patient.
     resolve
-        Gives `Type/<pseudonym>` for a reference, or None for one that names no resource; called
-        once per distinct reference.
-    resolve_all
-        Does the same for many references at once, and is called instead where given.
+        Gives `Type/<pseudonym>` for each reference, or None for one that names no resource; called
+        with many at once, with each distinct one once.
     id_kind
         Kind of the tokens that ids become; the resource type unless given.
     are_contained
@@ -43,8 +41,7 @@ class RowSubjects:
 
     patient_id: pa.StringArray
     shift_days: np.ndarray
-    resolve: Callable[[str], str | None]
-    resolve_all: Callable[[Sequence[str]], Sequence[str | None]] | None = None
+    resolve: Callable[[Sequence[str]], Sequence[str | None]]
     id_kind: str | None = None
     are_contained: bool = False
 
@@ -55,8 +52,7 @@ class RowSubjects:
         def resolve(references: Sequence[str]) -> list[str | None]:
             new = [reference for reference in references if reference not in known]
             if new:
-                answers = self.resolve_all(new) if self.resolve_all else map(self.resolve, new)
-                known.update(zip(new, answers, strict=True))
+                known.update(zip(new, self.resolve(new), strict=True))
             return [known[reference] for reference in references]
 
         return resolve
@@ -142,7 +138,7 @@ class Deidentifier:
 
     def published_type(self, shape: Shape) -> pa.StructType:
         """The type of what `apply` makes of resources of this shape."""
-        nobody = RowSubjects(pa.array([], pa.string()), np.zeros(0, np.int32), lambda _: None)
+        nobody = RowSubjects(pa.array([], pa.string()), np.zeros(0, np.int32), lambda _: [])
         nothing = pa.array([], shape.raw_type())
         return self.apply(nothing, shape, nobody).content.type
 

@@ -69,6 +69,9 @@ class Comparer:
 
     identity: Identity
 
+    def resolve_all(self, references: Sequence[str]) -> list[str | None]:
+        return list(map(self.resolve, references))
+
     def resolve(self, reference: str) -> str | None:
         """A stand-in for the resolution of references: `Type/id` and `#id` are known."""
         if reference.startswith("#"):
@@ -89,7 +92,7 @@ class Comparer:
         """Every row of a patient with a shift of its own, but for some rows."""
         ids = [None if row in without else f"patient-{row}" for row in range(size)]
         shifts = np.array([SHIFT + row for row in range(size)], np.int32)
-        return RowSubjects(pa.array(ids, pa.string()), shifts, self.resolve)
+        return RowSubjects(pa.array(ids, pa.string()), shifts, self.resolve_all)
 
     def engine(
         self,

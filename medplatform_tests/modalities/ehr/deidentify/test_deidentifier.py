@@ -105,7 +105,9 @@ def test_a_slice_is_like_the_whole(comparer: Comparer, identity: Identity) -> No
             content[start:stop],
             shape,
             RowSubjects(
-                subjects.patient_id[start:stop], subjects.shift_days[start:stop], comparer.resolve
+                subjects.patient_id[start:stop],
+                subjects.shift_days[start:stop],
+                comparer.resolve_all,
             ),
         )
         assert part.content.to_pylist() == whole.content[start:stop].to_pylist()
@@ -193,23 +195,9 @@ def test_ids_in_contained_resources_are_their_own(comparer: Comparer, identity: 
     assert made.content.to_pylist() == [{"id": identity.token("contained", "p1")}]
 
 
-def test_a_reference_is_resolved_once(comparer: Comparer, identity: Identity) -> None:
-    asked: list[str] = []
-
-    def resolve(reference: str) -> str | None:
-        asked.append(reference)
-        return None
-
-    shape = Shape.root("Observation")
-    row = {"subject": {"reference": "Patient/p1"}, "focus": [{"reference": "Patient/p1"}]}
-    content = comparer.columns([row] * 5, shape)
-    subjects = RowSubjects(pa.array(["a"] * 5), np.zeros(5, np.int32), resolve)
-    made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, subjects)
-    assert asked == ["Patient/p1"]
-    assert made.leaves == {"dropped": 10}
-
-
-def test_references_can_be_resolved_all_at_once(comparer: Comparer, identity: Identity) -> None:
+def test_references_are_resolved_together_and_each_once(
+    comparer: Comparer, identity: Identity
+) -> None:
     asked: list[list[str]] = []
 
     def resolve_all(references: Sequence[str]) -> list[str | None]:
@@ -219,7 +207,7 @@ def test_references_can_be_resolved_all_at_once(comparer: Comparer, identity: Id
     shape = Shape.root("Observation")
     row = {"subject": {"reference": "a"}, "focus": [{"reference": "a"}, {"reference": "b"}]}
     content = comparer.columns([row] * 3, shape)
-    subjects = RowSubjects(pa.array(["x"] * 3), np.zeros(3, np.int32), str.lower, resolve_all)
+    subjects = RowSubjects(pa.array(["x"] * 3), np.zeros(3, np.int32), resolve_all)
     made = Deidentifier(SHIFTED_SAFE_HARBOR, identity, Release.R4B).apply(content, shape, subjects)
     assert sorted(chain.from_iterable(asked)) == ["a", "b"]
     assert made.content.to_pylist()[0] == {
