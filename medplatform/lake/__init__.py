@@ -7,7 +7,7 @@ from medplatform.lake.lake import DISK_FULL, DeliveryLocked, Lake, LakeError
 from medplatform.lake.ledger import Counts, LedgerEntry, SourceEntry, WrittenFile
 from medplatform.lake.snapshot import Snapshot, freeze, read_snapshot
 from medplatform.lake.stage import Refusal, Stage
-from medplatform.lake.table import Column, Phi, Table
+from medplatform.lake.table import Column, Phi, Table, TableFamily
 
 __all__ = [
     "DISK_FULL",
@@ -23,6 +23,7 @@ __all__ = [
     "SourceEntry",
     "Stage",
     "Table",
+    "TableFamily",
     "WrittenFile",
     "freeze",
     "read_snapshot",

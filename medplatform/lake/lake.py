@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from medplatform import __version__
 from medplatform.lake.ledger import Ledger, LedgerEntry, SourceEntry, WrittenFile, flush_folder
 from medplatform.lake.stage import QUARANTINE, Stage, describe
-from medplatform.lake.table import Table
+from medplatform.lake.table import Table, TableFamily
 
 if TYPE_CHECKING:
     import duckdb
@@ -212,15 +212,30 @@ class Lake:
             empty.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(table.schema().empty_table(), empty)
             body = f"select *, null::varchar as delivery from read_parquet({_quote(empty)})"
-            files = self.files(table.name)
-            if files:
+            published = self.relation(table.name)
+            if published:
                 # By name with the declared columns: one declared since is null in older rows.
-                body = (
-                    f"select * from read_parquet([{', '.join(map(_quote, files))}], "
-                    "hive_partitioning = true, hive_types_autocast = false, union_by_name = true) "
-                    f"union all by name {body}"
-                )
+                body = f"select * from {published} union all by name {body}"
             connection.execute(f"create or replace view {schema}.{table.name} as {body}")
+
+    def relation(self, table: str) -> str | None:
+        """What can follow FROM in DuckDB: the published rows of a table with their `delivery`.
+
+        Columns are matched by name, those of structs too, so the files of an open table may differ.
+        None where nothing was published.
+        """
+        files = self.files(table)
+        if not files:
+            return None
+        return (
+            f"read_parquet([{', '.join(map(_quote, files))}], "
+            "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+        )
+
+    def members(self, family: TableFamily) -> list[str]:
+        """Names of the tables of a family that have published rows."""
+        entries = self.ledger.entries(family.pattern.modality)
+        return sorted({name for entry in entries for name in entry.tables if family.has(name)})
 
     def _delivery_folder(self, modality: str, delivery: str, table: str) -> Path:
         if table == QUARANTINE.name:

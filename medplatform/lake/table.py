@@ -126,3 +126,22 @@ class Table:
             ],
             metadata={"table": self.name, "description": self.description},
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFamily:
+    """Open tables of one make, of which the data tell how many there are and what they are called.
+
+    `pattern` is what all of them declare; the names of the members begin with its name.
+    """
+
+    pattern: Table
+
+    @property
+    def name(self) -> str:
+        """The common beginning of the names."""
+        return self.pattern.name
+
+    def has(self, table: str) -> bool:
+        """Whether a table of this name is a member."""
+        return table.startswith(f"{self.name}_")

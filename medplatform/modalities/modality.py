@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from medplatform.lake import Stage, Table
+from medplatform.lake import Stage, Table, TableFamily
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.privacy import Identity
 
@@ -39,6 +39,9 @@ class Modality:
     `count_records` counts the records of one source file by a way of its own, simpler than the
     reader (lines, files, VCF body lines), so that the count identity is checked against something
     the reader did not compute. It returns {unit: records}; {} means that the file holds none.
+
+    `families` are tables that depend on what is delivered; their rows come from the same records as
+    those of `tables`.
     """
 
     name: str
@@ -46,3 +49,4 @@ class Modality:
     tables: tuple[Table, ...]
     read: Reader
     count_records: Callable[[Source], dict[str, int]]
+    families: tuple[TableFamily, ...] = ()

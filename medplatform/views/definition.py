@@ -57,6 +57,14 @@ class Select:
         if self.union:
             yield from self.union[0].all_columns()
 
+    def paths(self) -> Iterator[Path]:
+        """All expressions of this and the selects in it."""
+        yield from (path for path in (self.for_each, self.for_each_or_null) if path)
+        yield from self.repeat
+        yield from (column.path for column in self.columns)
+        for select in (*self.selects, *self.union):
+            yield from select.paths()
+
     @property
     def is_recursive(self) -> bool:
         """Whether this or a select in it has `repeat`."""
@@ -82,6 +90,12 @@ class View:
     def columns(self) -> tuple[Column, ...]:
         """The columns of the result in their order (SQL on FHIR v2, "Column Ordering")."""
         return tuple(column for select in self.selects for column in select.all_columns())
+
+    def paths(self) -> Iterator[Path]:
+        """All expressions: conditions, iterations and columns."""
+        yield from self.where
+        for select in self.selects:
+            yield from select.paths()
 
     @property
     def is_recursive(self) -> bool:

@@ -94,6 +94,11 @@ def relation_of(connection: duckdb.DuckDBPyConnection, sql: str, resource: str) 
     return Relation(_of_type(sql, resource), schema)
 
 
+def empty_relation() -> Relation:
+    """No resource at all, as where none was delivered."""
+    return Relation("(SELECT 1 WHERE FALSE)", Struct({}))
+
+
 def from_ndjson(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], view: View
 ) -> Relation:

@@ -1,10 +1,13 @@
-"""Marts that are computed outside dbt and read by its models: their columns, and how they change.
+"""What dbt reads beside the lake's tables: their columns, and how they change.
 
-Not here: how each is computed (`scores`, `conversions`).
+Marts that are computed outside dbt, and what its models need of the nested tables. Not here: how
+each is computed (`scores`, `conversions`, `view_tables`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -24,6 +27,13 @@ class MartInput:
     def schema(self) -> pa.Schema:
         """The Parquet schema."""
         return pa.schema([pa.field(column.name, column.dtype) for column in self.columns])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedInput(MartInput):
+    """What dbt's models need of a nested table: a ViewDefinition over its current resources."""
+
+    definition: Mapping[str, Any]
 
 
 POLYGENIC_SCORE = MartInput(
@@ -120,6 +130,56 @@ UCUM_CONVERSION = MartInput(
     ),
 )
 MART_INPUTS = (POLYGENIC_SCORE, UCUM_CONVERSION)
+
+MEDICATION_CODING = NestedInput(
+    name="medication_coding",
+    description="One row per coding of a current FHIR Medication.",
+    key=("medication_id", "coding_number"),
+    columns=(
+        Column(
+            name="medication_id",
+            dtype=pa.string(),
+            required=True,
+            phi=Phi.PSEUDONYM,
+            description="Token of the Medication.",
+        ),
+        Column(
+            name="coding_number",
+            dtype=pa.int32(),
+            required=True,
+            description="Counts the codings of the Medication, from 0.",
+        ),
+        Column(name="medication_code", dtype=pa.string(), description="Code of the medication."),
+        Column(
+            name="medication_system",
+            dtype=pa.string(),
+            description="URI of the code system of `medication_code`.",
+        ),
+        Column(
+            name="medication_display",
+            dtype=pa.string(),
+            description="Display text of the code; public terminologies only.",
+        ),
+    ),
+    definition={
+        "name": "medication_coding",
+        "resource": "Medication",
+        "status": "active",
+        "select": [
+            {"column": [{"name": "medication_id", "path": "getResourceKey()"}]},
+            {
+                "forEach": "code.coding",
+                "column": [
+                    {"name": "coding_number", "path": "%rowIndex"},
+                    {"name": "medication_code", "path": "code"},
+                    {"name": "medication_system", "path": "system"},
+                    {"name": "medication_display", "path": "display"},
+                ],
+            },
+        ],
+    },
+)
+NESTED_INPUTS = (MEDICATION_CODING,)
 
 
 def write_input(table: MartInput, rows: pl.DataFrame, marts: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from medplatform.lake import Lake, Table
 from medplatform.warehouse.conversions import write_ucum_conversions
+from medplatform.warehouse.project import PROJECT
 from medplatform.warehouse.results import BuildResult, publish
+from medplatform.warehouse.view_sources import write_view_sources
+from medplatform.warehouse.view_tables import ViewTables
 from medplatform.warehouse.views import WarehouseError, refresh_views
 
-PROJECT = Path(__file__).parents[2] / "dbt"
 _LARGEST_REPORT = 10
 
 
@@ -44,6 +46,7 @@ def build(
     *,
     root: Path,
     marts: Path,
+    views: ViewTables | None = None,
     with_unit_tests: bool = False,
 ) -> BuildResult:
     """Build and test all models, then publish the marts whose tests passed.
@@ -58,6 +61,8 @@ def build(
         Folder of the warehouse, `<data>/dbt`.
     marts
         Where `<mart>.parquet` goes.
+    views
+        The tables of ViewDefinitions, as they were built last, for models that read them.
     with_unit_tests
         Also run the unit tests of the models, which depend on the code alone, not on the data.
 
@@ -69,7 +74,9 @@ def build(
     """
     environment = prepare(root)
     write_ucum_conversions(lake, marts)
-    refresh_views(lake, tables, database(root), marts)
+    refresh_views(lake, tables, database(root), marts, views)
+    if views:
+        write_view_sources(views.files())
     target = root / "target"
     (target / "run_results.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "build"]

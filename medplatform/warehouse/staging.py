@@ -1,7 +1,8 @@
 """The staging layer of dbt, which follows from the table declarations: sources, models, documents.
 
 Sources have no tests: the rules of a table are checked before a delivery is published. What can
-go wrong later is that versions of a record are not told apart, so staging tests the keys.
+go wrong later is that versions of a record are not told apart, so staging tests the keys. Which
+version counts, and which deletion, says `medplatform.lake.current`.
 
 `python -m medplatform.warehouse.staging` writes the files; a test fails when they are out of date.
 """
@@ -10,14 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medplatform.lake import Column, Table
+from medplatform.lake.current import deleted_later, newest_first
 from medplatform.lake.table import LINEAGE
 from medplatform.modalities import TABLES
-from medplatform.warehouse.inputs import MART_INPUTS, MartInput
-from medplatform.warehouse.runner import PROJECT
-from medplatform.warehouse.views import LAKE, MARTS_INPUT, sql_type
+from medplatform.modalities.ehr.nested import FAMILY
+from medplatform.modalities.ehr.tables import DELETION
+from medplatform.warehouse.documents import comment, dump
+from medplatform.warehouse.inputs import MART_INPUTS, NESTED_INPUTS, MartInput, NestedInput
+from medplatform.warehouse.project import PROJECT
+from medplatform.warehouse.views import LAKE, MARTS_INPUT, NESTED, sql_type
 
 _HEADER = """\
 Written by `python -m medplatform.warehouse.staging` from the table declarations.
@@ -34,14 +37,14 @@ _DELIVERY = {
 def render_files() -> dict[str, str]:
     """All files of the layer: path below the dbt project -> content."""
     files = {"models/staging/sources.yml": render_sources()}
-    for table in (*TABLES.values(), *MART_INPUTS):
+    for table in (*TABLES.values(), *MART_INPUTS, *NESTED_INPUTS):
         files[f"models/staging/stg_{table.name}.sql"] = render_model(table)
         files[f"models/staging/stg_{table.name}.yml"] = render_document(table)
     return files
 
 
 def render_sources() -> str:
-    """The sources: one view per lake table, and the marts that are computed outside dbt."""
+    """The sources: one view per lake table, and what is computed outside dbt."""
     lake = {
         "name": LAKE,
         "schema": LAKE,
@@ -54,29 +57,69 @@ def render_sources() -> str:
         "description": "Marts that are computed outside dbt; empty until they are.",
         "tables": [_source(table, ["marts", table.name]) for table in MART_INPUTS],
     }
-    return _dump({"version": 2, "sources": [lake, inputs]})
+    nested = {
+        "name": NESTED,
+        "schema": NESTED,
+        "description": "What models need of the nested tables; empty where none was delivered.",
+        "tables": [_source(table, ["lake", FAMILY.name]) for table in NESTED_INPUTS],
+    }
+    return dump({"version": 2, "sources": [lake, inputs, nested]}, _HEADER)
 
 
 def render_model(table: Table | MartInput) -> str:
-    """The staging model of one table: the newest version of each of its records."""
+    """The staging model of one table: the current version of each of its records."""
     names = [column.name for column in _staging_columns(table)]
-    source, latest = MARTS_INPUT, ""
-    if isinstance(table, Table):
-        names.append(_DELIVERY["name"])
-        source, latest = LAKE, f"qualify {{{{ is_latest_version({_version_arguments(table)}) }}}}\n"
-    listed = ",\n".join(f"    {name}" for name in names)
-    return (
-        f"{_comment('--')}select\n{listed}\n"
-        f"from {{{{ source('{source}', '{table.name}') }}}}\n{latest}"
-    )
+    lines = ["select"]
+    if isinstance(table, MartInput):
+        schema = NESTED if isinstance(table, NestedInput) else MARTS_INPUT
+        source = f"from {{{{ source('{schema}', '{table.name}') }}}}"
+        return comment("--", _HEADER) + "\n".join([*lines, _listed(names), source]) + "\n"
+    condition = _not_deleted(table)
+    lines += [
+        _listed([*names, _DELIVERY["name"]]),
+        f"from {{{{ source('{LAKE}', '{table.name}') }}}}{' as record' if condition else ''}",
+        *condition,
+        "qualify",
+        "    rank() over (",
+        f"        partition by {', '.join(_record_id(table))}",
+        "        order by",
+        _listed(_newest_first(table), indentation=12),
+        "    ) = 1",
+    ]
+    return comment("--", _HEADER) + "\n".join(lines) + "\n"
 
 
-def _version_arguments(table: Table) -> str:
-    """What the rows of one record have in common, for the macro that finds its newest version."""
+def _listed(names: Sequence[str], indentation: int = 4) -> str:
+    return ",\n".join(" " * indentation + name for name in names)
+
+
+def _record_id(table: Table) -> Sequence[str]:
+    """What the rows of one record have in common; of a versioned table, the first key column."""
+    return table.key[:1] if _is_versioned(table) else table.key
+
+
+def _newest_first(table: Table) -> Sequence[str]:
     if _is_versioned(table):
-        # All rows of a record are of one version: the first key column is its id.
-        return f"'{table.key[0]}'"
-    return f"'{', '.join(table.key)}', is_versioned=false"
+        return newest_first(updated="last_updated_at", version=_VERSION)
+    return newest_first()
+
+
+def _not_deleted(table: Table) -> list[str]:
+    """The condition that leaves deleted resources out, where rows are of resources."""
+    names = {column.name for column in table.columns}
+    if table.resource_type and _is_versioned(table):
+        about = f"'{table.resource_type}'", f"record.{table.key[0]}"
+    elif {"resource_type", "resource_id"} <= names and table is not DELETION:
+        about = "record.resource_type", "record.resource_id"
+    else:
+        return []
+    condition = deleted_later(
+        f"{{{{ source('{LAKE}', '{DELETION.name}') }}}}",
+        record="record",
+        resource_type=about[0],
+        resource_id=about[1],
+    )
+    return ["where", *(f"    {line}" for line in f"not {condition}".splitlines())]
 
 
 def render_document(table: Table | MartInput) -> str:
@@ -102,7 +145,7 @@ def render_document(table: Table | MartInput) -> str:
                 }
             }
         ]
-    return _dump({"version": 2, "models": [model]})
+    return dump({"version": 2, "models": [model]}, _HEADER)
 
 
 def _staging_columns(table: Table | MartInput) -> Sequence[Column]:
@@ -130,7 +173,10 @@ def _staging_description(table: Table | MartInput) -> str:
     if isinstance(table, MartInput):
         return table.description
     large = f" Without {', '.join(table.large)}." if table.large else ""
-    return f"{table.description}{large} The newest version of each record over all deliveries."
+    gone = ", without what its source deleted since" if _not_deleted(table) else ""
+    return (
+        f"{table.description}{large} The newest version of each record over all deliveries{gone}."
+    )
 
 
 def _source(table: Table | MartInput, asset_key: list[str]) -> dict[str, Any]:
@@ -154,26 +200,6 @@ def _column(column: Column) -> dict[str, Any]:
         "description": column.description + unit,
         "config": {"meta": {"phi": column.phi.value}},
     }
-
-
-class _Dumper(yaml.SafeDumper):
-    """Indents lists below their key, and never writes anchors."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        return super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _dump(content: dict[str, Any]) -> str:
-    return _comment("#") + yaml.dump(
-        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
-    )
-
-
-def _comment(mark: str) -> str:
-    return "".join(f"{mark} {line}\n" for line in _HEADER.splitlines())
 
 
 def write_files(project: Path = PROJECT) -> list[Path]:

@@ -1,4 +1,8 @@
-"""The sources of dbt: one DuckDB view per lake table, over exactly the published files."""
+"""The sources of dbt: one DuckDB view per lake table, over exactly the published files.
+
+Beside them the marts that are computed elsewhere, what models need of the nested tables, and the
+tables of users' ViewDefinitions.
+"""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,10 +12,20 @@ import duckdb
 import pyarrow as pa
 
 from medplatform.lake import Lake, Table
-from medplatform.warehouse.inputs import MART_INPUTS
+from medplatform.views import (
+    ViewFile,
+    column_types,
+    compile_view,
+    empty_relation,
+    parse_view,
+)
+from medplatform.warehouse.inputs import MART_INPUTS, NESTED_INPUTS, MartInput, NestedInput
+from medplatform.warehouse.view_tables import ViewTables, resources_of
 
 LAKE = "lake"
 MARTS_INPUT = "marts_input"
+NESTED = "nested"
+VIEWS = "views"
 
 
 class WarehouseError(RuntimeError):
@@ -21,7 +35,13 @@ class WarehouseError(RuntimeError):
     """
 
 
-def refresh_views(lake: Lake, tables: Sequence[Table], database: Path, marts: Path) -> None:
+def refresh_views(
+    lake: Lake,
+    tables: Sequence[Table],
+    database: Path,
+    marts: Path,
+    views: ViewTables | None = None,
+) -> None:
     """Point the sources of dbt at what the ledger names now. Call it before each dbt run.
 
     Parameters
@@ -34,6 +54,8 @@ def refresh_views(lake: Lake, tables: Sequence[Table], database: Path, marts: Pa
         The DuckDB file; made where it is missing.
     marts
         Folder of the marts; inputs that are not there get an empty view.
+    views
+        The tables of ViewDefinitions, for schema `views`; one that is not there is empty.
 
     Raises
     ------
@@ -43,18 +65,53 @@ def refresh_views(lake: Lake, tables: Sequence[Table], database: Path, marts: Pa
     database.parent.mkdir(parents=True, exist_ok=True)
     with closing(connect(database)) as connection:
         lake.create_views(connection, tables, schema=LAKE)
-        connection.execute(f"create schema if not exists {MARTS_INPUT}")
+        for schema in (MARTS_INPUT, NESTED, VIEWS):
+            connection.execute(f"create schema if not exists {schema}")
         for table in MART_INPUTS:
-            path = marts / f"{table.name}.parquet"
-            columns = ", ".join(
-                f"{column.name if path.exists() else 'null'}::{sql_type(column.dtype)} "
-                f"as {column.name}"
-                for column in table.columns
-            )
-            rows = f"from read_parquet({quote(path)})" if path.exists() else "where false"
-            connection.execute(
-                f"create or replace view {MARTS_INPUT}.{table.name} as select {columns} {rows}"
-            )
+            _show_mart(connection, table, marts / f"{table.name}.parquet")
+        for table in NESTED_INPUTS:
+            _compute_nested(connection, table, lake)
+        if views:
+            for file in views.files():
+                _show_view(connection, file, views.path(file.name))
+
+
+def _show_mart(connection: duckdb.DuckDBPyConnection, table: MartInput, path: Path) -> None:
+    columns = ", ".join(
+        f"{column.name if path.exists() else 'null'}::{sql_type(column.dtype)} as {column.name}"
+        for column in table.columns
+    )
+    rows = f"from read_parquet({quote(path)})" if path.exists() else "where false"
+    connection.execute(
+        f"create or replace view {MARTS_INPUT}.{table.name} as select {columns} {rows}"
+    )
+
+
+def _compute_nested(connection: duckdb.DuckDBPyConnection, table: NestedInput, lake: Lake) -> None:
+    """A table, since a view would need the columns that the nested tables happen to have."""
+    view = parse_view(table.definition)
+    relation = resources_of(connection, lake, view).relation or empty_relation()
+    connection.execute(
+        f"create or replace table {NESTED}.{table.name} as "
+        f"{compile_view(view, relation.schema, relation.sql)}"
+    )
+
+
+def _show_view(connection: duckdb.DuckDBPyConnection, file: ViewFile, path: Path) -> None:
+    """The table of a view as it was built last; of one never built, its columns."""
+    if path.exists():
+        sql = f"select * from read_parquet({quote(path)})"
+    elif file.view:
+        types = {name: column.sql_type for name, column in column_types(file.view).items()}
+        # Which fields a structure has is known from its data only.
+        columns = (
+            f'null::{"varchar" if dtype.startswith("STRUCT") else dtype} as "{name}"'
+            for name, dtype in types.items()
+        )
+        sql = f"select {', '.join(columns)} where false"
+    else:
+        return
+    connection.execute(f'create or replace view {VIEWS}."{file.name}" as {sql}')
 
 
 def connect(database: Path) -> duckdb.DuckDBPyConnection:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from medplatform.modalities import TABLES
-from medplatform.warehouse.inputs import MART_INPUTS
+from medplatform.warehouse.inputs import MART_INPUTS, NESTED_INPUTS
 from medplatform.warehouse.runner import PROJECT
 from medplatform.warehouse.staging import render_files, write_files
 
@@ -29,17 +29,18 @@ def test_staging_file_is_up_to_date(path: str) -> None:
 
 def test_every_table_has_a_staging_model_and_every_staging_model_a_table() -> None:
     models = {path.stem for path in MODELS if path.parent.name == "staging"}
-    assert models == {f"stg_{name}" for name in (*TABLES, *(table.name for table in MART_INPUTS))}
+    inputs = [table.name for table in (*MART_INPUTS, *NESTED_INPUTS)]
+    assert models == {f"stg_{name}" for name in (*TABLES, *inputs)}
 
 
 def test_sources_lead_to_the_assets_that_fill_them() -> None:
-    lake, inputs = yaml.safe_load(render_files()["models/staging/sources.yml"])["sources"]
+    lake, inputs, nested = yaml.safe_load(render_files()["models/staging/sources.yml"])["sources"]
     keys = [
         source["config"]["meta"]["dagster"]["asset_key"]
-        for source in (*lake["tables"], *inputs["tables"])
+        for source in (*lake["tables"], *inputs["tables"], *nested["tables"])
     ]
     marts = [["marts", "polygenic_score"], ["marts", "ucum_conversion"]]
-    assert keys == [*(["lake", name] for name in TABLES), *marts]
+    assert keys == [*(["lake", name] for name in TABLES), *marts, ["lake", "ehr_fhir"]]
 
 
 @pytest.mark.parametrize("path", [*MODELS, *SEEDS], ids=lambda path: path.stem)

@@ -83,7 +83,7 @@ medication as (
         {{ known_from('request.authored') }} as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
-    inner join {{ ref('stg_ehr_medication_request') }} as request
+    inner join {{ ref('int_medication_request') }} as request
         on encounter.patient_id = request.patient_id
     where
         {{ is_in_effect('request.status') }}

@@ -13,5 +13,5 @@ select
     and coalesce(intent, 'order') not in ('proposal', 'plan', 'option')
     and not is_prohibition as is_in_effect,
     authored_at
-from {{ ref('stg_ehr_medication_request') }}
+from {{ ref('int_medication_request') }}
 where coalesce(status, 'unknown') != 'entered-in-error'

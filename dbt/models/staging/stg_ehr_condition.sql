@@ -12,8 +12,28 @@ select
     condition_system,
     condition_display,
     onset_at,
+    onset_precision,
     abated_at,
     recorded_at,
+    recorded_precision,
     delivery
-from {{ source('lake', 'ehr_condition') }}
-qualify {{ is_latest_version('condition_id') }}
+from {{ source('lake', 'ehr_condition') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'Condition'
+            and deletion.resource_id = record.condition_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by condition_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

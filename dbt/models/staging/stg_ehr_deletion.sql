@@ -7,4 +7,11 @@ select
     record_number,
     delivery
 from {{ source('lake', 'ehr_deletion') }}
-qualify {{ is_latest_version('source_id, record_number', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by source_id, record_number
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

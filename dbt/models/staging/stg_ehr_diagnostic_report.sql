@@ -15,5 +15,23 @@ select
     issued_at,
     result_count,
     delivery
-from {{ source('lake', 'ehr_diagnostic_report') }}
-qualify {{ is_latest_version('diagnostic_report_id') }}
+from {{ source('lake', 'ehr_diagnostic_report') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'DiagnosticReport'
+            and deletion.resource_id = record.diagnostic_report_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by diagnostic_report_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

@@ -10,7 +10,26 @@ select
     type_code,
     type_system,
     started_at,
+    started_precision,
     ended_at,
     delivery
-from {{ source('lake', 'ehr_encounter') }}
-qualify {{ is_latest_version('encounter_id') }}
+from {{ source('lake', 'ehr_encounter') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'Encounter'
+            and deletion.resource_id = record.encounter_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by encounter_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

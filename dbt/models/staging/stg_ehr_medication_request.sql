@@ -14,6 +14,25 @@ select
     medication_display,
     medication_id,
     authored_at,
+    authored_precision,
     delivery
-from {{ source('lake', 'ehr_medication_request') }}
-qualify {{ is_latest_version('medication_request_id') }}
+from {{ source('lake', 'ehr_medication_request') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'MedicationRequest'
+            and deletion.resource_id = record.medication_request_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by medication_request_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

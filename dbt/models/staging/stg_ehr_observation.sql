@@ -13,6 +13,7 @@ select
     observation_system,
     observation_display,
     observed_at,
+    observed_precision,
     issued_at,
     value_type,
     value_number,
@@ -22,5 +23,23 @@ select
     value_code,
     value_system,
     delivery
-from {{ source('lake', 'ehr_observation') }}
-qualify {{ is_latest_version('observation_id') }}
+from {{ source('lake', 'ehr_observation') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'Observation'
+            and deletion.resource_id = record.observation_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by observation_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

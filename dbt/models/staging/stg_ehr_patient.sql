@@ -10,5 +10,23 @@ select
     deceased_at,
     zip3,
     delivery
-from {{ source('lake', 'ehr_patient') }}
-qualify {{ is_latest_version('patient_id') }}
+from {{ source('lake', 'ehr_patient') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'Patient'
+            and deletion.resource_id = record.patient_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by patient_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

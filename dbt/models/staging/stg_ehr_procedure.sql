@@ -13,5 +13,23 @@ select
     performed_at,
     ended_at,
     delivery
-from {{ source('lake', 'ehr_procedure') }}
-qualify {{ is_latest_version('procedure_id') }}
+from {{ source('lake', 'ehr_procedure') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = 'Procedure'
+            and deletion.resource_id = record.procedure_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by procedure_id
+        order by
+            last_updated_at desc nulls last,
+            try_cast(version_id as bigint) desc nulls last,
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

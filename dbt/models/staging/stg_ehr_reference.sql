@@ -12,5 +12,21 @@ select
     source_id,
     record_number,
     delivery
-from {{ source('lake', 'ehr_reference') }}
-qualify {{ is_latest_version('source_id, record_number, number', is_versioned=false) }}
+from {{ source('lake', 'ehr_reference') }} as record
+where
+    not exists (
+        select 1
+        from {{ source('lake', 'ehr_deletion') }} as deletion
+        where
+            deletion.resource_type = record.resource_type
+            and deletion.resource_id = record.resource_id
+            and deletion.delivery >= record.delivery
+    )
+qualify
+    rank() over (
+        partition by source_id, record_number, number
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

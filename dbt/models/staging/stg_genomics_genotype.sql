@@ -7,4 +7,11 @@ select
     sample_count,
     delivery
 from {{ source('lake', 'genomics_genotype') }}
-qualify {{ is_latest_version('variant_id, cohort_id', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by variant_id, cohort_id
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

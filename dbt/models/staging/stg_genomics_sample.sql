@@ -11,4 +11,11 @@ select
     het_hom_ratio,
     delivery
 from {{ source('lake', 'genomics_sample') }}
-qualify {{ is_latest_version('sample_id, cohort_id', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by sample_id, cohort_id
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

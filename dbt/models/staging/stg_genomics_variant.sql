@@ -16,4 +16,11 @@ select
     source_id,
     delivery
 from {{ source('lake', 'genomics_variant') }}
-qualify {{ is_latest_version('variant_id, source_id', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by variant_id, source_id
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

@@ -12,4 +12,11 @@ select
     pixel_sha256,
     delivery
 from {{ source('lake', 'imaging_frame') }}
-qualify {{ is_latest_version('instance_id, frame_number', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by instance_id, frame_number
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

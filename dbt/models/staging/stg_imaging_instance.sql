@@ -40,4 +40,11 @@ select
     label,
     delivery
 from {{ source('lake', 'imaging_instance') }}
-qualify {{ is_latest_version('instance_id', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by instance_id
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

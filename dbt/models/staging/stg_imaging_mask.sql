@@ -14,4 +14,11 @@ select
     foreground_pixels,
     delivery
 from {{ source('lake', 'imaging_mask') }}
-qualify {{ is_latest_version('mask_id', is_versioned=false) }}
+qualify
+    rank() over (
+        partition by mask_id
+        order by
+            delivery desc,
+            source_id desc,
+            record_number desc
+    ) = 1

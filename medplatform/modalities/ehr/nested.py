@@ -6,14 +6,14 @@ JSON; decimals and dates have siblings that say how they were delivered.
 """
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pyarrow as pa
 
-from medplatform.lake import Column, Phi, Table
+from medplatform.lake import Column, Phi, Table, TableFamily
 from medplatform.modalities.ehr.tables import UNIT
 
-PREFIX = "ehr_fhir_"
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 PATIENT_ID = Column(
@@ -38,24 +38,34 @@ IS_MODIFIED = Column(
 )
 
 
+FAMILY = TableFamily(
+    pattern=Table(
+        name="ehr_fhir",
+        unit=UNIT,
+        description="One row per delivered version of a FHIR resource: one nested table per type.",
+        columns=(RESOURCE_ID, PATIENT_ID, IS_MODIFIED),
+        key=("id", "source_id", "record_number"),
+        is_open=True,
+    )
+)
+"""What the nested tables have in common."""
+
+
 def table_name(resource_type: str) -> str:
     """Name of the nested table of a type.
 
     >>> table_name("DiagnosticReport")
     'ehr_fhir_diagnostic_report'
     """
-    return PREFIX + _WORD.sub("_", resource_type).lower()
+    return f"{FAMILY.name}_" + _WORD.sub("_", resource_type).lower()
 
 
 @cache
 def nested_table(resource_type: str) -> Table:
     """The declaration of the nested table of a type."""
-    return Table(
+    return replace(
+        FAMILY.pattern,
         name=table_name(resource_type),
-        unit=UNIT,
         resource_type=resource_type,
         description=f"One row per delivered version of a FHIR {resource_type}, with its elements.",
-        columns=(RESOURCE_ID, PATIENT_ID, IS_MODIFIED),
-        key=("id", "source_id", "record_number"),
-        is_open=True,
     )

@@ -1,0 +1,107 @@
+"""The current FHIR resources of the lake, as DuckDB relations with one row per resource.
+
+Their columns are the elements of FHIR JSON, those of the nested tables. Of the versions delivered
+the newest counts, and none where the source has deleted the resource since
+(`medplatform.lake.current`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from medplatform.lake import Lake
+from medplatform.lake.current import LINEAGE_COLUMNS, deleted_later, newest_first
+from medplatform.modalities.ehr.nested import nested_table
+from medplatform.modalities.ehr.tables import DELETION
+from medplatform.views import Relation, relation_of
+
+_STORE = ("patient_id", "is_modified", *LINEAGE_COLUMNS)
+"""Columns of a nested table that are no elements of FHIR."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The current resources of one type.
+
+    Attributes
+    ----------
+    relation
+        Their elements; None where none was ever delivered.
+    count
+        Number of its rows.
+    versions
+        Delivered versions of all resources of the type, deleted ones too.
+    modified
+        Resources left out since a modifier extension or implicit rules change their meaning.
+    """
+
+    relation: Relation | None
+    count: int = 0
+    versions: int = 0
+    modified: int = 0
+
+
+def current_resources(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    resource_type: str,
+    *,
+    with_modified: bool = False,
+) -> Resources:
+    """Give a connection a temporary view, named as the type, of its current resources.
+
+    Parameters
+    ----------
+    with_modified
+        Also those with modifier extensions or implicit rules: for a reader who looks at these.
+    """
+    table = nested_table(resource_type).name
+    published = lake.relation(table)
+    if published is None:
+        return Resources(relation=None)
+    gone = _gone(lake, resource_type)
+    order = ", ".join(newest_first(**_version_columns(connection, published)))
+    lineage = ", ".join(LINEAGE_COLUMNS)
+    current = f"current_{table}"
+    connection.execute(
+        f"create or replace temp table {current} as "
+        f"select {lineage}, is_modified from {published} as record where not {gone} "
+        f"qualify rank() over (partition by id order by {order}) = 1"
+    )
+    (numbers,) = connection.execute(
+        "select count(*), count(*) filter (where is_modified), "
+        f"(select count(*) from {published}) from {current}"
+    ).fetchall()
+    kept = "" if with_modified else "where not is_modified"
+    name = f'"{resource_type}"'
+    connection.execute(
+        f"create or replace temp view {name} as "
+        f"select * exclude ({', '.join(_STORE)}) from {published} "
+        f"semi join (select {lineage} from {current} {kept}) using ({lineage})"
+    )
+    modified = 0 if with_modified else numbers[1]
+    return Resources(
+        relation=relation_of(connection, name, resource_type),
+        count=numbers[0] - modified,
+        versions=numbers[2],
+        modified=modified,
+    )
+
+
+def _gone(lake: Lake, resource_type: str) -> str:
+    """Condition that a `record` was deleted since."""
+    deletions = lake.relation(DELETION.name)
+    if deletions is None:
+        return "false"
+    return deleted_later(
+        deletions, record="record", resource_type=f"'{resource_type}'", resource_id="record.id"
+    )
+
+
+def _version_columns(connection: duckdb.DuckDBPyConnection, published: str) -> dict[str, str]:
+    """What the resources say about their versions, where any of them does."""
+    relation = connection.sql(f"select * from {published}")
+    meta = dict(zip(relation.columns, relation.types, strict=True)).get("meta")
+    elements = {name for name, _ in meta.children} if meta is not None else set()
+    found = {"updated": "lastUpdated__start", "version": "versionId"}
+    return {name: f"meta.{part}" for name, part in found.items() if part in elements}
