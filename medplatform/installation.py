@@ -19,6 +19,7 @@ from medplatform.training.store import is_server
 if TYPE_CHECKING:
     from medplatform.bulk_export import Credentials, ExportRequest, Network
     from medplatform.training.device import DeviceName
+    from medplatform.warehouse import ViewTables
 
 
 class Installation:
@@ -51,6 +52,13 @@ class Installation:
     def artifact_root(self) -> Path | None:
         """Where artifacts of runs go; None where an MLflow server keeps them."""
         return None if is_server(self.settings.tracking_uri) else self.settings.artifact_root
+
+    @property
+    def views(self) -> "ViewTables":
+        """The ViewDefinitions and the tables that they give."""
+        from medplatform.warehouse import ViewTables
+
+        return ViewTables(self.settings.views, self.settings.view_tables)
 
     @property
     def scoring_files(self) -> list[Path]:

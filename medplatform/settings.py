@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     data: Annotated[
         Path, Field(description="Root folder of landing, vault, lake, marts, models and services.")
     ] = Path("data")
+    views: Annotated[
+        Path,
+        Field(description="Folder of ViewDefinitions (SQL on FHIR), each of which is an asset."),
+    ] = Path(__file__).parents[1] / "views"
     key_file: Annotated[
         Path | None,
         Field(description="Master key of the pseudonyms (0600). Default: vault/master.key."),
@@ -132,7 +136,7 @@ class Settings(BaseSettings):
         "0 0 * * *"
     )
 
-    @field_validator("data", "key_file", "bulk_key_file", "bulk_ca_file", mode="after")
+    @field_validator("data", "views", "key_file", "bulk_key_file", "bulk_ca_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -180,6 +184,11 @@ class Settings(BaseSettings):
     def marts(self) -> Path:
         """What dbt builds."""
         return self.data / "marts"
+
+    @property
+    def view_tables(self) -> Path:
+        """Tables that the ViewDefinitions give."""
+        return self.data / "views"
 
     @property
     def datasets(self) -> Path:
