@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medplatform.cli.exports import ExportOptions, export_options, fetch, show_export
+from medplatform.cli.bulk_export import ExportOptions, export_options, fetch, show_export
 from medplatform.cli.terminal import installation_of_settings, progress_bars
 
 if TYPE_CHECKING:

@@ -68,11 +68,6 @@ class Subject:
         return moment + timedelta(days=self.shift_days)
 
 
-def fingerprint(keys: KeyRing) -> str:
-    """What a vault remembers of the key that it was begun with."""
-    return keys.mac("fingerprint").hex()
-
-
 class Identity:
     """Resolves subjects and pseudonymises ids with one key ring and one vault.
 
@@ -123,7 +118,7 @@ class Identity:
                 "create table if not exists fact (name text primary key, value text) without rowid"
             )
         self._map.chmod(0o600)
-        if self._remember("key", fingerprint(keys)) != fingerprint(keys):
+        if self._remember("key", keys.fingerprint) != keys.fingerprint:
             raise WrongKey.of(vault)
         self._local_system = self._remember("system", default_system)
         if default_system and default_system != self._local_system:

@@ -76,6 +76,11 @@ class KeyRing:
             stream.write(secrets.token_hex(KEY_BYTES))
         return cls.load(path)
 
+    @property
+    def fingerprint(self) -> str:
+        """What a vault remembers of the key that it was begun with."""
+        return self.mac("fingerprint").hex()
+
     def mac(self, purpose: str, *parts: str) -> bytes:
         """HMAC-SHA-256 of the parts under the sub-key of a purpose (32 bytes).
 

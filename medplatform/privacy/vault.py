@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from medplatform.privacy.identity import IDENTITY_MAP, VaultError, WrongKey, fingerprint
+from medplatform.privacy.identity import IDENTITY_MAP, VaultError, WrongKey
 from medplatform.privacy.keys import KeyMissing, KeyRing
 
 
@@ -24,7 +24,7 @@ def load_key(path: Path, vault: Path) -> KeyRing:
     if begun_with and not path.exists():
         raise KeyMissing(_missing(path, vault))
     keys = KeyRing.load(path)
-    if begun_with and begun_with != fingerprint(keys):
+    if begun_with and begun_with != keys.fingerprint:
         raise WrongKey.of(vault)
     return keys
 

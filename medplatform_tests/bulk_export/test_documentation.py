@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.cli.exports import ExportOptions
+from medplatform.cli.bulk_export import ExportOptions
 from medplatform.cli.ingest import ingest
 from medplatform.cli.keys import key
 from medplatform.settings import Settings

@@ -1,22 +1,16 @@
-"""From a closed delivery to the lake: read, count, validate, publish or reject.
-
-The one path by which records enter, for the command line and for Dagster alike. Running it again
-does nothing; killing it at any point loses nothing.
-"""
+"""One delivery: read, count, validate, publish or reject."""
 
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 from medplatform import __version__
+from medplatform.ingest.receipt import Receipt
 from medplatform.lake import (
     DISK_FULL,
-    DeliveryLocked,
     Lake,
     LakeError,
     LedgerEntry,
@@ -28,9 +22,7 @@ from medplatform.modalities.delivery import (
     Delivery,
     DeliveryError,
     check_name,
-    closed_deliveries,
     content_digest,
-    delivery_label,
     list_delivery,
     open_delivery,
 )
@@ -40,106 +32,9 @@ from medplatform.quality import Finding, count_identity, is_rejected, rules_of, 
 from medplatform.quality.validate import columns_read
 from medplatform.synthetic.demo import is_foreign
 
-INCOMPLETE = ("file.truncated", "file.corrupt")
-"""Codes of files that were read up to a break: how many records follow it, nobody knows."""
-
 
 class ReaderDefect(RuntimeError):
     """A reader or recount raised, which it never should; the message holds no value of a record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What came of one delivery in one run.
-
-    `delivery` is its name, or a label where the name is unusable. `unchanged`: the ledger had it
-    already. `unreadable`: it could not be opened or read to the end, `problem` says why; nothing of
-    it was counted, it waits in landing. `rejected` with a `problem`: `entry` is an attempt to read
-    it again, and what was published before stays.
-    """
-
-    modality: str
-    delivery: str
-    status: Literal["published", "rejected", "duplicate", "unchanged", "unreadable"]
-    entry: LedgerEntry | None = None
-    problem: str | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether this run read the delivery."""
-        return self.status in ("published", "rejected", "duplicate")
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Whether a file was read only up to a break, so that more may have been delivered."""
-        return self.entry is not None and is_incomplete(self.entry)
-
-    @property
-    def has_nothing_accepted(self) -> bool:
-        """Whether records were refused and none gave a row."""
-        if self.entry is None or self.entry.tables:
-            return False
-        is_refused = any(counts.quarantined for counts in self.entry.counts().values())
-        return is_refused and self.entry.status == "published"
-
-
-def is_incomplete(entry: LedgerEntry) -> bool:
-    """Whether a file of a delivery was read only up to a break."""
-    return any(code in entry.refusals for code in INCOMPLETE)
-
-
-def ingest_pending(
-    modality: Modality,
-    *,
-    landing: Path,
-    lake: Lake,
-    identity: Identity,
-    quiet_period_s: float,
-    deliveries: Sequence[str] = (),
-    again: bool = False,
-    progress: Progress = silent,
-) -> list[Receipt]:
-    """Ingest every closed delivery of a modality that the ledger does not have.
-
-    `deliveries` limits it to some by name; `again` reads those anew and replaces what they
-    published. A delivery that cannot be opened or read, or that another process works on, does not
-    stop the others.
-
-    Raises
-    ------
-    LakeError
-        The disk is full: the other deliveries would not fit either.
-    """
-    names = list(deliveries) or closed_deliveries(landing, modality.name, quiet_period_s)
-    receipts = []
-    for name in names:
-        try:
-            receipt = ingest_delivery(
-                modality,
-                name,
-                landing=landing,
-                lake=lake,
-                identity=identity,
-                again=again and bool(deliveries),
-                progress=progress,
-            )
-        except (DeliveryError, DeliveryLocked, ReaderDefect) as error:
-            label = delivery_label(name)
-            receipt = Receipt(modality.name, label, "unreadable", problem=str(error))
-        receipts.append(receipt)
-    return receipts
-
-
-def pending_deliveries(
-    modality: str, *, landing: Path, lake: Lake, quiet_period_s: float
-) -> list[str]:
-    """Names of the closed deliveries of a modality that wait to be read.
-
-    One whose name is unusable has a label in its place.
-    """
-    known = {entry.delivery for entry in lake.ledger.entries(modality) if lake.ledger.holds(entry)}
-    waiting = closed_deliveries(landing, modality, quiet_period_s, known)
-    return [delivery_label(name) for name in waiting]
 
 
 def ingest_delivery(
