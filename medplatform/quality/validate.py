@@ -61,11 +61,12 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
     present
         The columns that the stored files have.
     """
-    rules = rules_of(table)
-    findings = [_compare_columns(table, rules[0], present, rows.num_rows)]
-    batch = _batch(table.name, rows)
-    findings.extend(_apply(table, rule, batch, rows.num_rows) for rule in rules[1:])
-    return findings
+    columns, *rules = rules_of(table)
+    results = _run(rules, _batch(table.name, rows))
+    return [
+        _compare_columns(table, columns, present, rows.num_rows),
+        *(_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)),
+    ]
 
 
 def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int) -> Finding:
@@ -75,12 +76,27 @@ def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int
     return _finding(table, rule, success=wrong == 0, value=wrong, threshold=0, rows=rows)
 
 
-def _apply(table: Table, rule: Rule, batch: "Batch", rows: int) -> Finding:
+def _run(rules: Sequence[Rule], batch: "Batch") -> "list[ExpectationValidationResult]":
+    """The results of all rules in their order; what several of them ask for is computed once."""
     import great_expectations.expectations as gxe
+    from great_expectations import ExpectationSuite
 
-    name = "".join(part.capitalize() for part in rule.expectation.split("_"))
-    expectation = getattr(gxe, name)(**rule.arguments, severity=rule.severity)
-    result: ExpectationValidationResult = batch.validate(expectation, result_format=COUNTS_ONLY)  # pyright: ignore[reportArgumentType]
+    expectations = []
+    for number, rule in enumerate(rules):
+        name = "".join(part.capitalize() for part in rule.expectation.split("_"))
+        described = {"severity": rule.severity, "meta": {"number": number}}
+        expectations.append(getattr(gxe, name)(**rule.arguments, **described))
+    suite = ExpectationSuite(name="rules", expectations=expectations)
+    results = batch.validate(suite, result_format=COUNTS_ONLY).results  # pyright: ignore[reportArgumentType]
+    return sorted(results, key=_number)  # those that could not be computed come first
+
+
+def _number(result: "ExpectationValidationResult") -> int:
+    assert result.expectation_config is not None
+    return result.expectation_config.meta["number"]
+
+
+def _judge(table: Table, rule: Rule, result: "ExpectationValidationResult", rows: int) -> Finding:
     counts: Mapping[str, int] = result.result or {}
     # `mostly` is a share of the values that are there, so nulls count neither way.
     judged = rows - counts.get("missing_count", 0)
