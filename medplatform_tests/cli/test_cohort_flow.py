@@ -19,7 +19,7 @@ def write_warehouse(root: Path, patients: int) -> Path:
             f"create table staging.stg_ehr_patient as select * from range({patients})",
             "create table intermediate.int_patient_followup as select "
             "timestamp '2020-01-01' as first_recorded_at, "
-            "timestamp '2020-01-02' + interval (365 * (range <> 1)) days as last_recorded_at "
+            "timestamp '2020-01-01' + to_days(if(range = 1, 1, 365)) as last_recorded_at "
             f"from range({patients})",
             f"create table intermediate.int_index_encounter as select * from range(2, {patients})",
             "create table intermediate.int_outcome as select range = 2 as outcome "

@@ -41,11 +41,20 @@ BREAKING = Modality(
 )
 
 
+class ToyInstallation(Installation):
+    """An installation whose modality is chosen for each run."""
+
+    chosen: Modality = toy.TOY
+
+    def modality(self, name: str) -> Modality:
+        return self.chosen
+
+
 class Run:
     """One installation whose deliveries a job reads."""
 
     def __init__(self, root: Path) -> None:
-        self.installation = Installation(Settings(data=root))
+        self.installation = ToyInstallation(Settings(data=root))
         KeyRing.create(self.installation.settings.master_key)
 
     def deliver(self, name: str) -> None:
@@ -55,6 +64,7 @@ class Run:
         (folder / "_DONE").touch()
 
     def checks(self, modality: Modality) -> dict[str, dg.AssetCheckEvaluation]:
+        self.installation.chosen = modality
         result = dg.materialize(
             [_ingest_asset(modality)],
             resources={"installation": self.installation},
