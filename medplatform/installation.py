@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
-from medplatform.modalities import MODALITIES
+from medplatform.modalities import MODALITIES, Modality
+from medplatform.modalities.ehr import EHR, configure
+from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.privacy import Identity, load_key
 from medplatform.registry import Registry
 from medplatform.settings import Settings
@@ -59,6 +61,24 @@ class Installation:
         from medplatform.warehouse import ViewTables
 
         return ViewTables(self.settings.views, self.settings.view_tables)
+
+    def modality(self, name: str) -> Modality:
+        """A modality, read as the settings say."""
+        if name != EHR.name:
+            return MODALITIES[name]
+        settings = self.settings
+        return configure(
+            Configuration(
+                policy=settings.ehr_policy,
+                profiles=tuple(settings.ehr_profiles),
+                assigned={
+                    kind: tuple(canonicals)
+                    for kind, canonicals in settings.ehr_assigned_profiles.items()
+                },
+                profile_policy=settings.ehr_profile_policy,
+                workers=settings.ehr_workers,
+            )
+        )
 
     @property
     def scoring_files(self) -> list[Path]:

@@ -92,6 +92,34 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="PostgreSQL of Dagster's storage (`postgresql+psycopg2://…`)."),
     ] = None
+    ehr_policy: Annotated[
+        Path | None,
+        Field(
+            description="De-identification policy of health records (YAML). Default: Safe Harbor, "
+            "with shifted dates (docs/deidentification.md)."
+        ),
+    ] = None
+    ehr_profiles: Annotated[
+        list[Path],
+        Field(
+            description="StructureDefinitions, folders of them, or FHIR packages (.tgz) that "
+            "resources are checked against, as a JSON list."
+        ),
+    ] = Field(default_factory=list)
+    ehr_assigned_profiles: Annotated[
+        dict[str, list[str]],
+        Field(
+            description="Resource type -> canonicals of profiles that apply whether a resource "
+            "claims them or not, as JSON."
+        ),
+    ] = Field(default_factory=dict)
+    ehr_profile_policy: Annotated[
+        Literal["off", "warn", "reject"],
+        Field(description="What becomes of a resource that does not follow its profile."),
+    ] = "warn"
+    ehr_workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that read one delivery of health records.")
+    ] = 1
     bulk_server_url: Annotated[
         str | None,
         Field(
@@ -136,10 +164,17 @@ class Settings(BaseSettings):
         "0 0 * * *"
     )
 
-    @field_validator("data", "views", "key_file", "bulk_key_file", "bulk_ca_file", mode="after")
+    @field_validator(
+        "data", "views", "key_file", "ehr_policy", "bulk_key_file", "bulk_ca_file", mode="after"
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("ehr_profiles", mode="after")
+    @classmethod
+    def _absolute_profiles(cls, value: list[Path]) -> list[Path]:
+        return [path.expanduser().absolute() for path in value]
 
     @field_validator("timezone")
     @classmethod

@@ -182,7 +182,7 @@ def _read(
     from medplatform.ingest import ingest_pending
 
     return ingest_pending(
-        modality,
+        installation.modality(modality.name),
         landing=installation.settings.landing,
         lake=installation.lake,
         identity=installation.identity,

@@ -26,7 +26,7 @@ from medplatform.modalities.delivery import (
     list_delivery,
     open_delivery,
 )
-from medplatform.modalities.modality import Modality, Progress, silent
+from medplatform.modalities.modality import Misconfigured, Modality, Progress, silent
 from medplatform.privacy import Identity, VaultError
 from medplatform.quality import Finding, count_identity, is_rejected, rules_of, validate
 from medplatform.quality.validate import columns_read
@@ -82,7 +82,7 @@ def ingest_delivery(
             stage.close()
             with _defects_reported("recount", delivery):
                 counted = count_identity(modality, delivery, stage)
-            findings = [counted, *_validate(modality, stage)]
+            findings = [counted, *_validate(stage)]
             if is_rejected(findings):
                 _reject(stage, findings, delivery)
         identity.remember_sources({s.source_id: str(s.path) for s in delivery.sources})
@@ -133,6 +133,10 @@ def _read(
         modality.read(delivery, stage, identity, progress)
 
 
+_FOR_USERS = (LakeError, VaultError, Misconfigured)
+"""What a user can mend: these say how."""
+
+
 @contextmanager
 def _defects_reported(what: str, delivery: Delivery) -> Iterator[None]:
     """Report an exception that a modality did not expect, without its message.
@@ -143,7 +147,7 @@ def _defects_reported(what: str, delivery: Delivery) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, LakeError | VaultError) or getattr(error, "errno", None) in DISK_FULL:
+        if isinstance(error, _FOR_USERS) or getattr(error, "errno", None) in DISK_FULL:
             raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise ReaderDefect(
@@ -179,12 +183,11 @@ def _refuse_changed(landing: Path, known: LedgerEntry) -> None:
         )
 
 
-def _validate(modality: Modality, stage: Stage) -> Iterator[Finding]:
-    staged = set(stage.tables())
-    for table in modality.tables:
-        if table.name in staged:
-            rows = stage.read(table.name, columns_read(rules_of(table)))
-            yield from validate(table, rows, stage.columns(table.name))
+def _validate(stage: Stage) -> Iterator[Finding]:
+    for name in stage.tables():
+        table = stage.table(name)
+        rows = stage.read(name, columns_read(rules_of(table)))
+        yield from validate(table, rows, stage.columns(name))
 
 
 def _reject(stage: Stage, findings: Sequence[Finding], delivery: Delivery) -> None:

@@ -15,6 +15,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being read, how much is done and how much there is."""
 
 
+class Misconfigured(RuntimeError):
+    """What an installation says about a modality cannot be used; the message names the remedy."""
+
+
 def silent(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
@@ -50,3 +54,13 @@ class Modality:
     read: Reader
     count_records: Callable[[Source], dict[str, int]]
     families: tuple[TableFamily, ...] = ()
+
+    @property
+    def declared(self) -> tuple[Table, ...]:
+        """The tables, and for each family what its members have in common."""
+        return (*self.tables, *(family.pattern for family in self.families))
+
+    def covers(self, declared: Table, name: str) -> bool:
+        """Whether one of `declared` is the table of a name, or the pattern of its family."""
+        is_member = any(f.pattern is declared and f.has(name) for f in self.families)
+        return is_member or declared.name == name

@@ -19,20 +19,20 @@ from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.modalities.ehr.conformance.detection import Detected, find_release
 from medplatform.modalities.ehr.conformance.verdict import judge
 from medplatform.modalities.ehr.definitions import Release
-from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy
+from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.judging import Processed, find_id
 from medplatform.modalities.ehr.processing import Context, Processor
 from medplatform.modalities.ehr.profile_check import Profiles
-from medplatform.modalities.ehr.profiles import Presence
+from medplatform.modalities.ehr.profiles import Presence, ProfileError
 from medplatform.modalities.ehr.references import find_target
 from medplatform.modalities.ehr.settle import VersionLog
 from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
 from medplatform.modalities.ehr.subjects import Subjects
 from medplatform.modalities.ehr.tables import DELETION, UNIT
 from medplatform.modalities.ehr.workers import Workers
-from medplatform.modalities.modality import Progress
+from medplatform.modalities.modality import Misconfigured, Progress
 from medplatform.privacy import Identity
 
 _WORTH_WORKERS = 8 << 20
@@ -57,8 +57,12 @@ def read_delivery(
     reading.settle()
 
 
-def _policy_of(configuration: Configuration) -> Policy:
-    return Policy.load(configuration.policy) if configuration.policy else SHIFTED_SAFE_HARBOR
+def _configured(configuration: Configuration) -> tuple[Policy, Profiles | None]:
+    try:
+        policy = configuration.policy
+        return Policy.load(policy) if policy else SHIFTED_SAFE_HARBOR, Profiles.of(configuration)
+    except (PolicyError, ProfileError) as error:
+        raise Misconfigured(str(error)) from error
 
 
 class _Reading:
@@ -82,7 +86,7 @@ class _Reading:
             is_per_record=delivery.options.subjects == "per_record",
         )
         self._versions = VersionLog(stage.folder / "_versions")
-        policy = _policy_of(configuration)
+        policy, profiles = _configured(configuration)
         digest = sha256(policy.dump().encode()).hexdigest()[:12]
         stage.facts["deidentification_policy"] = f"{policy.name} {digest}"
         self._workers = configuration.workers
@@ -94,7 +98,7 @@ class _Reading:
             self._find_release(),
             policy,
             delivery.options.source,
-            Profiles.of(configuration),
+            profiles,
         )
 
     def _find_release(self) -> Release:
