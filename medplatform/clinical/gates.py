@@ -1,12 +1,10 @@
 """The declared gate sets: what is acceptable, and why. Thresholds change here, in review, only.
 
 Subgroups need 40 events and 40 non-events: the standard error of an AUROC of 0.8 then is 0.05, a
-third of the margin. The margin holds for the limit, not for the point estimate: at that size a
-group passes down to a measured lead of -0.07, at 100 events and non-events to -0.09. In simulated
-cohorts of 500 patients (about 160 events) a model that knows the true risk passes in 297 of 300
-where two sexes are compared, in 250 where four more groups of 40 to 50 events are, and is
-INCONCLUSIVE else; of 1,000 patients it passes in 299. A model that is 0.16 worse for women passes
-in 43 of 300 cohorts of 1,000 patients.
+quarter of what has to be excluded at worst. In simulated cohorts of 300 patients (about 105 events)
+a model that knows the true risk passes in 294 of 300 and is INCONCLUSIVE else; of 500 patients in
+282 where two sexes and four more groups are compared, of 1,000 in 299. A model that is 0.16 worse
+for women passes in 88 of 300 cohorts of 300 patients, in 37 of 1,000 and in 18 of 2,000.
 
 `overall` is FAIL if any gate fails, else INCONCLUSIVE if any is or none passes, else PASS; so a
 cohort that is too small never passes.
@@ -106,7 +104,13 @@ EHR_RISK = GateSet(
             name="subgroups",
             title="No group falls behind",
             why="An average hides the patients whom the model fails.",
-            thresholds={"margin": 0.15, "alpha": 0.05, "events": 40, "non_events": 40},
+            thresholds={
+                "margin": 0.10,
+                "worst": 0.20,
+                "alpha": 0.05,
+                "events": 40,
+                "non_events": 40,
+            },
             rule=subgroup_floor,
             requires=_SAMPLE,
         ),
@@ -162,7 +166,7 @@ LESION_SEGMENTATION = GateSet(
             name="subgroups",
             title="No group falls behind",
             why="An average hides the patients whom the model fails.",
-            thresholds={"margin": 0.10, "alpha": 0.05, "patients": 11},
+            thresholds={"margin": 0.10, "worst": 0.15, "alpha": 0.05, "patients": 11},
             rule=subgroup_floor,
             requires=_SAMPLE,
         ),

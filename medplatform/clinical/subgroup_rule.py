@@ -13,14 +13,15 @@ from medplatform.clinical.subgroups import Subgroup, subgroups
 
 
 def subgroup_floor(evidence: Evidence, thresholds: Mapping[str, float]) -> Finding:
-    """No group falls behind the others of its attribute by more than the margin.
+    """No group falls behind the others of its attribute.
 
-    PASS where the one-sided lower limit of every compared group lies within the margin: all of
-    them have to be shown, so that none needs a correction for their number (an intersection-union
-    test, Berger 1982, Technometrics 24:295-300). FAIL where a group is shown to be beyond the
-    margin, by Holm's test over all groups. Else INCONCLUSIVE.
+    PASS where every compared group is behind by no more than `margin` as measured, and by less
+    than `worst` with one-sided confidence: that has to be shown of all of them, so that none needs
+    a correction for their number (an intersection-union test, Berger 1982, Technometrics
+    24:295-300). FAIL where a group is shown to be behind by more than `margin`, by Holm's test over
+    all groups. Else INCONCLUSIVE.
     """
-    margin, alpha = thresholds["margin"], thresholds["alpha"]
+    margin, worst, alpha = thresholds["margin"], thresholds["worst"], thresholds["alpha"]
     groups = subgroups(evidence.candidate, thresholds)
     compared = [(g, g.difference) for g in groups if g.difference is not None]
     left_out = _left_out(groups)
@@ -29,32 +30,34 @@ def subgroup_floor(evidence: Evidence, thresholds: Mapping[str, float]) -> Findi
             state=State.INCONCLUSIVE,
             reason="No attribute has two known groups that are large enough to be compared."
             + left_out,
-            threshold=-margin,
+            threshold=-worst,
             n=len(evidence.candidate),
         )
     p_values = holm([p_beyond(lead, margin) for _, lead in compared])
     beyond = [g for (g, _), p in zip(compared, p_values, strict=True) if p < alpha]
-    unsure = [g for g, lead in compared if lower_limit(lead, alpha) <= -margin]
+    unsure = [
+        g for g, lead in compared if lead.value < -margin or lower_limit(lead, alpha) <= -worst
+    ]
     if beyond:
         state = State.FAIL
         reason = f"Behind the other groups by more than {margin:g}: {_named(beyond)}."
     elif unsure:
         state = State.INCONCLUSIVE
-        reason = (
-            f"May be behind the other groups by more than {margin:g}, too few to be sure: "
-            f"{_named(unsure)}."
-        )
+        reason = f"May be behind the other groups, too few to be sure: {_named(unsure)}."
     else:
         state = State.PASS
-        reason = f"None of {len(compared)} groups is behind the others by more than {margin:g}."
-    worst, lead = min(compared, key=lambda pair: lower_limit(pair[1], alpha))
+        reason = (
+            f"None of {len(compared)} groups is behind the others by more than {margin:g} as "
+            f"measured, nor by {worst:g} at worst."
+        )
+    least, lead = min(compared, key=lambda pair: lower_limit(pair[1], alpha))
     limit = f"one-sided {1 - alpha:.0%} limit {lower_limit(lead, alpha):.3f}".replace("%", " %")
-    worst_is = f" Least sure: {_named([worst])}, {_size(groups, worst)}, lead {lead}, {limit}."
+    worst_is = f" Least sure: {_named([least])}, {_size(groups, least)}, lead {lead}, {limit}."
     return Finding(
         state=state,
         reason=reason + worst_is + left_out,
         value=lead.value,
-        threshold=-margin,
+        threshold=-worst,
         interval=(lead.low, lead.high),
         n=len(evidence.candidate),
     )
