@@ -8,8 +8,9 @@ from typing import Any
 import dagster as dg
 
 from medplatform.defs.exports import export_assets, export_jobs, export_schedules
+from medplatform.defs.gates import model_checks
 from medplatform.defs.ingest import ingest_assets
-from medplatform.defs.models import model_assets, model_checks
+from medplatform.defs.models import model_assets
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
 from medplatform.defs.warehouse import dbt_resource, warehouse_assets
 from medplatform.installation import Installation

@@ -1,4 +1,4 @@
-"""Assets and checks of the models: data set, candidate, gates, champion of each recipe."""
+"""Assets of the models: data set, candidate, champion of each recipe."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,23 +6,39 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, create_model
 
-from medplatform.clinical import GateResult, State, Verdict
 from medplatform.defs import show
+from medplatform.defs.gates import candidate_key
+from medplatform.defs.model_metadata import (
+    describe_data,
+    result_metadata,
+    standing_metadata,
+    version_metadata,
+)
 from medplatform.installation import Installation
-from medplatform.lake import Snapshot, read_snapshot
-from medplatform.registry import Registered, judge, promote, register, register_replayed
-from medplatform.registry.standing import approved_challenger, current_verdict, trained_version
+from medplatform.lake import Snapshot
+from medplatform.registry import (
+    AlreadyChampion,
+    StaleChampion,
+    promote,
+    register,
+    register_replayed,
+)
+from medplatform.registry.standing import approved_challenger, trained_version
 from medplatform.registry.versions import registered
-from medplatform.training.data import DatasetTooSmall, freeze_dataset, latest_snapshot
+from medplatform.training.data import (
+    DatasetTooSmall,
+    freeze_dataset,
+    is_synthetic,
+    latest_lineage,
+    latest_snapshot,
+)
 from medplatform.training.launcher import job_environment, supervised_command
-from medplatform.training.mirror import replay_pending
+from medplatform.training.mirror import replay_pending, settle_runs
 from medplatform.training.recipe import Recipe, TrainingConfig
 from medplatform.training.recipes import RECIPES
 from medplatform.training.result import RunResult
 
 GPU_POOL = "gpu"
-VERDICT_CHECK = "verdict"
-OVERLAYS = "overlays"
 
 
 def model_assets() -> list[dg.AssetsDefinition]:
@@ -32,16 +48,6 @@ def model_assets() -> list[dg.AssetsDefinition]:
         for recipe in RECIPES.values()
         for build in (_dataset_asset, _candidate_asset, _champion_asset)
     ]
-
-
-def model_checks() -> list[dg.AssetChecksDefinition]:
-    """The clinical gates of every recipe."""
-    return [_gates(recipe) for recipe in RECIPES.values()]
-
-
-def candidate_key(recipe: Recipe) -> dg.AssetKey:
-    """Asset key of the model that was trained last."""
-    return dg.AssetKey(["models", f"{recipe.name}_candidate"])
 
 
 def _dataset_asset(recipe: Recipe) -> dg.AssetsDefinition:
@@ -61,7 +67,13 @@ def _dataset_asset(recipe: Recipe) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         settings = installation.settings
         try:
-            snapshot = freeze_dataset(recipe, installation.lake, settings.marts, settings.datasets)
+            snapshot = freeze_dataset(
+                recipe,
+                installation.lake,
+                settings.marts,
+                settings.datasets,
+                is_synthetic=installation.is_synthetic,
+            )
         except DatasetTooSmall as error:
             context.log.warning("%s", error)
             return
@@ -72,8 +84,9 @@ def _dataset_asset(recipe: Recipe) -> dg.AssetsDefinition:
                 "dagster/row_count": sum(part["rows"] for part in counts.values()),
                 "dagster/uri": dg.MetadataValue.path(str(snapshot.folder)),
                 "digest": snapshot.digest,
+                "data": describe_data(is_synthetic(snapshot)),
                 "splits": show.records([{"split": n, **part} for n, part in counts.items()]),
-                "deliveries": len(snapshot.manifest["facts"]["lineage"]),
+                "deliveries": len(latest_lineage(settings.datasets, recipe)),
                 **{f"{name}_patients": part["patients"] for name, part in counts.items()},
             },
         )
@@ -97,13 +110,13 @@ def _candidate_asset(recipe: Recipe) -> dg.AssetsDefinition:
         if version is not None and not config.model_dump()["again"]:
             context.log.info("Version %d is of this very data and configuration.", version)
             known = registered(installation.registry.history(recipe.name), version)
-            return dg.MaterializeResult(metadata=_version_metadata(installation, known))
+            return dg.MaterializeResult(metadata=version_metadata(installation, known))
         result = _train(context, installation, pipes, recipe, snapshot, chosen)
         new = register(installation.registry, recipe, result, dagster_run_id=context.run_id)
         return dg.MaterializeResult(
             metadata={
-                **_version_metadata(installation, new),
-                **_result_metadata(installation, result),
+                **version_metadata(installation, new),
+                **result_metadata(result),
             }
         )
 
@@ -172,153 +185,14 @@ def _train(
     try:
         pipes.run(command=supervised_command(job), context=context, env=job_environment(job))
     except dg.DagsterExecutionInterruptedError as error:
+        # Of a cancelled run Dagster shows the gates as skipped, of a failed one as failed.
+        context.instance.report_run_canceling(context.run, "The training was cancelled.")
         # A retry would start the cancelled training again, and could end as a success.
         raise dg.Failure("The training was cancelled.", allow_retries=False) from error
+    finally:
+        if not job.result.exists():
+            settle_runs(job.models, job.tracking_uri, job.artifact_root)
     return RunResult.load(job.result)
-
-
-def _version_metadata(installation: Installation, version: Registered) -> dict[str, Any]:
-    settings = installation.settings
-    run = installation.registry.client.get_run(version.run_id)
-    experiment = run.info.experiment_id
-    return {
-        "version": version.version,
-        "model_digest": version.model_digest,
-        "dataset_digest": version.dataset_digest,
-        "mlflow_run_id": version.run_id,
-        "mlflow_run": dg.MetadataValue.url(
-            f"{settings.mlflow_ui_url}/#/experiments/{experiment}/runs/{version.run_id}"
-        ),
-        "mlflow_model": dg.MetadataValue.url(
-            f"{settings.mlflow_ui_url}/#/models/{version.recipe}/versions/{version.version}"
-        ),
-    }
-
-
-def _result_metadata(installation: Installation, result: RunResult) -> dict[str, Any]:
-    # Overlays show a patient's image: they stay in MLflow, where models are, out of the event log.
-    plots = {
-        f"plot_{path.stem}": show.image(path.read_bytes())
-        for path in sorted((result.run_folder / "artifacts").rglob("*.png"))
-        if path.stem != OVERLAYS
-    }
-    figures = {name: float(value) for name, value in result.metrics.items()}
-    return {
-        **figures,
-        **plots,
-        "epochs": result.epochs,
-        "best_epoch": result.best_epoch,
-        "seconds": result.seconds,
-        "device": result.device,
-    }
-
-
-def _gates(recipe: Recipe) -> dg.AssetChecksDefinition:
-    specs = [
-        dg.AssetCheckSpec(
-            gate.name, asset=candidate_key(recipe), description=gate.why, blocking=True
-        )
-        for gate in recipe.gates.gates
-    ]
-    overall = dg.AssetCheckSpec(
-        VERDICT_CHECK,
-        asset=candidate_key(recipe),
-        description="PASS only if every gate passes. Only a passing verdict can be approved.",
-        blocking=True,
-    )
-
-    @dg.multi_asset_check(name=f"judge_{recipe.name}", specs=[*specs, overall], can_subset=True)
-    def gates(
-        context: dg.AssetCheckExecutionContext, installation: dg.ResourceParam[Installation]
-    ) -> Iterator[dg.AssetCheckResult]:
-        verdict = _verdict(context, installation, recipe)
-        results = [_gate_result(recipe, result) for result in verdict.results]
-        selected = {key.name for key in context.selected_asset_check_keys}
-        for result in (*results, _overall_result(installation, recipe, verdict)):
-            if result.check_name in selected:
-                yield result
-
-    return gates
-
-
-def _verdict(
-    context: dg.AssetCheckExecutionContext, installation: Installation, recipe: Recipe
-) -> Verdict:
-    """The verdict of the candidate; the locked test set is read only if there is none yet."""
-    registry = installation.registry
-    version = _materialized_version(context, recipe) or registry.history(recipe.name).candidate
-    if version is None:
-        raise dg.Failure(f"{recipe.name} has no model. Materialize its candidate first.")
-    known = current_verdict(registry, recipe, version)
-    if known is not None:
-        context.log.info("Version %d has been judged on these very things.", version)
-        return known
-    subject = registered(registry.history(recipe.name), version)
-    return judge(
-        registry,
-        recipe,
-        version,
-        _snapshot(installation, recipe, subject.dataset_digest),
-        actor=installation.settings.operator,
-        ceiling=installation.ceiling(recipe),
-    ).verdict
-
-
-def _materialized_version(context: dg.AssetCheckExecutionContext, recipe: Recipe) -> int | None:
-    """The version that the candidate asset stands for, which need not be the one trained last."""
-    event = context.instance.get_latest_materialization_event(candidate_key(recipe))
-    materialization = event.asset_materialization if event else None
-    version = materialization.metadata.get("version") if materialization else None
-    return version.value if isinstance(version, dg.IntMetadataValue) else None
-
-
-def _snapshot(installation: Installation, recipe: Recipe, digest: str) -> Snapshot:
-    return read_snapshot(installation.settings.datasets / recipe.name / digest[:16])
-
-
-def _gate_result(recipe: Recipe, result: GateResult) -> dg.AssetCheckResult:
-    metadata: dict[str, Any] = {"state": result.state.value, "n": result.n}
-    for name in ("value", "threshold"):
-        number = getattr(result, name)
-        if number is not None:
-            metadata[name] = float(number)
-    if result.interval:
-        metadata |= {"lower": float(result.interval[0]), "upper": float(result.interval[1])}
-    return dg.AssetCheckResult(
-        asset_key=candidate_key(recipe),
-        check_name=result.gate,
-        passed=result.state is State.PASS,
-        severity=_severity(result.state),
-        description=result.reason,
-        metadata=metadata,
-    )
-
-
-def _overall_result(
-    installation: Installation, recipe: Recipe, verdict: Verdict
-) -> dg.AssetCheckResult:
-    report = installation.registry.verdicts(recipe.name)
-    name = f"v{verdict.model.version}-{verdict.digest[:12]}.html"
-    return dg.AssetCheckResult(
-        asset_key=candidate_key(recipe),
-        check_name=VERDICT_CHECK,
-        passed=verdict.state is State.PASS,
-        severity=_severity(verdict.state),
-        description=verdict.state.value
-        + ("." if not verdict.reasons else ": " + " ".join(verdict.reasons)),
-        metadata={
-            "state": verdict.state.value,
-            "version": verdict.model.version,
-            "gates": f"{verdict.gates} ({verdict.gates_digest[:12]})",
-            "report": dg.MetadataValue.path(str(report / name)),
-            **{name: estimate.value for name, estimate in verdict.metrics.items()},
-        },
-    )
-
-
-def _severity(state: State) -> dg.AssetCheckSeverity:
-    """FAIL stops the run; INCONCLUSIVE does not, but nothing is promoted without a PASS."""
-    return dg.AssetCheckSeverity.ERROR if state is State.FAIL else dg.AssetCheckSeverity.WARN
 
 
 def _champion_asset(recipe: Recipe) -> dg.AssetsDefinition:
@@ -327,7 +201,9 @@ def _champion_asset(recipe: Recipe) -> dg.AssetsDefinition:
         deps=[candidate_key(recipe)],
         description=f"**{recipe.title}.** One model version: the one in use. Promoted only with a "
         "passing verdict for exactly this model, data set and gates, and with the approval of "
-        f"somebody other than the trainer: `medplatform approve {recipe.name} VERSION --as YOU`.",
+        "somebody other than the trainer, who reads the report and runs `medplatform approve "
+        f'{recipe.name} challenger --as "NAME" --role "ROLE" --reason "REASON"`. A run that '
+        "promotes nothing shows the version that stays.",
         group_name="models",
         kinds={"mlflow"},
         tags={"recipe": recipe.name},
@@ -336,25 +212,35 @@ def _champion_asset(recipe: Recipe) -> dg.AssetsDefinition:
     def champion(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
-        registry = installation.registry
-        version = approved_challenger(registry, recipe)
-        if version is None:
-            challenger = registry.history(recipe.name).challenger
-            context.log.info(
-                "Nothing to promote: %s.",
-                "there is no challenger"
-                if challenger is None
-                else f"version {challenger} waits for an approval",
+        replaced = _promote(context, installation, recipe)
+        champion = installation.registry.history(recipe.name).champion
+        if champion is not None:
+            yield dg.MaterializeResult(
+                metadata={
+                    **standing_metadata(installation, recipe, champion.version),
+                    "replaced": replaced,
+                }
             )
-            return
-        promotion = promote(registry, recipe, version, actor=installation.settings.operator)
-        known = registered(registry.history(recipe.name), version)
-        yield dg.MaterializeResult(
-            metadata={
-                **_version_metadata(installation, known),
-                "replaced": promotion.previous.version if promotion.previous else "none",
-                "log_record": promotion.record.sequence,
-            }
-        )
 
     return champion
+
+
+def _promote(context: dg.AssetExecutionContext, installation: Installation, recipe: Recipe) -> str:
+    """Promote the challenger if it is signed off -> what it replaced."""
+    registry = installation.registry
+    version = approved_challenger(registry, recipe)
+    if version is None:
+        challenger = registry.history(recipe.name).challenger
+        reason = (
+            "there is no challenger"
+            if challenger is None
+            else f"version {challenger} waits for an approval"
+        )
+        context.log.info("Nothing to promote: %s.", reason)
+        return "nothing"
+    try:
+        promotion = promote(registry, recipe, version, actor=installation.settings.operator)
+    except (AlreadyChampion, StaleChampion) as error:
+        context.log.warning("%s", error)
+        return "nothing"
+    return f"version {promotion.previous.version}" if promotion.previous else "no champion"

@@ -54,12 +54,11 @@ def jobs() -> "list[UnresolvedAssetJobDefinition]":
 
 
 def _training_job(recipe: str) -> "UnresolvedAssetJobDefinition":
-    keys = (["models", f"{recipe}_candidate"], ["models", f"{recipe}_champion"])
     return dg.define_asset_job(
         f"train_{recipe}",
-        selection=dg.AssetSelection.keys(*keys),
+        selection=dg.AssetSelection.keys(["models", f"{recipe}_candidate"]),
         description=f"Train {recipe} on its latest data set with the configuration of the "
-        "Launchpad, judge it, promote it if it is signed off.",
+        "Launchpad and judge it. The champion stays what it is.",
         tags={"purpose": "train"},
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from medplatform.training.device import DeviceName
+from medplatform.training.mirror import settle_runs
 from medplatform.training.recipe import TrainingConfig
 from medplatform.training.result import RunResult
 
@@ -86,6 +87,9 @@ class LocalLauncher:
             process.terminate()
             process.wait()
             raise
+        finally:
+            if not job.result.exists():
+                settle_runs(job.models, job.tracking_uri, job.artifact_root)
         return Outcome(exit_code, RunResult.load(job.result) if exit_code == 0 else None)
 
 

@@ -103,6 +103,17 @@ def replay_pending(models: Path, tracking_uri: str, artifact_root: Path | None =
     return names
 
 
+def settle_runs(models: Path, tracking_uri: str, artifact_root: Path | None = None) -> None:
+    """Close in MLflow the runs whose process was ended before it could do so itself.
+
+    A store that does not answer is logged, and leaves them pending.
+    """
+    try:
+        replay_pending(models, tracking_uri, artifact_root)
+    except TrackingUnavailable as error:
+        LOGGER.warning("%s", error)
+
+
 def update_result(folder: Path, state: MirrorState) -> None:
     """Name the run and the model in MLflow in the result of a run that was pending."""
     path = folder / "result.json"

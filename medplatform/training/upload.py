@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 EXPERIMENT_PREFIX = "medplatform/"
+MLFLOW_EXPERIMENT_KIND = "mlflow.experimentKind"
+MLFLOW_NOTE = "mlflow.note.content"
+"""Tag that MLflow shows as the description of a run or an experiment."""
 DIGEST_CHARACTERS = 36
 """MLflow's limit for the digest of a data set."""
 BATCH = 900
@@ -75,9 +78,13 @@ class Mirror:
 
     def finish(self) -> None:
         """Copy all of a run that has ended."""
-        self.push()
         record = self._record()
         run_id = self._ensure_run(record)
+        if record.status != "FINISHED":
+            # Whoever ends a training may not wait for the rest, and a run that is RUNNING for ever
+            # says that somebody still works on it.
+            self.client.set_terminated(run_id, record.status, record.ended_ms)
+        self.push()
         if any((self.folder / "artifacts").iterdir()):
             self.client.log_artifacts(run_id, str(self.folder / "artifacts"))
         if record.model_digest:
@@ -87,7 +94,7 @@ class Mirror:
 
     def _ensure_run(self, record: RunRecord) -> str:
         if self.state.run_id is None:
-            experiment_id = self._ensure_experiment(record.recipe)
+            experiment_id = self._ensure_experiment(record)
             key = record.tags["medplatform.run_key"]
             found = self.client.search_runs(
                 [experiment_id], f"tags.`medplatform.run_key` = '{key}'", max_results=1
@@ -103,19 +110,24 @@ class Mirror:
         assert self.state.run_id is not None
         return self.state.run_id
 
-    def _ensure_experiment(self, recipe: str) -> str:
+    def _ensure_experiment(self, record: RunRecord) -> str:
         from mlflow.exceptions import MlflowException
 
-        name = EXPERIMENT_PREFIX + recipe
+        name = EXPERIMENT_PREFIX + record.recipe
         if experiment := self.client.get_experiment_by_name(name):
             return experiment.experiment_id
+        # The kind decides which pages MLflow shows; without it, it guesses and asks.
+        tags = {
+            MLFLOW_EXPERIMENT_KIND: "custom_model_development",
+            MLFLOW_NOTE: record.tags.get(MLFLOW_NOTE, f"Trainings of {record.recipe}."),
+        }
         location = (
-            (self.artifact_root / recipe).absolute().as_uri()
+            (self.artifact_root / record.recipe).absolute().as_uri()
             if self.artifact_root and not is_server(self.tracking_uri)
             else None
         )
         with suppress(MlflowException):  # another process was faster: it is there now
-            return self.client.create_experiment(name, location)
+            return self.client.create_experiment(name, location, tags)
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
             raise TrackingUnavailable(f"The experiment {name} could not be created in MLflow.")

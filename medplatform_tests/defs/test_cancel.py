@@ -17,6 +17,7 @@ from medplatform.services import instance_environment, prepare_home
 from medplatform.settings import Settings
 from medplatform.training.data import freeze_dataset
 from medplatform.training.recipes import EHR_RISK
+from medplatform.training.store import open_client
 from medplatform_tests.training.cohort import write_mart
 
 pytestmark = pytest.mark.timeout(400)
@@ -73,6 +74,14 @@ class Training:
         with dg.DagsterInstance.from_config(str(self.settings.dagster_home)) as instance:
             return instance.get_runs()[0].status
 
+    def mlflow_status(self) -> str:
+        """Status of the only run in MLflow."""
+        client = open_client(self.settings.tracking_uri)
+        experiment = client.get_experiment_by_name("medplatform/ehr_risk")
+        assert experiment is not None
+        (run,) = client.search_runs([experiment.experiment_id])
+        return run.info.status
+
     def _wait(self, condition, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not condition():
@@ -96,7 +105,8 @@ def test_a_cancelled_run_leaves_no_process_and_is_no_success(training: Training)
     training.process.wait(timeout=90)
     training.wait_until_gone(20)
     assert training.process.returncode != 0
-    assert training.status() is not dg.DagsterRunStatus.SUCCESS
+    assert training.status() is dg.DagsterRunStatus.CANCELED
+    assert training.mlflow_status() == "KILLED"
     assert not list((training.settings.models / "ehr_risk").glob("verdicts/*"))
 
 

@@ -84,7 +84,7 @@ def test_every_check_says_why_it_matters() -> None:
         names = {
             check.name for check in checks if check.asset_key.path[-1] == f"{recipe.name}_candidate"
         }
-        assert names == {"verdict", *(gate.name for gate in recipe.gates.gates)}
+        assert names == {"all_gates", *(gate.name for gate in recipe.gates.gates)}
         assert all(gate.why for gate in recipe.gates.gates)
 
 
@@ -107,7 +107,7 @@ def test_the_launchpad_offers_every_field_of_a_recipe() -> None:
 
 
 def test_only_a_pass_is_a_green_check() -> None:
-    from medplatform.defs.models import _severity
+    from medplatform.defs.gates import _severity
 
     assert _severity(State.FAIL) is dg.AssetCheckSeverity.ERROR
     assert _severity(State.INCONCLUSIVE) is dg.AssetCheckSeverity.WARN

@@ -108,7 +108,7 @@ def test_the_risk_model_passes_every_gate_and_stays_below_the_known_ceiling(stor
 
 def test_a_barely_trained_segmentation_is_refused_with_reasons(story: Story) -> None:
     failed = failed_checks(story.refresh)
-    assert "models/lesion_segmentation_candidate: verdict" in failed
+    assert "models/lesion_segmentation_candidate: all_gates" in failed
     version = status(story.site.installation.registry, ["lesion_segmentation"])[-1]
     assert version.aliases == ("candidate",)
     assert version.reasons
@@ -131,12 +131,73 @@ def test_an_approved_challenger_becomes_champion(story: Story) -> None:
 def test_a_poor_model_is_refused_and_the_champion_stays(story: Story) -> None:
     assert not story.poor.success
     failed = failed_checks(story.poor)
-    assert failed["models/ehr_risk_candidate: verdict"] is ERROR
+    assert failed["models/ehr_risk_candidate: all_gates"] is ERROR
     assert failed["models/ehr_risk_candidate: non_inferiority"] is ERROR
     newest, first = status(story.site.installation.registry, ["ehr_risk"])
     assert "champion" in first.aliases
     assert newest.aliases == ("candidate",)
     assert any("champion" in reason for reason in newest.reasons)
+
+
+def test_a_refusal_says_first_which_version_and_why(story: Story) -> None:
+    (failure,) = [event for event in story.poor.all_events if event.is_step_failure]
+    assert failure.step_key == "judge_ehr_risk"
+    told = failure.step_failure_data.user_failure_data
+    assert told and (told.description or "").startswith("ehr_risk version 2 is FAIL: ")
+
+
+def test_a_champion_that_stays_does_not_look_failed(story: Story) -> None:
+    """Dagster shows an asset as failed where a failed run planned it and did not make it."""
+
+    def planned(result: dg.ExecuteInProcessResult) -> set[str]:
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        logs = story.site.instance.all_logs(result.run_id, of_type=kind)
+        keys = [log.dagster_event.asset_key for log in logs if log.dagster_event]
+        return {key.to_user_string() for key in keys if key}
+
+    assert planned(story.poor) == {"models/ehr_risk_candidate"}
+    assert not story.again.success
+    assert "models/ehr_risk_champion" in planned(story.again)
+    stayed = materialized(story.again)["models/ehr_risk_champion"]
+    assert (stayed["version"], stayed["replaced"]) == (1, "nothing")
+
+
+def test_the_champion_tells_its_figure_and_who_stands_for_it(story: Story) -> None:
+    done = materialized(story.promote)["models/ehr_risk_champion"]
+    assert done["lower"] < done["auroc"] < done["upper"]
+    assert done["verdict"] == "PASS"
+    assert done["approved_by"] == "reviewer (clinical reviewer)"
+    assert done["reason"] == "The report was read."
+    assert done["approved_at"].endswith("UTC") and "promoted_at" in done
+    assert done["replaced"] == "no champion"
+
+
+def test_made_up_patients_are_said_to_be_made_up_everywhere(story: Story) -> None:
+    for key in ("datasets/ehr_risk", "models/ehr_risk_candidate"):
+        assert materialized(story.refresh)[key]["data"].startswith("synthetic")
+    assert materialized(story.promote)["models/ehr_risk_champion"]["data"].startswith("synthetic")
+    client = story.site.installation.registry.client
+    version = client.get_model_version_by_alias("ehr_risk", "champion")
+    assert version.run_id is not None
+    run = client.get_run(version.run_id)
+    assert version.tags["medplatform.data"] == run.data.tags["medplatform.data"] == "synthetic"
+    assert "Made-up patients" in (version.description or "")
+
+
+def test_the_verdict_is_the_first_check_and_links_the_report_in_mlflow(story: Story) -> None:
+    checks = [
+        check
+        for check in story.refresh.get_asset_check_evaluations()
+        if check.asset_key.path[-1] == "ehr_risk_candidate"
+    ]
+    assert min(check.check_name for check in checks) == "all_gates"
+    verdict = next(check for check in checks if check.check_name == "all_gates")
+    url = verdict.metadata["report"].value
+    assert isinstance(url, str)
+    run, _, artifact = url.partition("/artifacts/")
+    client = story.site.installation.registry.client
+    files = client.list_artifacts(run.rpartition("/")[2], "clinical")
+    assert artifact in {file.path for file in files}
 
 
 def test_running_again_reads_and_trains_nothing(story: Story) -> None:

@@ -79,6 +79,30 @@ def test_all_of_a_finished_run_arrives(models: Path, store: str, artifacts: Path
     assert output.model_id == mirror.state.model_id
 
 
+def test_an_experiment_says_what_it_is(models: Path, store: str, artifacts: Path) -> None:
+    Mirror(finish_run(models, unique_key()).folder, store, artifacts).finish()
+    experiment = MlflowClient(store, store).get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.tags["mlflow.note.content"]
+
+
+def test_a_run_that_was_killed_is_closed_where_its_upload_fails(
+    models: Path, store: str, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit), open_log(models, unique_key()) as log:
+        raise SystemExit
+
+    def fail(*arguments: object) -> None:
+        raise OSError
+
+    mirror = Mirror(log.folder, store, artifacts)
+    monkeypatch.setattr(mirror, "_push_metrics", fail)
+    with pytest.raises(OSError):
+        mirror.finish()
+    assert runs(store, log.folder)[0].info.status == "KILLED"
+
+
 def test_copying_again_changes_nothing(models: Path, store: str, artifacts: Path) -> None:
     log = finish_run(models, unique_key())
     Mirror(log.folder, store, artifacts).finish()
