@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -169,6 +169,10 @@ class Stage:
         """The columns that the staged files of a table have."""
         return pq.read_schema(self._parts[table][0]).names
 
+    def table(self, name: str) -> Table:
+        """The declaration of what was written to a table; KeyError where nothing was."""
+        return self._tables[name]
+
     def tables(self) -> list[str]:
         """Names of the tables that have rows, without the quarantine."""
         return sorted(name for name, parts in self._parts.items() if parts and name != "quarantine")
@@ -179,10 +183,13 @@ class Stage:
             for part in self._parts.pop(name, []):
                 part.unlink()
 
-    def remove(self, records: pa.Table) -> None:
-        """Take back all rows of some records (after `close`): source_id and record_number."""
+    def remove(self, records: pa.Table, tables: Collection[str] | None = None) -> None:
+        """Take back the rows of some records (after `close`), from some tables or all.
+
+        `records` has their source_id and record_number.
+        """
         for name, parts in self._parts.items():
-            if name != QUARANTINE.name:
+            if name != QUARANTINE.name and (tables is None or name in tables):
                 for part in parts:
                     self._remove_from(part, self._tables[name], records)
 

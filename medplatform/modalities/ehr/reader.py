@@ -30,7 +30,7 @@ from medplatform.modalities.ehr.references import find_target
 from medplatform.modalities.ehr.settle import VersionLog
 from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
 from medplatform.modalities.ehr.subjects import Subjects
-from medplatform.modalities.ehr.tables import DELETION, UNIT
+from medplatform.modalities.ehr.tables import DELETION, TABLE_OF, UNIT
 from medplatform.modalities.ehr.workers import Workers
 from medplatform.modalities.modality import Misconfigured, Progress
 from medplatform.privacy import Identity
@@ -156,8 +156,7 @@ class _Reading:
                 self._refuse_copy(source, block)
                 continue
             self._count(source, block)
-            kinds = ((position, peek(line)[0]) for position, line in enumerate(block.lines))
-            yield from batches.add(source, block, kinds)
+            yield from batches.add(source, block, (peek(line)[0] for line in block.lines))
         yield from batches.rest()
 
     def _profile_reports(self) -> dict[str, list[dict[str, Any]]]:
@@ -170,13 +169,17 @@ class _Reading:
         }
 
     def settle(self) -> None:
-        """Quarantine the records that stood in the delivery before, flag those that contradict."""
+        """Quarantine the records that stood in the delivery before, flag those that contradict.
+
+        A contradiction stays in the nested tables; the typed ones hold what came first.
+        """
         labels = {source.source_id: source.label for source in self._delivery.sources}
         doubles = self._versions.doubles(list(labels))
         if doubles.num_rows == 0:
             return
         self._stage.close()
         self._stage.remove(doubles.filter(doubles["is_same"]))
+        self._stage.remove(doubles, tables=[table.name for table in TABLE_OF.values()])
         for double in doubles.to_pylist():
             is_same, source_id = double.pop("is_same"), double["source_id"]
             issue = make_issue("record.duplicate" if is_same else "record.conflict")

@@ -114,7 +114,7 @@ PATIENT = Table(
             phi=Phi.QUASI_IDENTIFIER,
         ),
     ),
-    key=("patient_id", "source_id", "record_number"),
+    key=("patient_id", "version_id"),
     sort_by=("patient_id",),
 )
 
@@ -134,7 +134,7 @@ ENCOUNTER = Table(
         *_dated("started", "When the encounter began."),
         _moment("ended_at", "When the encounter ended."),
     ),
-    key=("encounter_id", "source_id", "record_number"),
+    key=("encounter_id", "version_id"),
     sort_by=("patient_id",),
 )
 
@@ -155,7 +155,7 @@ CONDITION = Table(
         _moment("abated_at", "When the condition ended."),
         *_dated("recorded", "When the condition was written down."),
     ),
-    key=("condition_id", "source_id", "record_number"),
+    key=("condition_id", "version_id"),
     sort_by=("patient_id",),
 )
 
@@ -194,7 +194,7 @@ OBSERVATION = Table(
         _text("value_code", "The code of a coded value; true or false of a Boolean."),
         _text("value_system", "URI of the code system of `value_code`."),
     ),
-    key=("observation_id", "component_number", "source_id", "record_number"),
+    key=("observation_id", "version_id", "component_number"),
     sort_by=("patient_id",),
 )
 
@@ -220,7 +220,7 @@ MEDICATION_REQUEST = Table(
         _token("medication_id", "Token of the Medication that the request refers to, if any."),
         *_dated("authored", "When the request was made."),
     ),
-    key=("medication_request_id", "source_id", "record_number"),
+    key=("medication_request_id", "version_id"),
     sort_by=("patient_id",),
 )
 
@@ -239,7 +239,7 @@ PROCEDURE = Table(
         _moment("performed_at", "When the procedure began."),
         _moment("ended_at", "When the procedure ended."),
     ),
-    key=("procedure_id", "source_id", "record_number"),
+    key=("procedure_id", "version_id"),
     sort_by=("patient_id",),
 )
 
@@ -266,7 +266,7 @@ DIAGNOSTIC_REPORT = Table(
             description="Number of observations that the report refers to.",
         ),
     ),
-    key=("diagnostic_report_id", "source_id", "record_number"),
+    key=("diagnostic_report_id", "version_id"),
     sort_by=("patient_id",),
 )
 

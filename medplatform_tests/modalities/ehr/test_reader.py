@@ -108,7 +108,8 @@ def test_a_version_that_comes_twice_is_kept_once_and_a_contradiction_flagged(
     result = read([same, same, other])
     assert result.codes == ["record.duplicate", "record.conflict"]
     assert [row["severity"] for row in result.refusals] == ["error", "warning"]
-    assert [row["sex"] for row in result.rows("ehr_patient")] == ["male", "female"]
+    assert [row["sex"] for row in result.rows("ehr_patient")] == ["male"]
+    assert [row["gender"] for row in result.rows("ehr_fhir_patient")] == ["male", "female"]
 
 
 def test_a_refused_record_does_not_hide_its_correction(read: Read) -> None:
