@@ -43,14 +43,14 @@ def _empty_containers(lines: bytes) -> int:
 
 
 def leaves_in_array(array: pa.Array) -> int:
-    """Scalars in a nested array: values that are not null, and all items of lists of scalars."""
+    """Scalars in a nested array: values that are not null, and nulls that are items of lists."""
     if pa.types.is_struct(array.type):
         assert isinstance(array, pa.StructArray)
         return sum(leaves_in_array(child) for child in array.flatten())
     if pa.types.is_list(array.type):
         assert isinstance(array, pa.ListArray)
         items = array.flatten()
-        return leaves_in_array(items) if pa.types.is_nested(items.type) else len(items)
+        return leaves_in_array(items) + items.null_count
     return len(array) - array.null_count
 
 

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from medplatform.modalities.ehr.columns.items import map_items
+
 
 def trim(array: pa.Array) -> pa.Array:
     """The array without the fields, at any depth, that are null wherever they could stand.
@@ -9,27 +11,19 @@ def trim(array: pa.Array) -> pa.Array:
     A list or struct that is there without content stays, with one field at least.
     """
     if isinstance(array, pa.ListArray) and isinstance(array.type.value_type, pa.StructType):
-        items = array.values.slice(array.offsets[0].as_py(), _span(array))
-        starts = array.offsets.to_numpy()
-        offsets = pa.array(starts - starts[0])
-        return pa.ListArray.from_arrays(
-            offsets, trim(items), mask=array.is_null() if array.null_count else None
-        )
+        return map_items(array, trim)
     if not isinstance(array, pa.StructArray):
         return array
-    fields = [field for field in array.type if not _is_empty(array.field(field.name))]
-    fields = fields or list(array.type)[:1]
-    children = [trim(array.field(field.name)) for field in fields]
+    # What stands in a null struct need not be null itself.
+    columns = array.flatten() if array.null_count else [array.field(f.name) for f in array.type]
+    named = list(zip((field.name for field in array.type), columns, strict=True))
+    named = [(name, column) for name, column in named if not _is_empty(column)] or named[:1]
     return pa.StructArray.from_arrays(
-        children,
-        names=[field.name for field in fields],
+        [trim(column) for _, column in named],
+        names=[name for name, _ in named],
         mask=array.is_null() if array.null_count else None,
     )
 
 
 def _is_empty(array: pa.Array) -> bool:
     return array.null_count == len(array)
-
-
-def _span(array: pa.ListArray) -> int:
-    return array.offsets[-1].as_py() - array.offsets[0].as_py()

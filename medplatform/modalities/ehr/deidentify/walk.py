@@ -106,6 +106,8 @@ class Walk:
         if plan.definition.is_list:
             offsets, items = items_of(raw)
             level = Level(len(items), level, offsets)
+            # A null in a list holds the place of a value or of its extensions; it stays.
+            self._block.count("kept", items.null_count)
         if isinstance(plan, StructPlan):
             made: pa.Array = self.struct(plan, items, level, scopes, gate)
             if gate is not None:
@@ -126,9 +128,6 @@ class Walk:
         gate: _Gate | None,
     ) -> list[tuple[pa.Field, pa.Array]]:
         block = self._block
-        if plan.definition.is_list:
-            # A null in a list of primitives holds the place of a value; it stays.
-            block.count("kept", array.null_count)
         fields = published_fields(plan.definition, array.type)
         if gate is not None:
             is_open = pa.array(level.spread(gate.is_open, gate.level))
