@@ -6,6 +6,7 @@ read, de-identified and written is a batch of one type.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import msgspec
 
@@ -36,14 +37,16 @@ class Batch:
     aliases: dict[str, str] = field(default_factory=dict)
     size: int = 0
 
-    def add(self, source: Source, block: Block, position: int) -> None:
-        """Take over one record of a block."""
-        self.lines.append(block.lines[position])
-        self.sources.append(source)
-        self.numbers.append(block.numbers[position])
-        self.offsets.append(block.offsets[position])
-        self.full_urls.append(block.full_urls[position])
-        self.size += len(block.lines[position])
+    def add(self, source: Source, block: Block, which: slice) -> None:
+        """Take over some records of a block."""
+        lines = block.lines[which]
+        self.lines += lines
+        self.sources += [source] * len(lines)
+        self.numbers += block.numbers[which]
+        self.offsets += block.offsets[which]
+        self.full_urls += block.full_urls[which]
+        self.aliases.update(block.aliases)
+        self.size += sum(map(len, lines))
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -67,21 +70,19 @@ class Batches:
     def __init__(self) -> None:
         self._pending: dict[str | None, Batch] = {}
 
-    def add(
-        self, source: Source, block: Block, kinds: Iterable[tuple[int, str | None]]
-    ) -> Iterator[Batch]:
-        """Take records of a block, by position and type; yield the batches that became full."""
-        for position, kind in kinds:
-            batch = self._pending.get(kind)
-            if batch is None:
-                batch = self._pending[kind] = Batch(kind)
+    def add(self, source: Source, block: Block, kinds: Iterable[str | None]) -> Iterator[Batch]:
+        """Take the records of a block, whose types are given; yield the batches that are full."""
+        start = 0
+        for kind, same in groupby(kinds):
+            end = start + sum(1 for _ in same)
+            batch = self._pending.setdefault(kind, Batch(kind))
             if block.aliases and _disagree(batch.aliases, block.aliases):
-                yield self._pending.pop(kind)
+                yield batch
                 batch = self._pending[kind] = Batch(kind)
-            batch.aliases.update(block.aliases)
-            batch.add(source, block, position)
+            batch.add(source, block, slice(start, end))
             if batch.size >= BATCH_BYTES:
                 yield self._pending.pop(kind)
+            start = end
         while sum(batch.size for batch in self._pending.values()) >= PENDING_BYTES:
             yield self._pending.pop(max(self._pending, key=lambda k: self._pending[k].size))
 
