@@ -5,16 +5,17 @@ The only place where Python looks at each record; everything after it works on c
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from medplatform.lake import Refusal, Table
 from medplatform.modalities.ehr.batch import Batch
-from medplatform.modalities.ehr.conformance.verdict import judge_lines
+from medplatform.modalities.ehr.conformance.verdict import Verdict, judge_lines
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.profile_check import Profiles
@@ -32,6 +33,8 @@ SUBJECT_ELEMENTS = ("subject", "patient", "beneficiary", "for", "individual")
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _CONTAINED = b'"contained"'
+_FindSubject = Callable[[str | None, str], Subject | Issue]
+"""Of a reference and the element it stands in."""
 
 
 @dataclass(slots=True)
@@ -50,8 +53,7 @@ class Processed:
     """How often the elements are there that profiles must support."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A record that is valid so far: where it stands in its batch, and what is known of it.
 
     `line` is the resource without those that it contains; `contained` are those.
@@ -78,6 +80,7 @@ class Judge:
     def judge(self, batch: Batch, processed: Processed) -> list[Accepted]:
         """The records that can go on; the others are refused or counted as kept."""
         accepted = []
+        find_subject = cache(partial(self._subjects.of_reference, aliases=batch.aliases))
         for position, verdict in enumerate(judge_lines(batch.lines, self._release)):
             if verdict.content is None:
                 refuse(batch, position, verdict.resource_type, verdict.issues, processed)
@@ -85,7 +88,7 @@ class Judge:
                 kind = batch.sources[position].source_id, verdict.content["resourceType"]
                 processed.kept[kind] += 1
             else:
-                found = self._accept(batch, position, verdict.content, verdict.is_modified)
+                found = self._accept(batch, position, verdict, find_subject)
                 if isinstance(found, Issue):
                     refuse(batch, position, verdict.resource_type, (found,), processed)
                 elif self._follows_profiles(batch, position, verdict.content, processed):
@@ -107,8 +110,10 @@ class Judge:
         return True
 
     def _accept(
-        self, batch: Batch, position: int, content: Mapping[str, Any], is_modified: bool
+        self, batch: Batch, position: int, verdict: Verdict, find_subject: _FindSubject
     ) -> Accepted | Issue:
+        content = verdict.content
+        assert content is not None
         resource_type = content["resourceType"]
         resource_id = find_id(content, batch.full_urls[position])
         if isinstance(resource_id, Issue):
@@ -118,31 +123,28 @@ class Judge:
             record = batch.sources[position].source_id, batch.numbers[position]
             subject = self._subjects.of_delivered_patient(record, resource_id)
         else:
-            subject = self._subject(resource_type, content, batch.aliases)
+            subject = _find_subject_of(resource_type, content, find_subject)
         if isinstance(subject, Issue):
             return subject
         line = batch.lines[position]
         contained: tuple[bytes, ...] = ()
         if _CONTAINED in line and "contained" in content:
             line, contained = cut_contained(line)
-        return Accepted(position, resource_id, line, subject, is_modified, contained)
+        return Accepted(position, resource_id, line, subject, verdict.is_modified, contained)
 
-    def _subject(
-        self, resource_type: str, content: Mapping[str, Any], aliases: Mapping[str, str]
-    ) -> Subject | Issue | None:
-        for name in SUBJECT_ELEMENTS:
-            reference = content.get(name)
-            if isinstance(reference, list):
-                reference = reference[0] if reference else None
-            if isinstance(reference, dict):
-                element = f"{resource_type}.{name}"
-                return self._subjects.of_reference(reference.get("reference"), element, aliases)
-        is_about_a_patient = resource_type in TABLE_OF
-        return (
-            make_issue("subject.missing", f"{resource_type}.subject")
-            if (is_about_a_patient)
-            else None
-        )
+
+def _find_subject_of(
+    resource_type: str, content: Mapping[str, Any], find_subject: _FindSubject
+) -> Subject | Issue | None:
+    for name in SUBJECT_ELEMENTS:
+        reference = content.get(name)
+        if isinstance(reference, list):
+            reference = reference[0] if reference else None
+        if isinstance(reference, dict):
+            return find_subject(reference.get("reference"), f"{resource_type}.{name}")
+    if resource_type in TABLE_OF:  # which are about a patient
+        return make_issue("subject.missing", f"{resource_type}.subject")
+    return None
 
 
 def find_id(content: Mapping[str, Any], full_url: str | None) -> str | Issue:
