@@ -4,6 +4,7 @@ Bytes in, tables and refusals out; nothing here touches the lake, so batches can
 any process and in any order.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,9 +77,9 @@ class Processor:
             self._tabulate(work, references, refused, processed)
         for position, issues in refused.items():
             refuse(batch, position, batch.resource_type, issues, processed)
-        for one in accepted:
-            if one.position not in refused:
-                processed.tally[batch.sources[one.position].source_id, "accepted"] += 1
+        left = (one.position for one in accepted if one.position not in refused)
+        for source_id, amount in Counter(batch.sources[n].source_id for n in left).items():
+            processed.tally[source_id, "accepted"] += amount
         return processed
 
     def _nest(
@@ -142,6 +143,8 @@ class _Columns:
 
     def filter(self, mask: np.ndarray) -> "_Columns":
         """The resources where the mask is true."""
+        if mask.all():
+            return self
         keys = self.keys.filter(pa.array(mask))
         is_within = np.isin(self.contained["position"].to_numpy(), keys["position"].to_numpy())
         content = self.content.filter(pa.array(mask))
@@ -220,4 +223,6 @@ def _contained_rows(work: _Columns) -> pa.Table:
 
 
 def _without(rows: pa.Table, refused: Issues) -> pa.Table:
+    if not refused:
+        return rows
     return rows.filter(pa.array(~np.isin(rows["position"].to_numpy(), list(refused))))
