@@ -115,7 +115,9 @@ def _quote_decimals(text: bytes, shape: Shape) -> bytes:
     decimals = [leaf.definition for _, leaf in shape.leaves() if leaf.definition.type == "decimal"]
     if single := {d.name for d in decimals if not d.is_list}:
         names = "|".join(sorted(single)).encode()
-        text = re.sub(rb'("(?:%s)"\s*:\s*)(%s)' % (names, _NUMBER), rb'\1"\2"', text)
+        parts = re.split(rb'("(?:%s)"\s*:\s*)(%s)' % (names, _NUMBER), text)
+        parts[2::3] = [b'"%s"' % number for number in parts[2::3]]
+        text = b"".join(parts)
     if lists := {d.name for d in decimals if d.is_list}:
         names = "|".join(sorted(lists)).encode()
         text = re.sub(
