@@ -1,17 +1,15 @@
 """Rows of the long tables: every reference, extension and contained resource of a batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
 import polars as pl
 import pyarrow as pa
 
+from medplatform.modalities.ehr.columns.json_text import SIBLING, to_json
 from medplatform.modalities.ehr.columns.occurrences import find_occurrences
 from medplatform.modalities.ehr.columns.shape import Shape
 from medplatform.modalities.ehr.tables import EXTENSION, REFERENCE
-
-_SIBLING = "__"
 
 
 def reference_rows(
@@ -78,24 +76,18 @@ def extension_rows(content: pa.StructArray, shape: Shape, keys: pa.Table) -> pa.
     return _as_declared(parts, EXTENSION.schema())
 
 
-def to_json(resources: pa.StructArray) -> Iterator[str]:
-    """Each resource as FHIR JSON, decimals as they were delivered."""
-    for resource in resources.to_pylist():
-        yield orjson.dumps(_without_siblings(resource)).decode()
-
-
 def _value_of(extension: pa.StructArray) -> tuple[pa.Array, pa.Array]:
     """Type and text of `value[x]`; a value of several elements is FHIR JSON."""
     kind = text = pl.repeat(None, len(extension), dtype=pl.String, eager=True)
     for field in extension.type:
-        if not field.name.startswith("value") or _SIBLING in field.name:
+        if not field.name.startswith("value") or SIBLING in field.name:
             continue
         value = extension.field(field.name)
-        exact = extension.type.get_field_index(f"{field.name}{_SIBLING}text")
+        exact = extension.type.get_field_index(f"{field.name}{SIBLING}text")
         if exact >= 0:
             written = extension.field(exact)
         elif pa.types.is_nested(field.type):
-            written = _json_texts(value)
+            written = pa.array(to_json(value), pa.string())
         else:
             written = value.cast(pa.string())
         is_there = pl.Series(value.is_valid())
@@ -103,31 +95,6 @@ def _value_of(extension: pa.StructArray) -> tuple[pa.Array, pa.Array]:
         kind = name.zip_with(is_there, kind)
         text = pl.Series(written).cast(pl.String).zip_with(is_there, text)
     return kind.to_arrow().cast(pa.string()), text.to_arrow().cast(pa.string())
-
-
-def _json_texts(values: pa.Array) -> pa.Array:
-    texts = [
-        None if value is None else orjson.dumps(_without_siblings(value)).decode()
-        for value in values.to_pylist()
-    ]
-    return pa.array(texts, pa.string())
-
-
-def _without_siblings(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            name: _exact(value, name)
-            for name, item in value.items()
-            if item is not None and _SIBLING not in name
-        }
-    if isinstance(value, list):
-        return [_without_siblings(item) for item in value]
-    return value
-
-
-def _exact(content: Mapping[str, Any], name: str) -> Any:
-    text = content.get(f"{name}{_SIBLING}text")
-    return _without_siblings(content[name]) if text is None else orjson.Fragment(text)
 
 
 def _taken(values: Iterable[Any], kind: pa.DataType, encoded: pa.DictionaryArray) -> pa.Array:
