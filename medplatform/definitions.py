@@ -12,6 +12,7 @@ from medplatform.defs.gates import model_checks
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.models import model_assets
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
+from medplatform.defs.views import view_assets
 from medplatform.defs.warehouse import dbt_resource, warehouse_assets
 from medplatform.installation import Installation
 from medplatform.settings import Settings, get_settings
@@ -25,6 +26,7 @@ OWNERS = {
     "ehr": "team:data",
     "imaging": "team:data",
     "genomics": "team:data",
+    "views": "team:data",
     "warehouse": "team:data",
     "datasets": "team:ml",
     "models": "team:ml",
@@ -34,8 +36,15 @@ OWNERS = {
 
 def build_defs(settings: Settings) -> dg.Definitions:
     """All definitions for one set of settings; tests and production assemble the same thing."""
-    dbt = dbt_resource()  # first: it makes the manifest that the assets are read from
-    assets = [*export_assets(settings), *ingest_assets(), *warehouse_assets(), *model_assets()]
+    installation = Installation(settings)
+    dbt = dbt_resource(installation.views)  # first: it makes the manifest of the assets
+    assets = [
+        *export_assets(settings),
+        *ingest_assets(),
+        *view_assets(installation.views),
+        *warehouse_assets(),
+        *model_assets(),
+    ]
     return dg.Definitions(
         assets=_link_sources(list(dg.map_asset_specs(_apply_policy, assets))),
         asset_checks=model_checks(),
@@ -43,7 +52,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         schedules=[nightly_schedule(settings), *export_schedules(settings)],
         sensors=[delivery_sensor(settings)],
         resources={
-            "installation": Installation(settings),
+            "installation": installation,
             "dbt": dbt,
             "pipes": dg.PipesSubprocessClient(),
         },

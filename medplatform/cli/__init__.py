@@ -9,7 +9,7 @@ import sys
 import click
 
 from medplatform import __version__
-from medplatform.cli import data, ingest, keys, models, operate
+from medplatform.cli import data, ingest, keys, models, operate, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,6 +29,7 @@ for _command in (
     keys.key,
     ingest.ingest,
     data.quarantine,
+    views.views,
     data.build_marts,
     models.freeze,
     models.train,

@@ -99,7 +99,13 @@ def build_marts() -> None:
         )
     write_polygenic_scores(installation.lake, installation.scoring_files, settings.marts)
     root = settings.data / "dbt"
-    result = build(installation.lake, list(TABLES.values()), root=root, marts=settings.marts)
+    result = build(
+        installation.lake,
+        list(TABLES.values()),
+        root=root,
+        marts=settings.marts,
+        views=installation.views,
+    )
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in result.marts.items()])
     if flow := cohort_flow(root):
         print_table("From patients to rows of patient_features", flow)

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from typing import Any
 
 import dagster as dg
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from medplatform.defs import show
 from medplatform.defs.ingest_checks import check_results, check_specs, lake_key
 from medplatform.ingest import Receipt, ingest_pending
 from medplatform.installation import Installation
-from medplatform.lake import Table
+from medplatform.lake import Lake, LedgerEntry, Table, WrittenFile
 from medplatform.modalities import MODALITIES
 from medplatform.modalities.modality import Modality
 
@@ -34,7 +36,7 @@ def ingest_assets() -> list[dg.AssetsDefinition]:
 def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"ingest_{modality.name}",
-        specs=[_spec(table) for table in modality.tables],
+        specs=[_spec(table) for table in modality.declared],
         check_specs=list(check_specs(modality)),
         group_name=modality.name,
         pool=f"ingest_{modality.name}",
@@ -47,7 +49,7 @@ def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         settings = installation.settings
         receipts = ingest_pending(
-            modality,
+            installation.modality(modality.name),
             landing=settings.landing,
             lake=installation.lake,
             identity=installation.identity,
@@ -60,11 +62,11 @@ def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
             context.log.info("%s/%s: %s", receipt.modality, receipt.delivery, receipt.status)
             if receipt.problem:
                 context.log.warning(receipt.problem)
-        for table in modality.tables:
+        for table in modality.declared:
             yield dg.MaterializeResult(
                 asset_key=lake_key(table),
-                metadata=_metadata(installation, table, receipts),
-                data_version=_data_version(installation, table),
+                metadata=_metadata(installation.lake, modality, table, receipts),
+                data_version=_data_version(installation.lake, modality, table),
                 check_results=list(check_results(installation, modality, table, receipts)),
             )
 
@@ -82,32 +84,69 @@ def _spec(table: Table) -> dg.AssetSpec:
 
 
 def _metadata(
-    installation: Installation, table: Table, receipts: Sequence[Receipt]
+    lake: Lake, modality: Modality, table: Table, receipts: Sequence[Receipt]
 ) -> dict[str, dg.MetadataValue]:
     added = [r.entry for r in receipts if r.is_new and r.entry]
-    rows = installation.lake.rows(table.name)
+    files = _files(lake, modality, table)
+    rows_of = {
+        entry.delivery: sum(file.rows for _, file in _written(entry, modality, table))
+        for entry in added
+    }
     return {
-        "dagster/row_count": dg.MetadataValue.int(rows),
-        "dagster/uri": dg.MetadataValue.path(str(installation.lake.root / table.name)),
-        "rows_added": dg.MetadataValue.int(sum(entry.rows(table.name) for entry in added)),
+        "dagster/row_count": dg.MetadataValue.int(sum(file.rows for _, file in files)),
+        "dagster/uri": dg.MetadataValue.path(str(lake.root / table.name)),
+        "rows_added": dg.MetadataValue.int(sum(rows_of.values())),
         "new_deliveries": show.records(
             [
                 {
                     "delivery": entry.delivery,
                     "status": entry.status,
-                    "rows": entry.rows(table.name),
+                    "rows": rows_of[entry.delivery],
                     "seconds": (entry.finished_at - entry.started_at).total_seconds(),
                 }
                 for entry in added
             ]
         ),
-        "preview": show.preview(installation.lake, table),
+        **(
+            {"preview": show.preview(lake, table)}
+            if table in modality.tables
+            else {"tables": show.records(_members(lake, files))}
+        ),
     }
 
 
-def _data_version(installation: Installation, table: Table) -> dg.DataVersion:
+def _members(lake: Lake, files: Sequence[tuple[str, WrittenFile]]) -> list[dict[str, Any]]:
+    """Per table of a family: rows, files, and how many columns the newest file has."""
+    members: dict[str, list[WrittenFile]] = {}
+    for name, file in files:
+        members.setdefault(name, []).append(file)
+    return [
+        {
+            "table": name,
+            "rows": sum(file.rows for file in written),
+            "files": len(written),
+            "columns": len(pq.read_schema(lake.root / written[-1].path)),
+        }
+        for name, written in sorted(members.items())
+    ]
+
+
+def _files(lake: Lake, modality: Modality, table: Table) -> list[tuple[str, WrittenFile]]:
+    entries = lake.ledger.entries(table.modality)
+    return [named for entry in entries for named in _written(entry, modality, table)]
+
+
+def _written(
+    entry: LedgerEntry, modality: Modality, table: Table
+) -> Iterator[tuple[str, WrittenFile]]:
+    """The files of a delivery in a table or, of a family, in all of its tables."""
+    for name, files in entry.tables.items():
+        if modality.covers(table, name):
+            yield from ((name, file) for file in files)
+
+
+def _data_version(lake: Lake, modality: Modality, table: Table) -> dg.DataVersion:
     digest = sha256()
-    for entry in installation.lake.ledger.entries(table.modality):
-        for file in entry.tables.get(table.name, []):
-            digest.update(file.sha256.encode())
+    for _, file in _files(lake, modality, table):
+        digest.update(file.sha256.encode())
     return dg.DataVersion(digest.hexdigest()[:16])

@@ -12,7 +12,7 @@ import dagster as dg
 from medplatform.defs import show
 from medplatform.ingest import INCOMPLETE, Receipt, is_incomplete
 from medplatform.installation import Installation
-from medplatform.lake import Counts, Table
+from medplatform.lake import Counts, Table, TableFamily
 from medplatform.modalities.modality import Modality
 from medplatform.quality import CHECKS, COUNT_CHECK, Finding
 from medplatform.quality.rules import checks_of
@@ -49,14 +49,14 @@ STANDING_CHECKS = {
 }
 
 
-def lake_key(table: Table) -> dg.AssetKey:
-    """Asset key of a lake table."""
+def lake_key(table: Table | TableFamily) -> dg.AssetKey:
+    """Asset key of a lake table, or of a family of them."""
     return dg.AssetKey(["lake", table.name])
 
 
 def check_specs(modality: Modality) -> Iterator[dg.AssetCheckSpec]:
-    """The checks of every table of a modality."""
-    for table in modality.tables:
+    """The checks of every table of a modality, those of a family's tables taken together."""
+    for table in modality.declared:
         for check in checks_of(table):
             yield dg.AssetCheckSpec(
                 check.name,
@@ -81,7 +81,7 @@ def check_results(
         for finding in receipt.entry.findings
     ]
     for check in checks_of(table):
-        mine = [f for f in findings if f.table == table.name and f.check == check.name]
+        mine = [f for f in findings if f.check == check.name and modality.covers(table, f.table)]
         yield _finding_result(check.name, table, mine)
     if table is modality.tables[0]:
         counted = [finding for finding in findings if finding.check == COUNT_CHECK]
@@ -108,8 +108,8 @@ def _finding_result(name: str, table: Table, findings: Sequence[Finding]) -> dg.
             "rows of the new deliveries": max((f.rows for f in findings), default=0),
             "rules": show.records(
                 [
-                    {"rule": f.rule, "rows that break it": f.value, "allowed": f.threshold,
-                     "passed": f.success}
+                    {"table": f.table, "rule": f.rule, "rows that break it": f.value,
+                     "allowed": f.threshold, "passed": f.success}
                     for f in findings
                 ]
             ),

@@ -17,6 +17,7 @@ from medplatform.modalities import TABLES
 from medplatform.warehouse import (
     POLYGENIC_SCORE,
     UCUM_CONVERSION,
+    ViewTables,
     prepare,
     publish,
     refresh_views,
@@ -25,14 +26,16 @@ from medplatform.warehouse.conversions import write_ucum_conversions
 from medplatform.warehouse.inputs import MartInput
 from medplatform.warehouse.runner import PROJECT, database
 from medplatform.warehouse.scores import write_polygenic_scores
+from medplatform.warehouse.view_sources import write_view_sources
 
 WAREHOUSE_POOL = "duckdb"
 """DuckDB has one writer at a time."""
 _STUCK_UNITS = 20
 
 
-def dbt_resource() -> DbtCliResource:
-    """dbt of this environment, with a manifest made anew where a model is younger than it."""
+def dbt_resource(views: ViewTables) -> DbtCliResource:
+    """dbt of this environment, with a manifest made anew where a model or view is younger."""
+    write_view_sources(views.files(), PROJECT)
     project = DbtProject(PROJECT, profiles_dir=PROJECT)
     resource = DbtCliResource(
         project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt"))
@@ -64,7 +67,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         marts = installation.settings.marts
         # dbt reads the place of the warehouse from its environment, as on the command line.
         os.environ.update(prepare(root))
-        refresh_views(installation.lake, list(TABLES.values()), database(root), marts)
+        tables = list(TABLES.values())
+        refresh_views(installation.lake, tables, database(root), marts, installation.views)
         invocation = dbt.cli(
             ["build", "--exclude-resource-type", "unit_test"],
             context=context,

@@ -76,7 +76,7 @@ def build(
     write_ucum_conversions(lake, marts)
     refresh_views(lake, tables, database(root), marts, views)
     if views:
-        write_view_sources(views.files())
+        write_view_sources(views.files(), PROJECT)
     target = root / "target"
     (target / "run_results.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "build"]

@@ -10,7 +10,6 @@ from typing import Any
 
 from medplatform.views import ViewFile, column_types
 from medplatform.warehouse.documents import dump
-from medplatform.warehouse.project import PROJECT
 from medplatform.warehouse.views import VIEWS
 
 _HEADER = """\
@@ -31,7 +30,7 @@ def render_view_sources(files: Sequence[ViewFile]) -> str:
     return dump({"version": 2, "sources": [source]}, _HEADER)
 
 
-def write_view_sources(files: Sequence[ViewFile], project: Path = PROJECT) -> bool:
+def write_view_sources(files: Sequence[ViewFile], project: Path) -> bool:
     """Write the document where it changed; whether it did."""
     path = project / "models" / "views.yml"
     content = render_view_sources(files)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.views import ViewError, read_views
+from medplatform.views import ViewError, read_folder, read_views
 from medplatform_tests.views.build import columns, view
 
 
@@ -51,3 +51,28 @@ def test_two_views_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ViewError, match=r"a\.json has the same name") as caught:
         read_views(tmp_path)
     assert caught.value.element == "b.json"
+
+
+def test_a_broken_file_keeps_a_name_of_its_own(tmp_path: Path) -> None:
+    good = json.dumps(view("Patient", columns(id="id"), name="broken_one"))
+    (tmp_path / "broken one.json").write_text("{")
+    (tmp_path / "good.json").write_text(good)
+    (tmp_path / "same.json").write_text(good)
+    files = {file.path.name: file for file in read_folder(tmp_path)}
+    assert {path: (file.name, file.view is None) for path, file in files.items()} == {
+        "broken one.json": ("broken_one_2", True),
+        "good.json": ("broken_one", False),
+        "same.json": ("same", True),
+    }
+    assert str(files["same.json"].error) == "same.json: good.json has the same name, broken_one"
+    assert files["good.json"].digest == files["same.json"].digest != ""
+
+
+def test_a_file_that_cannot_be_read_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nothing")
+    (file,) = read_folder(tmp_path)
+    assert str(file.error).startswith("gone.json: cannot be read (No such file")
+
+
+def test_without_a_folder_there_are_no_views(tmp_path: Path) -> None:
+    assert read_folder(tmp_path / "nowhere") == []

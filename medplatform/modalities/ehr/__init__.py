@@ -10,6 +10,7 @@ from functools import partial
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.configuration import Configuration
+from medplatform.modalities.ehr.nested import FAMILY
 from medplatform.modalities.ehr.tables import TABLES
 from medplatform.modalities.modality import Modality, Progress
 from medplatform.privacy import Identity
@@ -40,6 +41,7 @@ EHR = Modality(
     tables=TABLES,
     read=_read,
     count_records=_count,
+    families=(FAMILY,),
 )
 
 

@@ -3,6 +3,7 @@
 The key of a resource is its id, and that of a reference the id in it: relative
 (`Patient/1`) or absolute (`https://host/fhir/Patient/1`), with or without a version. Other
 references (contained, `urn:`, conditional, by identifier) name no row, so they have no key.
+Beside what FHIR allows in ids there may be underscores: pseudonyms have them.
 """
 
 from medplatform.views.compile.evaluate import Scope
@@ -18,7 +19,7 @@ from medplatform.views.compile.values import (
 from medplatform.views.error import ViewError
 from medplatform.views.schema import literal
 
-_ID = r"[A-Za-z0-9\-.]{1,64}"
+_ID = r"[A-Za-z0-9\-._]{1,64}"
 
 
 def resource_key(target: Value, scope: Scope) -> Value:
