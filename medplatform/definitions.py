@@ -10,6 +10,7 @@ import dagster as dg
 from medplatform.defs.exports import export_assets, export_jobs, export_schedules
 from medplatform.defs.gates import model_checks
 from medplatform.defs.ingest import ingest_assets
+from medplatform.defs.meds import meds_assets
 from medplatform.defs.models import model_assets
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
 from medplatform.defs.views import view_assets
@@ -28,6 +29,7 @@ OWNERS = {
     "genomics": "team:data",
     "views": "team:data",
     "warehouse": "team:data",
+    "exports": "team:data",
     "datasets": "team:ml",
     "models": "team:ml",
 }
@@ -43,6 +45,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *ingest_assets(),
         *view_assets(installation.views),
         *warehouse_assets(),
+        *meds_assets(),
         *model_assets(),
     ]
     return dg.Definitions(

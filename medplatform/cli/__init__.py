@@ -9,7 +9,7 @@ import sys
 import click
 
 from medplatform import __version__
-from medplatform.cli import data, ingest, keys, models, operate, views
+from medplatform.cli import data, export, ingest, keys, models, operate, policy, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,7 +30,9 @@ for _command in (
     ingest.ingest,
     data.quarantine,
     views.views,
+    policy.policy,
     data.build_marts,
+    export.export,
     models.freeze,
     models.train,
     models.evaluate,

@@ -97,7 +97,10 @@ def rules_of(table: Table) -> list[Rule]:
             "columns_are_as_declared",
             "expect_table_columns_to_match_set",
             (),
-            {"column_set": [column.name for column in table.all_columns], "exact_match": not table.is_open},
+            {
+                "column_set": [column.name for column in table.all_columns],
+                "exact_match": not table.is_open,
+            },
         )
     ]
     for column in table.all_columns:

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from medplatform.lake import Counts
-from medplatform.modalities.ehr import EHR
 from medplatform.privacy import Identity, KeyRing
 
 from .conftest import Reading, bundle, ndjson, observation, patient
