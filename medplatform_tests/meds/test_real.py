@@ -13,6 +13,7 @@ from medplatform.installation import Installation
 from medplatform.meds import Export, export_meds
 from medplatform.modalities import MODALITIES
 from medplatform.modalities.delivery import deliver
+from medplatform.modalities.ehr.tables import TABLE_OF
 from medplatform.privacy import KeyRing
 from medplatform.settings import Settings
 
@@ -32,7 +33,11 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Export:
     settings = Settings(data=tmp_path_factory.mktemp("real") / "data")
     KeyRing.create(settings.master_key)
     installation = Installation(settings)
-    deliver(DATA / "fhir" / "r4-bulk-100", settings.landing, "ehr", "public")
+    wanted = tmp_path_factory.mktemp("public")
+    for path in (DATA / "fhir" / "r4-bulk-100").glob("*.ndjson*"):
+        if path.name.partition(".")[0] in TABLE_OF:
+            (wanted / path.name).symlink_to(path)
+    deliver(wanted, settings.landing, "ehr", "public")
     (receipt,) = ingest_pending(
         MODALITIES["ehr"],
         landing=settings.landing,
