@@ -42,7 +42,8 @@ smoking_status as (
                 answer.concept = 'smoking_unknown'
                 and {{ has_code('observation.value', 'answer') }}
         )
-        and greatest({{ known_from('observation.observed') }}, observation.issued_at) < encounter.prediction_at
+        and greatest({{ known_from('observation.observed') }}, observation.issued_at)
+        < encounter.prediction_at
         and observation.observed_at
         >= encounter.prediction_at - interval '{{ var("lookback_days") }} days'
     qualify row_number() over (
@@ -59,7 +60,9 @@ diagnosis as (
         'has_' || concept.concept as feature,
         'ehr_condition' as record_table,
         condition.condition_id as record_id,
-        greatest({{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}) as known_at,
+        greatest(
+            {{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}
+        ) as known_at,
         1.0::double as feature_value
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_condition') }} as condition
@@ -70,7 +73,9 @@ diagnosis as (
             and {{ has_code('condition.condition', 'concept') }}
     where
         coalesce(condition.verification_status, 'unknown') not in ('entered-in-error', 'refuted')
-        and greatest({{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}) < encounter.prediction_at
+        and greatest(
+            {{ known_from('condition.onset') }}, {{ known_from('condition.recorded') }}
+        ) < encounter.prediction_at
 ),
 
 medication as (
