@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from medplatform.lake import Counts, Lake, Stage
 from medplatform.modalities.delivery import Delivery, deliver, open_delivery
 from medplatform.modalities.ehr import EHR
+from medplatform.modalities.modality import Modality
 from medplatform.privacy import Identity, KeyRing
 
 HOSPITAL = "https://hospital.example/mrn"
@@ -107,14 +108,20 @@ class Reading:
 
 
 @contextmanager
-def reading(folder: Path, root: Path, identity: Identity) -> Iterator[Reading]:
+def reading(
+    folder: Path,
+    root: Path,
+    identity: Identity,
+    options: Mapping[str, Any] | None = None,
+    modality: Modality = EHR,
+) -> Iterator[Reading]:
     """Read a folder as a delivery into a stage that ends with the block."""
     number = len(list(root.glob("landing/ehr/*")))
-    deliver(folder, root / "landing", "ehr", f"d{number}")
+    deliver(folder, root / "landing", "ehr", f"d{number}", options)
     delivery = open_delivery(root / "landing", "ehr", f"d{number}")
     with Lake(root / "lake").stage("ehr", delivery.name, "g") as stage:
         result = Reading(delivery, stage)
-        EHR.read(delivery, stage, identity, lambda *step: result.progress.append(step))
+        modality.read(delivery, stage, identity, lambda *step: result.progress.append(step))
         stage.close()
         yield result
 
