@@ -73,7 +73,7 @@ class Processor:
         accepted = [accepted[row] for row in nested.rows]
         if accepted:
             keys = _keys(batch, accepted, nested.content, references)
-            work = _Columns(nested.content, nested.shape, keys, contained)
+            work = _Columns(nested.content, nested.shape, keys, _within(contained, keys))
             self._tabulate(work, references, refused, processed)
         for position, issues in refused.items():
             refuse(batch, position, batch.resource_type, issues, processed)
@@ -146,10 +146,9 @@ class _Columns:
         if mask.all():
             return self
         keys = self.keys.filter(pa.array(mask))
-        is_within = np.isin(self.contained["position"].to_numpy(), keys["position"].to_numpy())
         content = self.content.filter(pa.array(mask))
         assert isinstance(content, pa.StructArray)
-        return _Columns(content, self.shape, keys, self.contained.filter(pa.array(is_within)))
+        return _Columns(content, self.shape, keys, _within(self.contained, keys))
 
     def without(self, refused: Issues) -> "_Columns":
         """All but the refused."""
@@ -211,6 +210,12 @@ def _nested_rows(work: _Columns) -> pa.Table:
     for name in ("source_id", "record_number"):
         table = table.append_column(name, work.keys[name])
     return table
+
+
+def _within(contained: pa.Table, keys: pa.Table) -> pa.Table:
+    """The contained resources of those that there are keys of."""
+    is_within = np.isin(contained["position"].to_numpy(), keys["position"].to_numpy())
+    return contained.filter(pa.array(is_within))
 
 
 def _contained_rows(work: _Columns) -> pa.Table:
