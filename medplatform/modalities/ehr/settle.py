@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 VERSIONS = pa.schema(
     {
         "resource_type": pa.string(),
-        "resource_id": pa.string(),
+        "local_id": pa.string(),
         "version_id": pa.string(),
         "digest": pa.binary(16),
         "source_id": pa.string(),
@@ -39,15 +39,20 @@ _MEMORY = "256MB"
 _DOUBLES = """
     select
         resource_type, source_id, record_number, byte_offset,
-        digest = first_value(digest) over version as is_same
+        row_number() over content > 1 as is_same
     from (
         select *, list_position($sources, source_id) as source_number
         from read_parquet($files)
     )
-    window version as (
-        partition by resource_type, resource_id, version_id
-        order by source_number, record_number
-    )
+    window
+        version as (
+            partition by resource_type, local_id, version_id
+            order by source_number, record_number
+        ),
+        content as (
+            partition by resource_type, local_id, version_id, digest
+            order by source_number, record_number
+        )
     qualify row_number() over version > 1
     order by source_number, record_number
 """
