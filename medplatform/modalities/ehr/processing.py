@@ -163,13 +163,13 @@ def _keys(
     """What every table says of a resource beside its content, and its position in the batch."""
     assert batch.resource_type is not None
     resource_type = batch.resource_type
+    local_ids = [one.resource_id for one in accepted]
     return pa.table(
         {
             "position": pa.array([one.position for one in accepted], pa.int64()),
             "resource_type": pa.array([resource_type] * len(accepted), pa.string()),
-            "resource_id": pa.array(
-                references.tokens(resource_type, [one.resource_id for one in accepted]), pa.string()
-            ),
+            "resource_id": pa.array(references.tokens(resource_type, local_ids), pa.string()),
+            "local_id": pa.array(references.local_tokens(resource_type, local_ids), pa.string()),
             "patient_id": pa.array(
                 [one.subject.patient_id if one.subject else None for one in accepted], pa.string()
             ),

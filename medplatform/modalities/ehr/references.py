@@ -83,13 +83,17 @@ class References:
 
     def tokens(self, resource_type: str, resource_ids: Sequence[str]) -> list[str]:
         """The pseudonyms of resource ids; of a Patient that is known, their `patient_id`."""
-        values = [resource_id.encode() for resource_id in resource_ids]
-        tokens = self._identity.tokens(self.kind(resource_type), values).astype(str).tolist()
+        tokens = self.local_tokens(resource_type, resource_ids)
         if resource_type != "Patient":
             return tokens
         namespace = patient_namespace(self._source)
         subjects = (self._identity.linked(namespace, local_id) for local_id in resource_ids)
         return [s.patient_id if s else t for s, t in zip(subjects, tokens, strict=True)]
+
+    def local_tokens(self, resource_type: str, resource_ids: Sequence[str]) -> list[str]:
+        """The pseudonyms of ids as such: two Patients of one person have two."""
+        values = [resource_id.encode() for resource_id in resource_ids]
+        return self._identity.tokens(self.kind(resource_type), values).astype(str).tolist()
 
     def kind(self, resource_type: str) -> str:
         """Kind of the tokens of a type's ids: one server's are not another's."""

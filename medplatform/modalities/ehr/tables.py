@@ -340,8 +340,13 @@ CONTAINED = Table(
     description="One row per resource that is contained in another.",
     columns=(
         *_RESOURCE,
-        _text("contained_type", "FHIR resource type of the contained resource."),
-        _token("contained_id", "Pseudonym by which references (#…) name it."),
+        Column(
+            name="contained_type",
+            dtype=_TEXT,
+            required=True,
+            description="FHIR resource type of the contained resource.",
+        ),
+        _token("contained_id", "Pseudonym by which references (#…) name it.", required=True),
         _text("content", "The contained resource, de-identified, as FHIR JSON."),
     ),
     key=("source_id", "record_number", "contained_type", "contained_id"),
