@@ -85,21 +85,18 @@ def test_nothing_of_a_duplicate_is_left_in_any_table(read: Read) -> None:
 
 def log(folder: Path, keys: list[tuple[str, str, bytes, str, int]]) -> VersionLog:
     made = VersionLog(folder)
-    columns = list(zip(*keys, strict=True))
-    made.add(
-        pa.table(
-            {
-                "resource_type": ["Patient"] * len(keys),
-                "local_id": columns[0],
-                "version_id": columns[1],
-                "digest": [digest_of(content) for content in columns[2]],
-                "source_id": columns[3],
-                "record_number": columns[4],
-                "byte_offset": [None] * len(keys),
-            },
-            schema=VERSIONS,
-        )
-    )
+    rows = [
+        {
+            "resource_type": "Patient",
+            "resource_id": resource_id,
+            "version_id": version,
+            "digest": digest_of(content),
+            "source_id": source_id,
+            "record_number": number,
+        }
+        for resource_id, version, content, source_id, number in keys
+    ]
+    made.add(pa.Table.from_pylist(rows, schema=VERSIONS))
     return made
 
 
