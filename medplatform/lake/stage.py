@@ -7,9 +7,10 @@ import hashlib
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import polars as pl
@@ -17,12 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medplatform.lake.ledger import Counts, WrittenFile
+from medplatform.lake.slices import scatter
 from medplatform.lake.table import Column, Phi, Table
 
-PART_BYTES = 128 << 20
+PART_BYTES = 48 << 20
 """Of one table, in memory: what a part file holds."""
-PENDING_BYTES = 192 << 20
-"""Of all tables together, before the largest is written."""
+PENDING_BYTES = 96 << 20
+"""Of all tables together, before the largest is written. Sorting it takes as much once more."""
 CHUNK_ROWS = 4096
 
 QUARANTINE = Table(
@@ -164,6 +166,19 @@ class Stage:
             schema = pa.schema([schema.field(name) for name in columns])
         parts = [pq.read_table(part, columns=columns) for part in self._parts[table]]
         return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def slices(self, table: str, columns: list[str], most: int) -> Iterator[pa.Table]:
+        """Read back all rows of a table (after `close`) in slices of about so many.
+
+        Rows of equal keys are in one slice. `columns` must have those of the key.
+        """
+        number = -(-self.rows_staged(table) // most)
+        if number <= 1:
+            yield self.read(table, columns)
+            return
+        key = list(self._tables[table].key)
+        with TemporaryDirectory(dir=self.folder) as folder:
+            yield from scatter(self._parts[table], columns, key, number, Path(folder))
 
     def columns(self, table: str) -> list[str]:
         """The columns that the staged files of a table have."""

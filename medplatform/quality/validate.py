@@ -57,7 +57,7 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
     table
         The declaration.
     rows
-        The columns named by `columns_read`, of all rows of the delivery.
+        The columns named by `columns_read`, of all rows of the delivery or a slice (`combine`).
     present
         The columns that the stored files have.
     """
@@ -67,6 +67,29 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
         _compare_columns(table, columns, present, rows.num_rows),
         *(_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)),
     ]
+
+
+def combine(table: Table, findings: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The findings over a whole table, from those over slices with rows of equal keys together."""
+    by_rule = zip(rules_of(table), zip(*findings, strict=True), strict=True)
+    return [_combine(rule, same) for rule, same in by_rule]
+
+
+def _combine(rule: Rule, same: Sequence[Finding]) -> Finding:
+    first, *others = same
+    if not others:
+        return first
+    rows = sum(finding.rows for finding in same)
+    if not rule.columns:
+        return first.model_copy(update={"rows": rows})
+    value = sum(finding.value for finding in same)
+    threshold = _threshold(rule, rows)
+    numbers = {"value": value, "threshold": threshold, "rows": rows}
+    return first.model_copy(update=numbers | {"success": value <= threshold})
+
+
+def _threshold(rule: Rule, judged: int) -> int:
+    return math.floor(judged * (1 - rule.arguments.get("mostly", 1)))
 
 
 def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int) -> Finding:
@@ -105,7 +128,7 @@ def _judge(table: Table, rule: Rule, result: "ExpectationValidationResult", rows
         rule,
         success=bool(result.success),
         value=int(counts.get("unexpected_count", 0 if result.success else judged)),
-        threshold=math.floor(judged * (1 - rule.arguments.get("mostly", 1))),
+        threshold=_threshold(rule, judged),
         rows=judged,
     )
 

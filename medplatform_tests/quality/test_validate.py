@@ -6,7 +6,7 @@ import pytest
 from medplatform.lake import Column, Table
 from medplatform.quality import CHECKS, Finding, is_rejected, rules_of, validate
 from medplatform.quality.rules import checks_of
-from medplatform.quality.validate import columns_read
+from medplatform.quality.validate import columns_read, combine
 
 VISIT = Table(
     name="ehr_encounter",
@@ -102,3 +102,25 @@ def test_a_share_is_of_the_values_that_are_there(values: int, nulls: int) -> Non
         )["values_are_plausible"]
         assert (finding.rows, finding.value, finding.threshold) == (values, broken, allowed)
         assert finding.success == (finding.value <= finding.threshold)
+
+
+def test_slices_of_a_table_are_judged_as_the_whole() -> None:
+    count = 300
+    rows = pa.table(
+        {
+            "visit_id": [f"v{number // 2}" for number in range(count)],
+            "status": (["done"] * 40 + [None] * 10 + ["gone"] * 10) * 5,
+            "weight_kg": [70.0] * 297 + [7000.0] * 3,
+            "started_at": [5] * count,
+            "ended_at": [5, 10, None] * 99 + [0] * 3,
+            "source_id": ["s"] * count,
+            "record_number": list(range(count)),
+        },
+        schema=_nullable(VISIT.schema()),
+    )
+    present = [column.name for column in VISIT.all_columns]
+    slices = [rows.slice(start, 50) for start in range(0, count, 50)]
+    found = combine(VISIT, [validate(VISIT, part, present) for part in slices])
+    assert found == validate(VISIT, rows, present)
+    assert combine(VISIT, [found]) == found
+    assert {finding.success for finding in found} == {True, False}

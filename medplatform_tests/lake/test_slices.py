@@ -1,0 +1,41 @@
+"""Reading a staged table back in slices."""
+
+import pyarrow as pa
+import pytest
+
+from medplatform.lake import Column, Lake, Table
+
+TABLE = Table(
+    name="toy_row",
+    description="One row per toy.",
+    columns=(
+        Column(name="name", dtype=pa.string(), description="Name."),
+        Column(name="size", dtype=pa.int64(), description="Size."),
+    ),
+    key=("name",),
+)
+
+
+@pytest.mark.parametrize(("most", "slices"), [(1000, 1), (100, 1), (99, 2), (10, 10)])
+def test_slices_hold_all_rows_and_equal_keys_together(tmp_path, most: int, slices: int) -> None:
+    rows = [{"name": f"n{i % 40}" if i % 41 else None, "size": i} for i in range(100)]
+    with Lake(tmp_path).stage("toy", "d", "g") as stage:
+        stage.write(TABLE, [{**row, "source_id": "s", "record_number": 1} for row in rows])
+        stage.close()
+        found = list(stage.slices("toy_row", ["size", "name"], most))
+        assert [path.name for path in stage.folder.iterdir()] == ["toy_row"]
+    assert len(found) == slices
+    assert sorted(row["size"] for part in found for row in part.to_pylist()) == list(range(100))
+    names = [set(part["name"].to_pylist()) for part in found]
+    assert sum(map(len, names)) == len(set().union(*names)) == 41
+
+
+def test_slices_cross_part_files(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medplatform.lake.stage.PART_BYTES", 1)
+    with Lake(tmp_path).stage("toy", "d", "g") as stage:
+        for _ in range(3):
+            row = {"name": "a", "size": 1, "source_id": "s", "record_number": 1}
+            stage.write(TABLE, pa.Table.from_pylist([row], schema=TABLE.schema()))
+        stage.close()
+        assert len(stage.parts()["toy_row"]) == 3
+        assert [s.num_rows for s in stage.slices("toy_row", ["name"], 2) if s.num_rows] == [3]
