@@ -21,9 +21,9 @@ from medplatform.lake.ledger import Counts, WrittenFile
 from medplatform.lake.slices import scatter
 from medplatform.lake.table import Column, Phi, Table
 
-PART_BYTES = 48 << 20
+PART_BYTES = 32 << 20
 """Of one table, in memory: what a part file holds."""
-PENDING_BYTES = 96 << 20
+PENDING_BYTES = 64 << 20
 """Of all tables together, before the largest is written. Sorting it takes as much once more."""
 CHUNK_ROWS = 4096
 
@@ -263,6 +263,8 @@ class Stage:
         path.parent.mkdir(exist_ok=True)
         write_parquet(table, content, path)
         self._parts[table.name].append(path)
+        del chunks, content
+        pa.default_memory_pool().release_unused()
 
 
 def write_parquet(table: Table, content: pa.Table, path: Path) -> None:

@@ -35,6 +35,8 @@ _NO_DOUBLES = pa.table(
         "is_same": pa.array([], pa.bool_()),
     }
 )
+_PENDING_ROWS = 1 << 16
+"""About 10 MB."""
 _MEMORY = "256MB"
 _DOUBLES = """
     select
@@ -77,7 +79,7 @@ class VersionLog:
         """Note accepted records (`VERSIONS`)."""
         self._pending.append(versions)
         self._rows += versions.num_rows
-        if self._rows >= 1 << 18:
+        if self._rows >= _PENDING_ROWS:
             self._flush()
 
     def doubles(self, source_ids: Sequence[str]) -> pa.Table:
