@@ -270,8 +270,8 @@ def _reason(detail: "Mapping[str, Any]") -> str:
     """Why somebody did what a record tells."""
     if "alias" in detail:
         return f"alias {detail['alias']} was at {detail['shown'] or 'none'} in MLflow"
-    same = ["typed by the account that trained"] if detail.get("is_trainer_account") else []
-    return "; ".join([*([detail["reason"]] if "reason" in detail else []), *same])
+    same = " (typed by the account that trained)" if detail.get("is_trainer_account") else ""
+    return f"{detail.get('reason', '')}{same}"
 
 
 def _repair_aliases(registry: "Registry", actor: str) -> None:

@@ -1,7 +1,7 @@
 """One small installation with its own Dagster instance, run through like a real one."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,18 @@ class Site:
     def defs(self) -> dg.Definitions:
         return build_defs(self.settings)
 
-    def run(self, job: str, config: Mapping[str, Any] | None = None) -> dg.ExecuteInProcessResult:
-        """Run a job to its end in this process; a failing step does not raise."""
+    def run(
+        self,
+        job: str,
+        config: Mapping[str, Any] | None = None,
+        assets: Sequence[str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Run a job, or some of its assets, to its end here; a failing step does not raise."""
         return self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance, run_config=config, raise_on_error=False
+            instance=self.instance,
+            run_config=config,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(key.split("/")) for key in assets] if assets else None,
         )
 
 
