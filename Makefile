@@ -1,4 +1,5 @@
 # Everything a user or developer starts. Variables:
+#   BENCH_ARGS      options for `make bench-ehr`, e.g. BENCH_ARGS=--help
 #   PYTHON          interpreter of the environment, Python 3.11 or 3.12 (default: python3)
 #   TORCH_PIP_ARGS  options for the `pip install` of torch, e.g. to name an index of CPU builds
 #   DEV_ARGS        options for `medplatform dev`, e.g. DEV_ARGS="--port 3100"
@@ -18,7 +19,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)
 IS_CUDA_BUILD := import sys, torch; sys.exit(torch.version.cuda is None)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check venv lock bench clean system-packages
+.PHONY: help demo dev test check venv lock bench bench-ehr clean system-packages
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ check: $(VENV)/.installed-dev ## Run the static checks: ruff, pyright, import-li
 
 bench: $(VENV)/.installed-dev ## Measure the platform under load
 	$(BIN)/python -m benchmarks
+
+bench-ehr: $(VENV)/.installed-dev ## Measure reading FHIR beside other tools (BENCH_ARGS='--mb 75')
+	$(BIN)/python -m benchmarks.ehr $(BENCH_ARGS)
 
 venv: $(VENV)/.installed-dev ## Create .venv with everything for development
 
