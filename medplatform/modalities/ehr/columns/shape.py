@@ -57,7 +57,7 @@ class Shape:
         """
         definitions = self._definitions(release, level)
         for name, value in content.items():
-            if _is_type(name, definitions):
+            if value is None or _is_type(name, definitions):
                 continue
             child = self.children.get(name) or self._add(name, definitions)
             if not child.definition.is_primitive:
