@@ -15,7 +15,7 @@ from medplatform.modalities.ehr.sources import Block
 
 BATCH_BYTES = 8 << 20
 """Of one type; small enough for the caches, large enough for columns to pay."""
-PENDING_BYTES = 24 << 20
+PENDING_BYTES = 16 << 20
 """Of all types together, before the largest goes."""
 
 

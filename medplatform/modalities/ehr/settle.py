@@ -37,7 +37,7 @@ _NO_DOUBLES = pa.table(
 )
 _PENDING_ROWS = 1 << 16
 """About 10 MB."""
-_MEMORY = "256MB"
+_MEMORY = "128MB"
 _DOUBLES = """
     select
         resource_type, source_id, record_number, byte_offset,
