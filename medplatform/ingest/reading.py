@@ -199,8 +199,8 @@ def _validate(stage: Stage) -> Iterator[Finding]:
         findings = []
         for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns)):
             findings.append(validate(table, rows, stage.columns(name)))
-            held += rows.num_rows
-            if held >= _ROWS_VALIDATED:
+            held += rows.num_rows * len(columns)
+            if held >= _CELLS_VALIDATED // 2:
                 # Great Expectations holds the rows in circles of objects until they are collected,
                 # which takes 0.2 s: too much to spend on every small table.
                 gc.collect()
