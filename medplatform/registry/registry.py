@@ -87,8 +87,9 @@ class Registry:
         StoreUnavailable
             MLflow does not answer.
         """
-        records = self.log.records()
+        # The anchor first: what another process appends meanwhile only makes the log longer.
         anchor = self._registered_model_tags(recipe).get(LOG_HEAD_TAG)
+        records = self.log.records()
         if anchor is not None:
             sequence, _, digest = anchor.partition(":")
             position = int(sequence) - 1
