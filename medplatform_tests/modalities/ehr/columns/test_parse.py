@@ -59,7 +59,13 @@ def test_the_fast_and_the_exact_way_agree(data: st.DataObject) -> None:
     shape = Shape.root(resource_type)
     exact, _ = module._parse_exactly(lines, shape, release)
     fast = module._parse_fast(b"\n".join(lines), shape, release)
-    assert fast is None or leaves_in_array(fast) != leaves_in_array(exact) or fast.equals(exact)
+    if fast is not None and leaves_in_array(fast) == leaves_in_array(exact):
+        assert _values(fast) == _values(exact)
+
+
+def _values(array: pa.StructArray) -> list[dict[str, Any]]:
+    """Without elements that are null: they may have a column or none."""
+    return [without_nulls(row) for row in array.to_pylist()]
 
 
 @pytest.mark.parametrize(
