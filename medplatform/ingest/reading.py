@@ -192,20 +192,15 @@ def _refuse_changed(landing: Path, known: LedgerEntry) -> None:
 
 
 def _validate(stage: Stage) -> Iterator[Finding]:
-    held = 0
     for name in stage.tables():
         table = stage.table(name)
         columns = columns_read(rules_of(table))
         findings = []
         for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns)):
             findings.append(validate(table, rows, stage.columns(name)))
-            held += rows.num_rows * len(columns)
-            if held >= _CELLS_VALIDATED // 2:
-                # Great Expectations holds the rows in circles of objects until they are collected,
-                # which takes 0.2 s: too much to spend on every small table.
-                gc.collect()
-                pa.default_memory_pool().release_unused()
-                held = 0
+            # Great Expectations holds the rows in circles of objects until they are collected.
+            gc.collect()
+            pa.default_memory_pool().release_unused()
         yield from combine(table, findings)
 
 
