@@ -25,7 +25,7 @@ from medplatform.privacy import create_key
 from medplatform.services import instance_environment, prepare_home
 from medplatform.settings import Settings
 from medplatform.synthetic import write_bad_deliveries, write_cohort
-from medplatform.synthetic.demo import BROKEN, DELIVERY, IDENTIFIER_SYSTEM
+from medplatform.synthetic.demo import BROKEN, DELIVERY, IDENTIFIER_SYSTEM, MASTER_KEY
 from medplatform.training.recipes import RECIPES
 
 REVIEWER = "demo reviewer"
@@ -83,10 +83,11 @@ def _prepare(
         )
     prepare_home(settings)
     if not settings.master_key.exists():
-        create_key(settings.master_key, settings.vault)
+        create_key(settings.master_key, settings.vault, MASTER_KEY)
         click.echo(
-            f"  A master key for the demo was made: {settings.master_key}. "
-            f"A real installation makes its own: medplatform key create"
+            f"  The master key of the demo was written: {settings.master_key}. Everybody knows it, "
+            f"so it serves made-up patients alone.\n"
+            f"  A real installation makes its own: medplatform key create"
         )
     if not (settings.landing / "ehr" / DELIVERY).exists():
         write_cohort(

@@ -124,13 +124,13 @@ def refuse_mixture(modality: str, name: str, identity: Identity) -> None:
     Raises
     ------
     DeliveryError
-        The folder holds the demo's cohort, and the delivery is none of it.
+        The folder holds the demo's cohort or its key, and the delivery is none of the demo's.
     """
-    if is_foreign(identity.local_system, name):
+    if is_foreign(identity, name):
         raise DeliveryError(
-            f"A delivery of {modality} was not read: {identity.vault.parent} holds the made-up "
-            f"patients of the demo. Give your own data a folder of their own: set MEDPLATFORM_DATA "
-            f"to a new one, then run medplatform key create."
+            f"A delivery of {modality} was not read: {identity.vault} is that of the demo, for "
+            f"made-up patients, and everybody knows its key. Give your own data a folder of their "
+            f"own: set MEDPLATFORM_DATA to a new one, then run medplatform key create."
         )
 
 

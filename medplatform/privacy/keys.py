@@ -59,8 +59,8 @@ class KeyRing:
             ) from error
 
     @classmethod
-    def create(cls, path: Path) -> "KeyRing":
-        """Make a new random master key; never overwrites one.
+    def create(cls, path: Path, master: bytes | None = None) -> "KeyRing":
+        """Write a master key, a new random one unless given; never overwrites one.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class KeyRing:
         except FileExistsError:
             raise KeyMissing(f"{path} exists already and is not overwritten.") from None
         with os.fdopen(handle, "w") as stream:
-            stream.write(secrets.token_hex(KEY_BYTES))
+            stream.write((master or secrets.token_bytes(KEY_BYTES)).hex())
         return cls.load(path)
 
     @property

@@ -29,8 +29,8 @@ def load_key(path: Path, vault: Path) -> KeyRing:
     return keys
 
 
-def create_key(path: Path, vault: Path) -> KeyRing:
-    """Make the master key of a vault that has none yet.
+def create_key(path: Path, vault: Path, master: bytes | None = None) -> KeyRing:
+    """Make the master key of a vault that has none yet: a random one unless given.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def create_key(path: Path, vault: Path) -> KeyRing:
     """
     if _begun_with(vault) and not path.exists():
         raise KeyMissing(_missing(path, vault))
-    return KeyRing.create(path)
+    return KeyRing.create(path, master)
 
 
 def _begun_with(vault: Path) -> str | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from medplatform.lake import Lake, Refusal, SourceEntry
-from medplatform.privacy import Identity, KeyRing
-from medplatform.synthetic.demo import IDENTIFIER_SYSTEM
+from medplatform.privacy import Identity, KeyRing, create_key
+from medplatform.synthetic.demo import IDENTIFIER_SYSTEM, MASTER_KEY
 from medplatform_tests.cli.conftest import Terminal
 
 
@@ -258,6 +258,17 @@ def test_data_of_ones_own_are_not_mixed_with_the_demo(ready: Terminal, export: P
     assert "made-up" in waiting.output
     put_into_landing(settings.landing / "ehr" / "synthetic-cohort")
     assert "made-up" not in ready.run("ingest", "ehr", "-d", "synthetic-cohort").output
+
+
+def test_data_of_ones_own_are_not_protected_by_the_key_of_the_demo(
+    terminal: Terminal, export: Path
+) -> None:
+    settings = terminal.settings
+    create_key(settings.master_key, settings.vault, MASTER_KEY)
+    done = terminal.run("ingest", "ehr", export, "-d", "mine")
+    assert done.exit_code == 1
+    assert "everybody knows its key" in str(done.exception)
+    assert not (settings.landing / "ehr").exists()
 
 
 def put_into_landing(folder: Path) -> None:
