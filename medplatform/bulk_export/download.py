@@ -117,6 +117,7 @@ class Downloader:
                 with part.path.open("ab") as stream:
                     for chunk in response.iter_raw():
                         stream.write(chunk)
+                        stream.flush()  # what has come is not asked for again after a kill
                         if self._client.stop.is_set():
                             self._client.pause(0)
             except httpx.RequestError as error:
