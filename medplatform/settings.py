@@ -127,6 +127,14 @@ class Settings(BaseSettings):
             "the asset landing/fhir_export, its job and its schedule."
         ),
     ] = None
+    bulk_source: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+            description="What the lake calls that server, so that its Patient/1 is not that of "
+            "another. Default: made of its host and path.",
+        ),
+    ] = None
     bulk_group_id: Annotated[
         str | None,
         Field(description="Id of the Group whose members are exported. Unset: the whole system."),

@@ -4,10 +4,11 @@ The folder is hidden, so that ingest does not take it for records. The files of 
 hold what the server said, which may name patients; the summary holds codes and numbers only.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,8 +16,16 @@ from medplatform.bulk_export import outcome
 from medplatform.bulk_export.content import read_lines
 from medplatform.bulk_export.manifest import ExportFile, Kind
 from medplatform.bulk_export.workspace import CompleteFile
+from medplatform.modalities.options import OPTIONS, DeliveryOptions
 
 _RECORD = Path(".export") / "export.json"
+# 4.1 was the ballot of R4B.
+_RELEASES: dict[str, Literal["4.0", "4.3", "5.0"]] = {
+    "4.0": "4.0",
+    "4.1": "4.3",
+    "4.3": "4.3",
+    "5.0": "5.0",
+}
 
 
 class FetchedFile(BaseModel):
@@ -45,6 +54,8 @@ class FetchedExport(BaseModel):
         What the server says it speaks, e.g. `4.0.1`.
     request
         What was asked for.
+    source
+        What the lake calls the server; None where its deliveries have no name for it.
     issues
         What the server reported, as {"severity/code": times}.
     problems
@@ -58,9 +69,17 @@ class FetchedExport(BaseModel):
     fhir_version: str | None
     digest: str
     request: dict[str, Any]
+    source: str | None = None
     files: tuple[FetchedFile, ...]
     issues: dict[str, int]
     problems: tuple[str, ...]
+
+    @property
+    def options(self) -> DeliveryOptions:
+        """What the delivery declares: the server, and its release of FHIR if that is known."""
+        version = re.match(r"[45]\.\d", self.fhir_version or "")
+        release = _RELEASES.get(version[0]) if version else None
+        return DeliveryOptions(source=self.source, fhir_release=release)
 
     @property
     def resources(self) -> dict[str, int]:
@@ -124,10 +143,13 @@ def count_issues(paths: Iterable[Path]) -> dict[str, int]:
 
 
 def write_export(folder: Path, export: FetchedExport) -> None:
-    """Keep the summary with the files."""
+    """Keep the summary with the files, and what the delivery declares."""
     path = folder / _RECORD
     path.parent.mkdir(exist_ok=True)
     path.write_text(export.model_dump_json(indent=2))
+    declared = export.options
+    if declared != DeliveryOptions():
+        (folder / OPTIONS).write_text(declared.model_dump_json(exclude_defaults=True))
 
 
 def read_export(folder: Path) -> FetchedExport | None:

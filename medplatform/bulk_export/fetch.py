@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,11 +22,19 @@ from medplatform.bulk_export.hosts import Hosts
 from medplatform.bulk_export.job import Notify
 from medplatform.bulk_export.manifest import ExportFile, list_files, transaction_time
 from medplatform.bulk_export.request import ExportRequest
+from medplatform.bulk_export.source import choose_source
 from medplatform.bulk_export.waiting import Network
-from medplatform.bulk_export.workspace import State, Workspace, find_unfinished, open_workspace
+from medplatform.bulk_export.workspace import (
+    State,
+    Workspace,
+    find_unfinished,
+    lock_request,
+    open_workspace,
+)
 from medplatform.lake import DISK_FULL
 from medplatform.modalities.delivery import CLOSED, DeliveryError, check_name
 from medplatform.modalities.modality import Progress, silent
+from medplatform.modalities.options import read_options
 
 MODALITY = "ehr"
 
@@ -39,6 +48,7 @@ def fetch_export(
     *,
     landing: Path,
     delivery: str | None = None,
+    source: str | None = None,
     credentials: Credentials | None = None,
     allowed_hosts: Iterable[str] = (),
     network: Network | None = None,
@@ -59,6 +69,9 @@ def fetch_export(
     delivery
         Its name. Default: that of an unfinished export with the same request, else a new one that
         sorts by time.
+    source
+        What the lake calls the server: one name for one server. Default: what it called it at its
+        latest export, else a name made of its host and path.
     credentials
         Default: no access token is sent, for servers that need none.
     allowed_hosts
@@ -76,17 +89,21 @@ def fetch_export(
     ExportError
         It did not come to its end; the subclass says how, the message what to do.
     DeliveryError
-        The name is unusable.
+        The name of the delivery or that of the server is unusable.
     """
     hosts = Hosts(request.base_url, allowed_hosts)
-    name = delivery or find_unfinished(landing, request.digest) or _new_name(request)
-    check_name(MODALITY, name)
+    source = read_options(None, {"source": source}).source
     network = network or Network()
-    with (
-        open_workspace(landing, name) as workspace,
-        Client(request.base_url, hosts, credentials, network, threading.Event()) as client,
-    ):
-        export = _Export(request, landing, name, workspace, client, progress, notify)
+    with ExitStack() as stack:
+        # Before there is a name: else two that begin at once would be two exports.
+        stack.enter_context(lock_request(landing, request.digest))
+        name = delivery or find_unfinished(landing, request.digest) or _new_name(request)
+        check_name(MODALITY, name)
+        workspace = stack.enter_context(open_workspace(landing, name))
+        client = stack.enter_context(
+            Client(request.base_url, hosts, credentials, network, threading.Event())
+        )
+        export = _Export(request, landing, name, source, workspace, client, progress, notify)
         try:
             return export.run(accept_wrong_counts=accept_wrong_counts)
         except OSError as error:
@@ -110,6 +127,7 @@ class _Export:
         request: ExportRequest,
         landing: Path,
         name: str,
+        source: str | None,
         workspace: Workspace,
         client: Client,
         progress: Progress,
@@ -118,6 +136,7 @@ class _Export:
         self._request = request
         self._landing = landing
         self._name = name
+        self._source = source
         self._workspace = workspace
         self._client = client
         self._progress = progress
@@ -219,6 +238,7 @@ class _Export:
             fhir_version=state.fhir_version,
             digest=state.digest,
             request=state.request,
+            source=choose_source(self._landing, self._request.base_url, self._source, self._notify),
         )
 
     def _files(self, state: State) -> list[ExportFile]:
@@ -266,7 +286,7 @@ class _Export:
                 "for the same time again."
             )
         elif not history.note_complete_export(
-            self._landing, self._request, fetched.transaction_time, self._name
+            self._landing, self._request, fetched.transaction_time, self._name, fetched.source
         ):
             self._notify(
                 "The export began later than the one before it ended: the next one with --since "
@@ -277,5 +297,4 @@ class _Export:
 
 
 def _new_name(request: ExportRequest) -> str:
-    now = datetime.now(UTC)
-    return f"export-{now:%Y%m%dT%H%M%SZ}-{request.series[:6]}"
+    return f"export-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{request.digest[:6]}"

@@ -141,18 +141,35 @@ def open_workspace(landing: Path, delivery: str) -> Iterator[Workspace]:
     ExportLocked
         Another process has it.
     """
+    # A file of its own, because the folder of the export is removed while the lock is held.
+    with _lock(landing, delivery, f"the export {delivery}"):
+        yield Workspace(landing, delivery)
+
+
+@contextmanager
+def lock_request(landing: Path, digest: str) -> Iterator[None]:
+    """Keep other processes from the same request, whatever its delivery is called.
+
+    Raises
+    ------
+    ExportLocked
+        Another process has it.
+    """
+    with _lock(landing, f".request-{digest[:16]}", "the same export"):
+        yield
+
+
+@contextmanager
+def _lock(landing: Path, name: str, what: str) -> Iterator[None]:
     locks = landing / ROOT / _LOCKS
     (landing / ROOT).mkdir(parents=True, exist_ok=True, mode=0o700)
     locks.mkdir(exist_ok=True, mode=0o700)
-    # A file of its own, because the folder of the export is removed while the lock is held.
-    with open(locks / delivery, "ab", opener=_open_private) as lock:
+    with open(locks / name, "ab", opener=_open_private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ExportLocked(
-                f"Another process fetches the export {delivery}. Wait for it."
-            ) from None
-        yield Workspace(landing, delivery)
+            raise ExportLocked(f"Another process fetches {what}. Wait for it.") from None
+        yield
 
 
 def find_unfinished(landing: Path, digest: str) -> str | None:

@@ -100,9 +100,13 @@ class ExportOptions:
 
 
 def fetch(
-    options: ExportOptions, installation: "Installation", name: str | None, progress: "Progress"
+    options: ExportOptions,
+    installation: "Installation",
+    name: str | None,
+    source: str | None,
+    progress: "Progress",
 ) -> "FetchedExport":
-    """Fetch the export into landing.
+    """Fetch the export into landing; `source` is what the lake is to call the server.
 
     Raises
     ------
@@ -124,6 +128,7 @@ def fetch(
         type(request).of(**{**request.model_dump(), "since": since}),
         landing=settings.landing,
         delivery=name,
+        source=source or (settings.bulk_source if is_configured else None),
         credentials=_credentials(options, installation, is_configured),
         allowed_hosts=(
             *options.allowed_hosts,

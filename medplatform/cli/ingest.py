@@ -71,7 +71,9 @@ class ModalityName(click.ParamType):
     help="Release of FHIR, where the resources do not tell.",
 )
 @click.option(
-    "--source", help="Name of the FHIR server that the files come from, where there are several."
+    "--source",
+    help="Name of the FHIR server that the files come from, where there are several; "
+    "with --from-server made of its address unless given.",
 )
 @export_options
 def ingest(
@@ -100,7 +102,7 @@ def ingest(
     installation = installation_of_settings()
     with progress_bars() as progress:
         if is_export:
-            name = _fetch(export, modality, installation, name, progress)
+            name = _fetch(export, modality, installation, name, declared.get("source"), progress)
             if name is None:
                 return
         elif path is not None:
@@ -125,7 +127,7 @@ def _demand_meaning(
         raise click.UsageError("--from-server goes neither with PATH nor with --again.")
     if again and not (name or path):
         raise click.UsageError("--again reads one delivery anew: name it with --delivery.")
-    if declared and not path:
+    if declared and not path and not (is_export and set(declared) == {"source"}):
         raise click.UsageError(
             "Options belong to a delivery from its beginning: give PATH, or a delivery.json."
         )
@@ -141,13 +143,14 @@ def _fetch(
     modality: "Modality",
     installation: "Installation",
     name: str | None,
+    source: str | None,
     progress: "Progress",
 ) -> str | None:
     """Fetch an export into landing; the name of the delivery, None where it brought nothing."""
     from medplatform.ingest import refuse_mixture
 
     refuse_mixture(modality.name, name or "", installation.identity)
-    fetched = fetch(export, installation, name, progress)
+    fetched = fetch(export, installation, name, source, progress)
     show_export(fetched)
     return fetched.delivery
 

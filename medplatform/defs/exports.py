@@ -28,9 +28,9 @@ One delivery of FHIR records per export that the Bulk Data server was asked for:
 since the last complete one, everything the first time. It is put into landing, and the sensor
 new_deliveries has it read.
 
-Configured by MEDPLATFORM_BULK_SERVER_URL, _GROUP_ID, _CLIENT_ID, _KEY_FILE, _SCOPE, _ALLOWED_HOSTS,
-_CA_FILE and _PROXY. Make a key with `medplatform key create-client`, and give what it prints to the
-operator of the server. See docs/bulk-export.md.
+Configured by MEDPLATFORM_BULK_SERVER_URL, _SOURCE, _GROUP_ID, _CLIENT_ID, _KEY_FILE, _SCOPE,
+_ALLOWED_HOSTS, _CA_FILE and _PROXY. Make a key with `medplatform key create-client`, and give what
+it prints to the operator of the server. See docs/bulk-export.md.
 """
 
 
@@ -107,6 +107,7 @@ def _fetch(installation: Installation, log: dg.DagsterLogManager) -> "FetchedExp
     return fetch_export(
         request.model_copy(update={"since": since}),
         landing=settings.landing,
+        source=settings.bulk_source,
         credentials=installation.credentials,
         allowed_hosts=settings.bulk_allowed_hosts,
         network=installation.network,

@@ -117,6 +117,43 @@ def test_another_server_is_not_given_what_belongs_to_that_of_the_settings(
     assert server.kick_offs[0].token is None
 
 
+def observation(number: str, patient_id: str) -> str:
+    return json.dumps(
+        {
+            "resourceType": "Observation",
+            "id": number,
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "39156-5"}]},
+            "subject": {"reference": f"Patient/{patient_id}"},
+        }
+    )
+
+
+@pytest.mark.usefixtures("patients")
+def test_patients_of_two_servers_are_two_people_whatever_their_ids(
+    server: BulkServer, other: BulkServer, shell: Shell
+) -> None:
+    stranger = json.loads(patient("1", "male"))
+    stranger["identifier"][0]["value"] = "another"
+    lines = f"{json.dumps(stranger)}\n{observation('o', '1')}\n".encode()
+    other.publish({"output": [other.add("Patient-1", lines)]})
+    assert shell.ingest(server.base_url).exit_code == 0
+    assert shell.ingest(other.base_url).exit_code == 0
+    assert shell.patients() == 3
+
+
+@pytest.mark.usefixtures("patients")
+def test_a_later_export_refers_to_patients_of_an_earlier_one(
+    server: BulkServer, shell: Shell
+) -> None:
+    assert shell.ingest(server.base_url, "--source", "cardiology").exit_code == 0
+    entry = server.add("Observation-1", f"{observation('o', '1')}\n".encode())
+    server.publish({"output": [entry]})
+    done = shell.ingest(server.base_url, "--since", "last")
+    assert done.exit_code == 0, done.output
+    assert Lake(shell.settings.lake).rows("ehr_observation") == 1
+
+
 def test_what_the_server_says_of_the_export_is_shown(server: BulkServer, shell: Shell) -> None:
     lines = f"{patient('1', 'female')}\n".encode()
     error = server.add("OperationOutcome-1", json.dumps(outcome("processing")).encode())
