@@ -31,7 +31,10 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The elements that spell one `value[x]`; at most one of them may be present."""
+    """The elements that spell one `value[x]`; at most one of them may be present.
+
+    `valueString` and `_valueString` are one, where both are among the names.
+    """
 
     names: tuple[str, ...]
     is_required: bool

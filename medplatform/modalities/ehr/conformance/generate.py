@@ -5,7 +5,8 @@ where the specification's short text does) nor the types that were in R4 but not
 per publication, with the files of the packages named below unpacked:
 
     python -m medplatform.modalities.ehr.conformance.generate \\
-        --r4-schema fhir.schema.json --r4-expansions hl7.fhir.r4.expansions/package \\
+        --r4-schema fhir.schema.json --r4 hl7.fhir.r4.core/package \\
+        --r4-expansions hl7.fhir.r4.expansions/package \\
         --r4b hl7.fhir.r4b.core/package --r4b-expansions hl7.fhir.r4b.expansions/package \\
         --r5 hl7.fhir.r5.core/package --r5-expansions hl7.fhir.r5.expansions/package
 
@@ -25,8 +26,8 @@ from typing import Any
 from medplatform.modalities.ehr.conformance.hl7 import TABLE_PATH
 
 SOURCE = (
-    "HL7 FHIR R4 4.0.1 JSON schema, R4B 4.3.0 and R5 5.0.0 structure definitions, value set "
-    "expansions of R4, R4B and R5; licence CC0-1.0"
+    "HL7 FHIR R4 4.0.1 JSON schema, R4 4.0.1, R4B 4.3.0 and R5 5.0.0 structure definitions, value "
+    "set expansions of R4, R4B and R5; licence CC0-1.0"
 )
 R4_ONLY = (
     "EffectEvidenceSynthesis",
@@ -66,7 +67,9 @@ _PRIMITIVE_SUFFIX = re.compile(
 def main() -> None:
     """Read the publications named on the command line and write the table."""
     parser = argparse.ArgumentParser(description="Write hl7.json from HL7's publications.")
-    for name in ("r4-schema", "r4-expansions", "r4b", "r4b-expansions", "r5", "r5-expansions"):
+    publications = ("r4-schema", "r4", "r4-expansions")
+    publications += ("r4b", "r4b-expansions", "r5", "r5-expansions")
+    for name in publications:
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args()
     r4_codes, r4b_codes, r5_codes = (
@@ -83,11 +86,7 @@ def main() -> None:
             "R4": find_bindings(given.r4b, r4b_codes),
             "R5": find_bindings(given.r5, r5_codes),
         },
-        "r4_only": {
-            name: read_type(schema[name])
-            for name in sorted(schema)
-            if name.partition("_")[0] in R4_ONLY
-        },
+        "r4_only": read_r4_only(schema, given.r4),
     }
     TABLE_PATH.write_text(json.dumps(table, indent=None, separators=(",", ":")) + "\n")
 
@@ -138,8 +137,38 @@ def _class_name(path: str) -> str:
     return "".join(part[0].upper() + part[1:] for part in path.split("."))
 
 
-def read_type(definition: dict[str, Any]) -> dict[str, Any]:
-    """A type of the JSON schema: base, elements as `type`, `type*` (list), and choices."""
+def read_r4_only(schema: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The types that R4B dropped or defined anew, with the types of their backbone elements."""
+    required = _find_required(folder)
+    return {
+        name: read_type(schema[name], required[name])
+        for name in sorted(schema)
+        if name.partition("_")[0] in R4_ONLY
+    }
+
+
+def _find_required(folder: Path) -> defaultdict[str, set[str]]:
+    """Elements that must be there, by the name that their type has in the JSON schema.
+
+    From the structure definitions, because the schema demands neither primitives, which may be
+    there as extensions alone, nor choices.
+    """
+    required: defaultdict[str, set[str]] = defaultdict(set)
+    for name in R4_ONLY:
+        definition = json.loads((folder / f"StructureDefinition-{name}.json").read_text())
+        for element in definition["snapshot"]["element"]:
+            *parents, child = element["path"].split(".")
+            if parents and element["min"] > 0:
+                backbone = parents[-1][0].upper() + parents[-1][1:]
+                required[name if len(parents) == 1 else f"{name}_{backbone}"].add(child)
+    return required
+
+
+def read_type(definition: dict[str, Any], required: set[str]) -> dict[str, Any]:
+    """A type of the JSON schema: base, elements as `type`, `type*` (list), and choices.
+
+    Both what is required and the choices are named as in the structure definitions: `value[x]`.
+    """
     properties = {
         name: content
         for name, content in definition["properties"].items()
@@ -151,12 +180,14 @@ def read_type(definition: dict[str, Any]) -> dict[str, Any]:
         for name, content in properties.items()
         if name not in _BASES[base] | _EXTENSIONS
     }
-    required = set(definition.get("required", [])) - {"resourceType"}
+    choices = _find_choices(own)
+    if unknown := required - own.keys() - choices.keys():
+        raise ValueError(f"schema and structure definition disagree about {sorted(unknown)}")
     return {
         "base": base,
         "elements": {name: _read_element(name, content) for name, content in own.items()},
         "required": sorted(required),
-        "choices": _find_choices(own),
+        "choices": choices,
     }
 
 
@@ -174,14 +205,14 @@ def _read_element(name: str, content: dict[str, Any]) -> str | list[str]:
     return suffix[0][0].lower() + suffix[0][1:]
 
 
-def _find_choices(elements: dict[str, Any]) -> list[list[str]]:
+def _find_choices(elements: dict[str, Any]) -> dict[str, list[str]]:
     """Elements of one choice (value[x]): named by their types, under the same description."""
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, content in elements.items():
         what = _read_element(name, content)
         if isinstance(what, str) and name.endswith(what[0].upper() + what[1:]):
             groups[name[: -len(what)], content.get("description", "")].append(name)
-    return [names for names in groups.values() if len(names) > 1]
+    return {f"{stem}[x]": names for (stem, _), names in groups.items() if len(names) > 1}
 
 
 if __name__ == "__main__":

@@ -69,13 +69,21 @@ def read_r4_only(name: str) -> TypeDefinition | None:
     for element_name, what in {**_BASES[content["base"]], **content["elements"]}.items():
         for element in _read_element(element_name, what):
             elements[element.name] = element
+    choices, required = content["choices"], frozenset(content["required"])
     return TypeDefinition(
         name=name,
         elements=elements,
-        required=frozenset(content["required"]),
-        choices=tuple(Choice(tuple(names), is_required=False) for names in content["choices"]),
+        required=required - choices.keys(),
+        choices=tuple(
+            Choice(_with_extensions(names, elements), is_required=choice in required)
+            for choice, names in choices.items()
+        ),
         is_resource=content["base"] == "DomainResource",
     )
+
+
+def _with_extensions(names: list[str], elements: dict[str, Element]) -> tuple[str, ...]:
+    return tuple(name for each in names for name in (each, f"_{each}") if name in elements)
 
 
 def _read_element(name: str, what: str | list[str]) -> list[Element]:

@@ -136,7 +136,8 @@ def _check_presence(
         if content.get(name) is None and content.get(f"_{name}") is None:
             yield make_issue("fhir.missing_element", f"{path}.{name}")
     for choice in definition.choices:
-        present = sum(content.get(name) is not None for name in choice.names)
+        there = (name for name in choice.names if content.get(name) is not None)
+        present = len({name.removeprefix("_") for name in there})
         if present > 1 or (choice.is_required and not present):
             yield make_issue("fhir.invalid", path)
     if definition.name == PRIMITIVE_EXTENSION and not content:
