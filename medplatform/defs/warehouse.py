@@ -11,6 +11,7 @@ import polars as pl
 from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 
 from medplatform.defs import show
+from medplatform.defs.dbt_translator import Translator
 from medplatform.defs.ingest import lake_key
 from medplatform.installation import Installation
 from medplatform.modalities import TABLES
@@ -57,7 +58,12 @@ def manifest_path() -> Path:
 def warehouse_assets() -> list[dg.AssetsDefinition]:
     """The marts and what they are built from."""
 
-    @dbt_assets(manifest=manifest_path(), name="warehouse", pool=WAREHOUSE_POOL)
+    @dbt_assets(
+        manifest=manifest_path(),
+        name="warehouse",
+        pool=WAREHOUSE_POOL,
+        dagster_dbt_translator=Translator(),
+    )
     def warehouse(
         context: dg.AssetExecutionContext,
         dbt: DbtCliResource,

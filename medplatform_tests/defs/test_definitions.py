@@ -13,6 +13,8 @@ from medplatform.training.recipes import RECIPES
 
 HEAVY = ("torch", "mlflow", "great_expectations", "ray", "sklearn", "matplotlib", "monai", "pint")
 
+DBT_SCHEMAS = ("codes", "staging", "intermediate", "marts")
+
 
 @pytest.fixture(scope="module")
 def specs() -> dict[str, dg.AssetSpec]:
@@ -86,6 +88,27 @@ def test_every_check_says_why_it_matters() -> None:
         }
         assert names == {"all_gates", *(gate.name for gate in recipe.gates.gates)}
         assert all(gate.why for gate in recipe.gates.gates)
+
+
+def test_every_test_of_the_warehouse_says_what_it_demands() -> None:
+    graph = defs.resolve_asset_graph()
+    said = {
+        key.name: spec.description
+        for key in graph.asset_check_keys
+        if (spec := graph.get_check_spec(key)) and key.asset_key.path[0] in DBT_SCHEMAS
+    }
+    assert [name for name, sentence in said.items() if not sentence] == []
+    assert said["age_is_that_of_an_adult"] == (
+        "Every `age_years` is between adult_age_years and 120."
+    )
+    assert said["sex_is_a_known_code"] == "Every `sex` is one of male, female, other, unknown."
+    assert said["patient_is_known"] == "Every `patient_id` is a patient_id of stg_ehr_patient."
+    assert (said["features_are_before_prediction"] or "").startswith("No feature rests on a record")
+
+
+def test_seeds_have_no_empty_sql(specs: dict[str, dg.AssetSpec]) -> None:
+    assert "SQL" in (specs["marts/patient_features"].description or "")
+    assert "SQL" not in (specs["codes/outcome_codes"].description or "")
 
 
 def test_jobs_schedule_and_sensor_have_a_description() -> None:
