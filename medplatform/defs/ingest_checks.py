@@ -5,7 +5,7 @@ table of a modality, look at the whole ledger.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -48,6 +48,8 @@ STANDING_CHECKS = {
     ),
 }
 
+_NO_ROWS = "No new delivery with rows of this table."
+
 
 def lake_key(table: Table | TableFamily) -> dg.AssetKey:
     """Asset key of a lake table, or of a family of them."""
@@ -75,16 +77,20 @@ def check_results(
 ) -> Iterator[dg.AssetCheckResult]:
     """What the checks of a table say after some deliveries were read."""
     findings = [
-        Finding.model_validate(finding)
+        (receipt.delivery, Finding.model_validate(finding))
         for receipt in receipts
         if receipt.is_new and receipt.entry
         for finding in receipt.entry.findings
     ]
     for check in checks_of(table):
-        mine = [f for f in findings if f.check == check.name and modality.covers(table, f.table)]
+        mine = [
+            (delivery, finding)
+            for delivery, finding in findings
+            if finding.check == check.name and modality.covers(table, finding.table)
+        ]
         yield _finding_result(check.name, table, mine)
     if table is modality.tables[0]:
-        counted = [finding for finding in findings if finding.check == COUNT_CHECK]
+        counted = [finding for _, finding in findings if finding.check == COUNT_CHECK]
         yield _count_result(table, counted, receipts)
         yield _readable_result(table, receipts)
         yield _whole_result(installation, modality, table)
@@ -92,29 +98,49 @@ def check_results(
         yield _modelled_result(installation, modality, table)
 
 
-def _finding_result(name: str, table: Table, findings: Sequence[Finding]) -> dg.AssetCheckResult:
-    severity = CHECKS[name].severity
+def _finding_result(
+    name: str, table: Table, findings: Sequence[tuple[str, Finding]]
+) -> dg.AssetCheckResult:
+    is_critical = CHECKS[name].severity == "critical"
+    rows: dict[str, int] = {}
+    broken: Counter[str] = Counter()
+    for delivery, finding in findings:
+        rows[delivery] = max(rows.get(delivery, 0), finding.rows)
+        if not finding.success:
+            broken[delivery] += finding.value
     return dg.AssetCheckResult(
         asset_key=lake_key(table),
         check_name=name,
-        passed=all(finding.success for finding in findings),
-        severity=(
-            dg.AssetCheckSeverity.ERROR if severity == "critical" else dg.AssetCheckSeverity.WARN
-        ),
-        description=None if findings else "No new delivery with rows of this table.",
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.ERROR if is_critical else dg.AssetCheckSeverity.WARN,
+        description=_describe(broken, is_critical) if rows else _NO_ROWS,
         metadata={
-            "value": sum(finding.value for finding in findings),
-            "threshold": sum(finding.threshold for finding in findings),
-            "rows of the new deliveries": max((f.rows for f in findings), default=0),
+            "value": sum(finding.value for _, finding in findings),
+            "threshold": sum(finding.threshold for _, finding in findings),
+            "rows of the new deliveries": sum(rows.values()),
             "rules": show.records(
                 [
-                    {"table": f.table, "rule": f.rule, "rows that break it": f.value,
-                     "allowed": f.threshold, "passed": f.success}
-                    for f in findings
+                    {"delivery": delivery, "table": f.table, "rule": f.rule,
+                     "rows that break it": f.value, "allowed": f.threshold, "passed": f.success}
+                    for delivery, f in findings
                 ]
             ),
         },
     )  # fmt: skip
+
+
+def _describe(broken: Mapping[str, int], is_critical: bool) -> str | None:
+    """Which deliveries broke a check, by how many rows, and what became of them."""
+    if not broken:
+        return None
+    names = ", ".join(f"{delivery} ({rows} rows)" for delivery, rows in broken.items())
+    outcome = (
+        "Nothing of them was published: correct them at the source and deliver them under a new "
+        "name."
+        if is_critical
+        else "They were published all the same."
+    )
+    return f"Broken by {names}. {outcome}"
 
 
 def _count_result(

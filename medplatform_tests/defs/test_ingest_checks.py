@@ -1,5 +1,6 @@
 """What the checks of the lake say of deliveries that broke off, or that are none of the demo's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -57,10 +58,10 @@ class Run:
         self.installation = ToyInstallation(Settings(data=root))
         KeyRing.create(self.installation.settings.master_key)
 
-    def deliver(self, name: str) -> None:
+    def deliver(self, name: str, value: int = 3) -> None:
         folder = self.installation.settings.landing / "toy" / name
         folder.mkdir(parents=True)
-        (folder / "readings.txt").write_text(f"p1,1\np2,2\n{name},3\n")
+        (folder / "readings.txt").write_text(f"p1,1\np2,2\n{name},{value}\n")
         (folder / "_DONE").touch()
 
     def checks(self, modality: Modality) -> dict[str, dg.AssetCheckEvaluation]:
@@ -94,6 +95,30 @@ def test_rows_of_a_check_are_those_of_the_new_deliveries(run: Run) -> None:
     run.deliver("second")
     checks = run.checks(toy.TOY)
     assert checks["key_is_unique"].metadata["rows of the new deliveries"].value == 3
+
+
+def test_a_check_names_the_deliveries_that_break_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_per_patient = replace(toy.READING, key=("patient_id",))
+    monkeypatch.setattr(toy, "READING", one_per_patient)
+    run.deliver("good")
+    run.deliver("p1")
+    check = run.checks(replace(toy.TOY, tables=(one_per_patient,)))["key_is_unique"]
+    assert not check.passed
+    assert check.description == (
+        "Broken by p1 (2 rows). Nothing of them was published: correct them at the source and "
+        "deliver them under a new name."
+    )
+    assert check.metadata["rows of the new deliveries"].value == 6
+    assert "| p1 | " in str(check.metadata["rules"].value)
+
+
+def test_a_check_that_is_no_bar_says_that_the_rows_were_published(run: Run) -> None:
+    run.deliver("high", value=101)
+    check = run.checks(toy.TOY)["values_are_plausible"]
+    assert not check.passed
+    assert check.description == "Broken by high (1 rows). They were published all the same."
 
 
 def test_data_of_ones_own_wait_in_a_folder_of_the_demo(run: Run) -> None:
