@@ -124,7 +124,7 @@ def _overall_result(
     registry = installation.registry
     subject = registered(registry.history(recipe.name), verdict.model.version)
     name = f"v{verdict.model.version}-{verdict.digest[:12]}.html"
-    report = f"{run_url(installation, subject.run_id)}/artifacts/clinical/{name}"
+    report = run_url(installation, subject.run_id, f"/artifacts/clinical/{name}")
     return dg.AssetCheckResult(
         asset_key=candidate_key(recipe),
         check_name=VERDICT_CHECK,

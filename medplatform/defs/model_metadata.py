@@ -12,6 +12,8 @@ from medplatform.training.recipe import Recipe
 from medplatform.training.result import RunResult
 
 OVERLAYS = "overlays"
+_TRAINING_PAGES = "?workflowType=machine_learning"
+"""Without it MLflow shows a run as one of a language model."""
 
 
 def version_metadata(installation: Installation, version: Registered) -> dict[str, Any]:
@@ -26,14 +28,16 @@ def version_metadata(installation: Installation, version: Registered) -> dict[st
         "mlflow_run": dg.MetadataValue.url(run_url(installation, version.run_id)),
         "mlflow_model": dg.MetadataValue.url(
             f"{settings.mlflow_ui_url}/#/models/{version.recipe}/versions/{version.version}"
+            f"{_TRAINING_PAGES}"
         ),
     }
 
 
-def run_url(installation: Installation, run_id: str) -> str:
-    """Address of an MLflow run."""
+def run_url(installation: Installation, run_id: str, page: str = "") -> str:
+    """Address of an MLflow run, or of a page of it such as `/artifacts/…`."""
     experiment = installation.registry.client.get_run(run_id).info.experiment_id
-    return f"{installation.settings.mlflow_ui_url}/#/experiments/{experiment}/runs/{run_id}"
+    run = f"{installation.settings.mlflow_ui_url}/#/experiments/{experiment}/runs/{run_id}"
+    return f"{run}{page}{_TRAINING_PAGES}"
 
 
 def describe_data(made_up: bool) -> str:

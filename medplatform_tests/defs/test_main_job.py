@@ -269,7 +269,7 @@ def test_run_and_model_are_linked_both_ways(story: Story) -> None:
     client = story.site.installation.registry.client
     run = client.get_run(done["mlflow_run_id"])
     assert run.data.tags["dagster/run_id"] == story.refresh.run_id
-    assert done["mlflow_run"].endswith(f"/runs/{run.info.run_id}")
+    assert f"/runs/{run.info.run_id}?" in done["mlflow_run"]
     version = client.get_model_version_by_alias("ehr_risk", "champion")
     assert version.run_id == run.info.run_id
     assert version.tags["medplatform.dataset_digest"] == done["dataset_digest"]
