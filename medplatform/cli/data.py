@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from medplatform.installation import Installation
+    from medplatform.lake import LedgerEntry
     from medplatform.modalities import Modality
 
 _RECORD = ("modality", "delivery", "source_id", "unit", "record_number")
@@ -30,22 +31,32 @@ def quarantine(modality: "Modality | None", delivery: str | None, limit: int, pa
     """
     installation = installation_of_settings()
     name = modality.name if modality else None
-    if delivery and not any(e.delivery == delivery for e in installation.lake.ledger.entries(name)):
+    entries = list(installation.lake.ledger.entries(name))
+    if delivery and not any(entry.delivery == delivery for entry in entries):
         raise click.ClickException(
             f"No delivery {delivery!r} was read. The names are in: medplatform status"
         )
     rows = installation.lake.quarantine(name)
     if delivery:
+        entries = [entry for entry in entries if entry.delivery == delivery]
         rows = rows.filter(delivery=delivery)
     refused = rows.filter(severity="error")
     remarks = rows.filter(severity="warning").join(refused, on=_RECORD, how="anti")
     vault = installation if paths else None
     if refused.is_empty():
         click.echo("Nothing is in quarantine.")
-    for title, found in (("Refused", refused), ("Read, with a remark", remarks)):
+    # A record of a rejected delivery is refused in each of its tables; the ledger counts it once.
+    records = {
+        "Refused": sum(_quarantined(reading) for entry in entries for reading in entry.readings),
+        "Read, with a remark": remarks.n_unique(_RECORD),
+    }
+    for (title, number), found in zip(records.items(), (refused, remarks), strict=True):
         if not found.is_empty():
-            records = found.n_unique(_RECORD)
-            _print_causes(f"{title}: {records} records", group_causes(found), limit, vault)
+            _print_causes(f"{title}: {number} records", group_causes(found), limit, vault)
+
+
+def _quarantined(reading: "LedgerEntry") -> int:
+    return sum(counts.quarantined for counts in reading.counts().values())
 
 
 def group_causes(rows: "pl.DataFrame") -> "pl.DataFrame":

@@ -280,6 +280,7 @@ def put_into_landing(folder: Path) -> None:
 def test_causes_are_counted_once_and_remarks_stand_apart(ready: Terminal) -> None:
     lake = Lake(ready.settings.lake)
     with lake.stage("ehr", "monday", "00000000") as stage:
+        stage.count("s", "resource", delivered=3, accepted=1, quarantined=2)
         for number, severity in ((7, "error"), (5, "error"), (9, "warning"), (7, "warning")):
             stage.refuse(
                 Refusal(
