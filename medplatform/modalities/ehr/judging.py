@@ -1,6 +1,7 @@
 """The records of a batch, one by one: is it valid, has it an id, and whom is it about?
 
-The only place where Python looks at each record; everything after it works on columns.
+The only place where Python looks at each record, if only at those that whole columns leave open;
+everything after it works on columns.
 """
 
 import re
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,8 +17,9 @@ import pyarrow as pa
 
 from medplatform.lake import Refusal, Table
 from medplatform.modalities.ehr.batch import Batch
-from medplatform.modalities.ehr.conformance.verdict import Verdict, judge_lines
+from medplatform.modalities.ehr.conformance.verdict import find_suspect_rows, judge
 from medplatform.modalities.ehr.definitions import Release
+from medplatform.modalities.ehr.facts import Facts, read_all_facts, read_facts
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.profile_check import Profiles
 from medplatform.modalities.ehr.profiles import Presence
@@ -28,13 +31,8 @@ from medplatform.privacy import Subject
 NOT_STORED = frozenset({"Binary", "Bundle", "OperationOutcome", "Parameters"})
 """Resources that hold no clinical facts of their own, or raw attachments: they stay in landing."""
 
-SUBJECT_ELEMENTS = ("subject", "patient", "beneficiary", "for", "individual")
-"""Elements that say whom a resource is about, by precedence (CompartmentDefinition/patient)."""
-
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _CONTAINED = b'"contained"'
-_FindSubject = Callable[[str | None, str], Subject | Issue]
-"""Of a reference and the element it stands in."""
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class Accepted(NamedTuple):
     resource_id: str
     line: bytes
     subject: Subject | None
-    is_modified: bool
+    is_modified: bool = False
     contained: tuple[bytes, ...] = ()
 
 
@@ -77,86 +75,121 @@ class Judge:
         self._subjects = subjects
         self._profiles = profiles
 
-    def judge(self, batch: Batch, processed: Processed) -> list[Accepted]:
-        """The records that can go on; the others are refused or counted as kept."""
-        accepted = []
-        find_subject = cache(partial(self._subjects.of_reference, aliases=batch.aliases))
-        for position, verdict in enumerate(judge_lines(batch.lines, self._release)):
-            if verdict.content is None:
-                refuse(batch, position, verdict.resource_type, verdict.issues, processed)
-            elif verdict.content["resourceType"] in NOT_STORED:
-                kind = batch.sources[position].source_id, verdict.content["resourceType"]
-                processed.kept[kind] += 1
-            else:
-                found = self._accept(batch, position, verdict, find_subject)
-                if isinstance(found, Issue):
-                    refuse(batch, position, verdict.resource_type, (found,), processed)
-                elif self._follows_profiles(batch, position, verdict.content, processed):
-                    accepted.append(found)
-        return accepted
+    def judge(
+        self, batch: Batch, processed: Processed, raw: pa.StructArray | None = None
+    ) -> list[Accepted]:
+        """The records that can go on; the others are refused or counted as kept.
 
-    def _follows_profiles(
-        self, batch: Batch, position: int, content: Mapping[str, Any], processed: Processed
-    ) -> bool:
-        """Whether no profile refuses the resource; what else a profile finds is noted."""
-        if self._profiles is None:
-            return True
-        resource_type = content["resourceType"]
-        issues = self._profiles.check(content, resource_type, processed.presence)
-        if any(issue.severity == "error" for issue in issues):
-            refuse(batch, position, resource_type, issues, processed)
-            return False
-        processed.refusals.extend(_refusals(batch, position, resource_type, issues))
-        return True
+        `raw` are the records in columns, where they are known and of a type that is stored: then
+        only those are looked at one by one that cannot be accepted by whole columns.
+        """
+        session = _Session(
+            self._release,
+            self._subjects,
+            self._profiles,
+            batch,
+            processed,
+            cache(partial(self._subjects.of_reference, aliases=batch.aliases)),
+        )
+        certain = repeat(None, len(batch)) if raw is None else self._accept_columns(batch, raw)
+        found = (session.take(position, facts) for position, facts in enumerate(certain))
+        return [one for one in found if one is not None]
 
-    def _accept(
-        self, batch: Batch, position: int, verdict: Verdict, find_subject: _FindSubject
-    ) -> Accepted | Issue:
+    def _accept_columns(self, batch: Batch, raw: pa.StructArray) -> Iterator[Facts | None]:
+        """What is known of each record; None of those that are to be judged by themselves."""
+        if batch.resource_type is None or self._profiles is not None:
+            return repeat(None, len(batch))
+        suspects = find_suspect_rows(raw, batch.resource_type, self._release)
+        facts = read_all_facts(raw, batch.resource_type)
+        return (
+            None if is_suspect else known
+            for is_suspect, known in zip(suspects.tolist(), facts, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """Judges the records of one batch."""
+
+    release: Release
+    subjects: Subjects
+    profiles: Profiles | None
+    batch: Batch
+    processed: Processed
+    find_subject: Callable[[str | None, str], Subject | Issue]
+    """Of a reference and the element that it stands in; remembers what it found."""
+
+    def take(self, position: int, facts: Facts | None) -> Accepted | None:
+        """A record that can go on; `facts` are known of those that are certainly valid."""
+        if facts is None:
+            return self._judge(position)
+        found = self._accept(position, facts)
+        if isinstance(found, Issue):
+            refuse(self.batch, position, facts.resource_type, (found,), self.processed)
+            return None
+        return found
+
+    def _judge(self, position: int) -> Accepted | None:
+        line = self.batch.lines[position]
+        verdict = judge(line, self.release)
         content = verdict.content
-        assert content is not None
-        resource_type = content["resourceType"]
-        resource_id = find_id(content, batch.full_urls[position])
+        if content is None:
+            refuse(self.batch, position, verdict.resource_type, verdict.issues, self.processed)
+            return None
+        if content["resourceType"] in NOT_STORED:
+            kind = self.batch.sources[position].source_id, content["resourceType"]
+            self.processed.kept[kind] += 1
+            return None
+        found = self.take(position, read_facts(content))
+        if found is None or not self._follows_profiles(position, content):
+            return None
+        if _CONTAINED in line and "contained" in content:
+            line, contained = cut_contained(line)
+            found = found._replace(line=line, contained=contained)
+        return found._replace(is_modified=True) if verdict.is_modified else found
+
+    def _accept(self, position: int, facts: Facts) -> Accepted | Issue:
+        batch = self.batch
+        resource_id = find_id(facts, batch.full_urls[position])
         if isinstance(resource_id, Issue):
             return resource_id
         subject: Subject | Issue | None
-        if resource_type == "Patient":
+        if facts.resource_type == "Patient":
             record = batch.sources[position].source_id, batch.numbers[position]
-            subject = self._subjects.of_delivered_patient(record, resource_id)
+            subject = self.subjects.of_delivered_patient(record, resource_id)
+        elif facts.subject_element:
+            element = f"{facts.resource_type}.{facts.subject_element}"
+            subject = self.find_subject(facts.reference, element)
+        elif facts.resource_type in TABLE_OF:  # which are about a patient
+            subject = make_issue("subject.missing", f"{facts.resource_type}.subject")
         else:
-            subject = _find_subject_of(resource_type, content, find_subject)
+            subject = None
         if isinstance(subject, Issue):
             return subject
-        line = batch.lines[position]
-        contained: tuple[bytes, ...] = ()
-        if _CONTAINED in line and "contained" in content:
-            line, contained = cut_contained(line)
-        return Accepted(position, resource_id, line, subject, verdict.is_modified, contained)
+        return Accepted(position, resource_id, batch.lines[position], subject)
+
+    def _follows_profiles(self, position: int, content: Mapping[str, Any]) -> bool:
+        """Whether no profile refuses the resource; what else a profile finds is noted."""
+        if self.profiles is None:
+            return True
+        resource_type = content["resourceType"]
+        issues = self.profiles.check(content, resource_type, self.processed.presence)
+        if any(issue.severity == "error" for issue in issues):
+            refuse(self.batch, position, resource_type, issues, self.processed)
+            return False
+        self.processed.refusals.extend(_refusals(self.batch, position, resource_type, issues))
+        return True
 
 
-def _find_subject_of(
-    resource_type: str, content: Mapping[str, Any], find_subject: _FindSubject
-) -> Subject | Issue | None:
-    for name in SUBJECT_ELEMENTS:
-        reference = content.get(name)
-        if isinstance(reference, list):
-            reference = reference[0] if reference else None
-        if isinstance(reference, dict):
-            return find_subject(reference.get("reference"), f"{resource_type}.{name}")
-    if resource_type in TABLE_OF:  # which are about a patient
-        return make_issue("subject.missing", f"{resource_type}.subject")
-    return None
-
-
-def find_id(content: Mapping[str, Any], full_url: str | None) -> str | Issue:
+def find_id(facts: Facts, full_url: str | None) -> str | Issue:
     """The id of a resource; in a Bundle the fullUrl may stand for it (transactions)."""
-    resource_type = content["resourceType"]
-    resource_id = content.get("id")
+    resource_id = facts.resource_id
     if resource_id is None and full_url and (target := find_target(full_url, {})):
         resource_id = target[1]
     if resource_id is None:
-        return make_issue("record.no_id", f"{resource_type}.id")
+        return make_issue("record.no_id", f"{facts.resource_type}.id")
     if not _ID.fullmatch(resource_id):
-        return make_issue("record.bad_id", f"{resource_type}.id")
+        return make_issue("record.bad_id", f"{facts.resource_type}.id")
     return resource_id
 
 

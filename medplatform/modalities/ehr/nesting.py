@@ -1,6 +1,7 @@
 """From the bytes of valid resources of one type to de-identified nested columns."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,9 @@ import orjson
 import pyarrow as pa
 
 from medplatform.modalities.ehr.columns.misfit import find_misfit
-from medplatform.modalities.ehr.columns.parse import LostLeaves, parse
+from medplatform.modalities.ehr.columns.parse import LostLeaves, parse, parse_unjudged
 from medplatform.modalities.ehr.columns.shape import Shape, TooDeep, UnknownElement
+from medplatform.modalities.ehr.conformance.verdict import judge_lines
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import Deidentifier, Policy, RowSubjects
 from medplatform.modalities.ehr.issue import Issue, make_issue
@@ -27,6 +29,10 @@ _UNREADABLE = (
     RecursionError,
 )
 """What the parser raises for a valid resource that no column can hold."""
+
+_WORTH_COLUMNS = 256
+"""Records from which it is faster to look at columns than at each; and as many are looked at to
+learn which elements a type has."""
 
 Issues = dict[int, list[Issue]]
 """Why resources are refused, by position."""
@@ -50,6 +56,19 @@ class Nester:
         self._deidentifier = Deidentifier(policy, identity, release)
         self._shapes: dict[str, Shape] = {}
 
+    def read(self, resource_type: str, lines: Sequence[bytes]) -> pa.StructArray | None:
+        """The columns of lines that are not judged yet, if they can be told with certainty.
+
+        None where they cannot, or are too few for columns to pay (see `parse_unjudged`).
+        """
+        if len(lines) < _WORTH_COLUMNS:
+            return None
+        shape = self._shapes.setdefault(resource_type, Shape.root(resource_type))
+        if not shape.children:
+            # An odd step, since what repeats in a file rather does so in even ones.
+            self._grow(shape, lines[:: len(lines) // _WORTH_COLUMNS | 1])
+        return parse_unjudged(lines, shape)
+
     def nest(
         self,
         resource_type: str,
@@ -57,6 +76,7 @@ class Nester:
         subjects: Sequence[Subject | None],
         references: References,
         *,
+        raw: pa.StructArray | None = None,
         are_contained: bool = False,
     ) -> Nested:
         """Lay valid resources of a type out in columns and de-identify them.
@@ -71,12 +91,18 @@ class Nester:
             Whom each is about.
         references
             Rewrites what they refer to.
+        raw
+            What `read` made of them.
         are_contained
             They stand in other resources, and their ids in those alone.
         """
         shape = self._shapes.setdefault(resource_type, Shape.root(resource_type))
-        raw, rows, issues = self._parse(resource_type, lines, shape)
-        about = [subjects[row] for row in rows]
+        issues: Issues = {}
+        if raw is None:
+            raw, rows, issues = self._parse(resource_type, lines, shape)
+        else:
+            rows = np.arange(len(lines))
+        about = [subjects[row] for row in rows.tolist()]
         published = self._deidentifier.apply(
             raw,
             shape,
@@ -95,6 +121,14 @@ class Nester:
             good = np.flatnonzero([int(row) not in issues for row in rows])
             content, rows = content.take(pa.array(good)), rows[good]
         return Nested(content, rows, shape, issues)
+
+    def _grow(self, shape: Shape, lines: Sequence[bytes]) -> None:
+        """Let a shape learn from some resources what others will have."""
+        for verdict in judge_lines(lines, self._release):
+            if verdict.content is not None and verdict.by == "filter":
+                verdict.content.pop(CONTAINED, None)
+                with suppress(UnknownElement, TooDeep):  # which `nest` reports
+                    shape.grow(verdict.content, self._release)
 
     def _parse(
         self, resource_type: str, lines: Sequence[bytes], shape: Shape

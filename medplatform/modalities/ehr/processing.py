@@ -22,7 +22,7 @@ from medplatform.modalities.ehr.deidentify import Policy
 from medplatform.modalities.ehr.flat.flatten import Flattener
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import make_issue
-from medplatform.modalities.ehr.judging import Accepted, Judge, Processed, refuse
+from medplatform.modalities.ehr.judging import NOT_STORED, Accepted, Judge, Processed, refuse
 from medplatform.modalities.ehr.nested import nested_table
 from medplatform.modalities.ehr.nesting import Issues, Nested, Nester
 from medplatform.modalities.ehr.profile_check import Profiles
@@ -62,14 +62,17 @@ class Processor:
     def process(self, batch: Batch) -> Processed:
         """Judge and tabulate the records of a batch. Never raises for bad content."""
         processed = Processed()
-        accepted = self._judge.judge(batch, processed)
+        raw = None
+        if batch.resource_type is not None and batch.resource_type not in NOT_STORED:
+            raw = self._nester.read(batch.resource_type, batch.lines)
+        accepted = self._judge.judge(batch, processed, raw)
         if not accepted:
             return processed
         assert batch.resource_type is not None
         references = self._context.references(batch.aliases)
         contained, refused = nest_contained(accepted, self._nester, references)
         accepted = [one for one in accepted if one.position not in refused]
-        nested = self._nest(batch.resource_type, accepted, references, refused)
+        nested = self._nest(batch.resource_type, accepted, references, refused, raw)
         accepted = [accepted[row] for row in nested.rows]
         if accepted:
             keys = _keys(batch, accepted, nested.content, references)
@@ -88,12 +91,16 @@ class Processor:
         accepted: Sequence[Accepted],
         references: References,
         refused: Issues,
+        raw: pa.StructArray | None,
     ) -> Nested:
+        if raw is not None and len(accepted) < len(raw):
+            raw = raw.take(pa.array([one.position for one in accepted], pa.int64()))
         nested = self._nester.nest(
             resource_type,
             [one.line for one in accepted],
             [one.subject for one in accepted],
             references,
+            raw=raw,
         )
         refused.update({accepted[row].position: why for row, why in nested.issues.items()})
         return nested
@@ -163,16 +170,17 @@ def _keys(
     """What every table says of a resource beside its content, and its position in the batch."""
     assert batch.resource_type is not None
     resource_type = batch.resource_type
-    local_ids = [one.resource_id for one in accepted]
+    local_ids = references.local_tokens(resource_type, [one.resource_id for one in accepted])
+    patient_ids = [one.subject.patient_id if one.subject else None for one in accepted]
     return pa.table(
         {
             "position": pa.array([one.position for one in accepted], pa.int64()),
             "resource_type": pa.array([resource_type] * len(accepted), pa.string()),
-            "resource_id": pa.array(references.tokens(resource_type, local_ids), pa.string()),
-            "local_id": pa.array(references.local_tokens(resource_type, local_ids), pa.string()),
-            "patient_id": pa.array(
-                [one.subject.patient_id if one.subject else None for one in accepted], pa.string()
+            "resource_id": pa.array(
+                patient_ids if resource_type == "Patient" else local_ids, pa.string()
             ),
+            "local_id": pa.array(local_ids, pa.string()),
+            "patient_id": pa.array(patient_ids, pa.string()),
             "version_id": _version(content),
             "is_modified": pa.array([one.is_modified for one in accepted], pa.bool_()),
             "source_id": pa.array(

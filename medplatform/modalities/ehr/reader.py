@@ -20,6 +20,7 @@ from medplatform.modalities.ehr.conformance.detection import Detected, find_rele
 from medplatform.modalities.ehr.conformance.verdict import judge
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
+from medplatform.modalities.ehr.facts import read_facts
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.judging import Processed, find_id
@@ -237,7 +238,7 @@ class _Reading:
         if content is None or content["resourceType"] != "Patient":
             return
         url = block.full_urls[position]
-        resource_id = find_id(content, url)
+        resource_id = find_id(read_facts(content), url)
         if isinstance(resource_id, Issue):
             return
         target = find_target(url, {}) if url else None

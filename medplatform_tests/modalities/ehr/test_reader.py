@@ -49,6 +49,40 @@ def test_a_refusal_names_file_record_offset_and_element(read: Read) -> None:
     assert "Correct it" in refusal["reason"]
 
 
+def test_among_many_records_the_odd_ones_fare_as_by_themselves(read: Read) -> None:
+    odd = [
+        observation("bad-status", status="finished"),
+        observation("bad_id"),
+        observation("stranger", "Patient/unknown"),
+        observation("text", valueQuantity={"value": "1"}),
+        observation("modified", modifierExtension=[{"url": "urn:a", "valueBoolean": True}]),
+        observation("holder", contained=[{"resourceType": "Basic", "id": "b", "code": {}}]),
+        observation("exponent", valueQuantity={"value": 1e-7}),
+    ]
+    alone = read({"Patient.ndjson": ndjson(patient()), "Observation.ndjson": ndjson(*odd)})
+    many = [observation(f"o{number}", valueQuantity={"value": number}) for number in range(600)]
+    among = read(
+        {
+            "Patient.ndjson": ndjson(patient()),
+            "Observation.ndjson": ndjson(*many[:300], *odd, *many[300:]),
+            "OperationOutcome.ndjson": ndjson(*[OUTCOME] * 300),
+        }
+    )
+    among.assert_complete()
+    assert among.codes == alone.codes
+    assert len(alone.codes) == 4
+    counts = alone.counts()
+    assert among.counts() == Counts(
+        delivered=counts.delivered + 900,
+        accepted=counts.accepted + 600,
+        quarantined=counts.quarantined,
+        kept=300,
+    )
+    assert among.stage.rows_staged("ehr_contained") == 1
+    modified = [row for row in among.rows("ehr_fhir_observation") if row["is_modified"]]
+    assert len(modified) == 1
+
+
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("form", ["lines", "bundle", "array", "line of bundles"])
 def test_the_form_of_a_delivery_makes_no_difference(read: Read, form: str, compress: bool) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-_QUOTE, _COMMA, _BACKSLASH = 0x22, 0x2C, b"\\"
-_NEITHER_QUOTE_NOR_COMMA = bytes(set(range(256)) - {_QUOTE, _COMMA})
+_QUOTE, _BACKSLASH = ord('"'), b"\\"
+_UNMARKED = bytes(set(range(256)) - set(b'",{}[]'))
 
 
 def leaves_in_text(lines: bytes, records: int) -> int:
@@ -22,19 +22,29 @@ def leaves_in_text(lines: bytes, records: int) -> int:
     is not empty has one child more than commas. So the containers cancel out:
     scalars = commas + records - empty containers.
     """
-    if _BACKSLASH in lines:
-        lines = lines.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = np.frombuffer(lines.translate(None, _NEITHER_QUOTE_NOR_COMMA), dtype=np.uint8)
+    lines = _without_escapes(lines)
+    marks = np.frombuffer(lines.translate(None, _UNMARKED), dtype=np.uint8)
     quotes_before = np.cumsum(marks == _QUOTE, dtype=np.uint8)
-    commas = np.count_nonzero((marks == _COMMA) & (quotes_before & 1 == 0))
-    return int(commas) + records - _empty_containers(lines)
+    outside = (marks * (quotes_before & 1 == 0)).tobytes()  # zero in strings
+    return outside.count(b",") + records - _empty_containers(lines, outside)
 
 
-def _empty_containers(lines: bytes) -> int:
-    """Empty objects and arrays; a pair of brackets in a string is rare enough to look closer."""
+def _without_escapes(lines: bytes) -> bytes:
+    """The text without backslashes and what they escape, quotes among it."""
+    if _BACKSLASH not in lines:
+        return lines
+    first, *others = lines.replace(_BACKSLASH * 2, b"").split(_BACKSLASH)
+    return b"".join([first, *(part[1:] for part in others)])
+
+
+def _empty_containers(lines: bytes, marks: bytes) -> int:
+    """Empty objects and arrays; a pair of brackets in a string is rare enough to look closer.
+
+    In `marks`, brackets outside strings, an array of one number is a pair too.
+    """
     total = 0
     for pair in (b"{}", b"[]"):
-        at = lines.find(pair)
+        at = lines.find(pair) if pair in marks else -1
         while at >= 0:
             start = lines.rfind(b"\n", 0, at) + 1
             total += lines.count(b'"', start, at) % 2 == 0

@@ -2,18 +2,23 @@
 
 pyarrow's JSON reader does it with the columns of the `Shape`, which makes it an error rather than
 a loss when a line has an element more; then the shape grows and the block is read again. Decimals
-become strings before they are parsed, so that 72.50 stays 72.50.
+are read as text (see `decimals`), so that 72.50 stays 72.50.
 """
 
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.json as pj
 
+from medplatform.modalities.ehr.columns.decimals import (
+    count_wrapped,
+    unwrap,
+    wrap,
+    wrapped_type,
+)
 from medplatform.modalities.ehr.columns.leaves import (
     leaves_in_array,
     leaves_in_content,
@@ -21,9 +26,6 @@ from medplatform.modalities.ehr.columns.leaves import (
 )
 from medplatform.modalities.ehr.columns.shape import INTEGERS, Shape
 from medplatform.modalities.ehr.definitions import Release
-
-_NUMBER = rb"-?[0-9][0-9.eE+-]*"
-_ITEM = re.compile(_NUMBER)
 
 
 class LostLeaves(RuntimeError):
@@ -60,31 +62,96 @@ def parse(lines: Sequence[bytes], shape: Shape, release: Release) -> tuple[pa.St
     return array, found
 
 
+def parse_unjudged(lines: Sequence[bytes], shape: Shape) -> pa.StructArray | None:
+    """Parse lines of which nobody knows yet what they are, with what the shape has.
+
+    Returns
+    -------
+    array
+        One struct per line, of type `shape.raw_type()`. None unless each line is certainly one
+        JSON object, of the resource type, without repeated keys, with elements of the shape alone
+        and of their JSON types. Only the digits of decimals may still be no number in JSON.
+    """
+    text = b"\n".join(lines)
+    if not (_holds_one_object_a_line(text, len(lines)) and _is_utf8(text) and _is_plain(shape)):
+        return None
+    try:
+        block = _read(text, shape)
+    except pa.ArrowInvalid:
+        return None
+    is_certain = (
+        len(block.content) == len(lines)
+        and block.types == {shape.definition.type}
+        and block.is_typed
+        and leaves_in_array(block.content) == leaves_in_text(text, len(lines)) - len(lines)
+    )
+    return block.content if is_certain else None
+
+
+def _holds_one_object_a_line(text: bytes, lines: int) -> bool:
+    """Whether line breaks can only be between objects.
+
+    Within valid JSON no line ends with a closing brace and the next begins with an opening one.
+    """
+    breaks = lines - 1
+    is_between = text.count(b"\n") == breaks and text.count(b"}\n{") == breaks
+    return is_between and text.startswith(b"{") and text.endswith(b"}")
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_plain(shape: Shape) -> bool:
+    """Whether no number is read as text but single decimals."""
+    leaves = [leaf.definition for _, leaf in shape.leaves()]
+    decimals = {leaf.name for leaf in leaves if leaf.type == "decimal"}
+    return not any(
+        leaf.type == "integer64"
+        or (leaf.type in INTEGERS and leaf.name in decimals)
+        or (leaf.type == "decimal" and leaf.is_list)
+        for leaf in leaves
+    )
+
+
 def _parse_fast(text: bytes, shape: Shape, release: Release) -> pa.StructArray | None:
     """The array, or None where pyarrow's reader does not cope."""
     for _ in range(2):
         try:
-            return _read(_quote_decimals(text, shape), shape)
+            return _read(text, shape).content
         except pa.ArrowInvalid:
             if not _grow(text, shape, release):
                 return None
     return None
 
 
-def _read(text: bytes, shape: Shape) -> pa.StructArray:
-    raw_type = shape.raw_type()
-    names = _text_numbers(shape)
-    parsed_type = _with_text(raw_type, names) if names else raw_type
-    schema = pa.schema([pa.field("resourceType", pa.string()), *parsed_type])
+class _Block(NamedTuple):
+    """What was read: one struct per object, their types, and whether decimals were numbers."""
+
+    content: pa.StructArray
+    types: set[str | None]
+    is_typed: bool
+
+
+def _read(text: bytes, shape: Shape) -> _Block:
+    wrapped, numbers = wrap(text, shape)
     table = pj.read_json(
-        io.BytesIO(text),
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
-        parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+        io.BytesIO(wrapped),
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(wrapped) + 1),
+        parse_options=pj.ParseOptions(
+            explicit_schema=pa.schema([("resourceType", pa.string()), *wrapped_type(shape)]),
+            unexpected_field_behavior="error",
+        ),
     )
+    types = set(table["resourceType"].unique().to_pylist())
     array = table.drop_columns("resourceType").to_struct_array().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
-    return array.cast(raw_type) if names else array
+    content = unwrap(array, shape.raw_type())
+    return _Block(content, types, count_wrapped(array) == numbers)
 
 
 def _grow(text: bytes, shape: Shape, release: Release) -> bool:
@@ -104,53 +171,6 @@ def _grow(text: bytes, shape: Shape, release: Release) -> bool:
     else:
         shape.grow_names(inferred.schema, release)
     return str(shape.raw_type()) != before
-
-
-def _quote_decimals(text: bytes, shape: Shape) -> bytes:
-    """Make strings of the numbers of decimal elements.
-
-    In valid JSON a quote, a name, a quote and a colon cannot stand inside a string, where the
-    second quote would be escaped, so looking for the name is exact.
-    """
-    decimals = [leaf.definition for _, leaf in shape.leaves() if leaf.definition.type == "decimal"]
-    if single := {d.name for d in decimals if not d.is_list}:
-        names = "|".join(sorted(single)).encode()
-        parts = re.split(rb'("(?:%s)"\s*:\s*)(%s)' % (names, _NUMBER), text)
-        parts[2::3] = [b'"%s"' % number for number in parts[2::3]]
-        text = b"".join(parts)
-    if lists := {d.name for d in decimals if d.is_list}:
-        names = "|".join(sorted(lists)).encode()
-        text = re.sub(
-            rb'"(?:%s)"\s*:\s*\[[^\]]*\]' % names, lambda m: _ITEM.sub(rb'"\g<0>"', m[0]), text
-        )
-    return text
-
-
-def _text_numbers(shape: Shape) -> frozenset[str]:
-    """Names of integers that stand in quotes when they are read.
-
-    Those that are a decimal elsewhere were put in quotes, and R5 writes integer64 so.
-    """
-    decimals: set[str] = set()
-    integers: set[str] = set()
-    quoted: set[str] = set()
-    for _, leaf in shape.leaves():
-        if leaf.definition.type == "decimal":
-            decimals.add(leaf.definition.name)
-        elif leaf.definition.type == "integer64":
-            quoted.add(leaf.definition.name)
-        elif leaf.definition.type in INTEGERS:
-            integers.add(leaf.definition.name)
-    return frozenset(quoted | (decimals & integers))
-
-
-def _with_text(kind: pa.DataType, names: frozenset[str], name: str = "") -> pa.DataType:
-    """The type with strings for the integers of these names."""
-    if pa.types.is_list(kind):
-        return pa.list_(_with_text(kind.value_type, names, name))
-    if pa.types.is_struct(kind):
-        return pa.struct([(f.name, _with_text(f.type, names, f.name)) for f in kind])
-    return pa.string() if name in names and kind == pa.int64() else kind
 
 
 class _Number(str):

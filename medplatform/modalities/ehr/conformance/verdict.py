@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import orjson
+import pyarrow as pa
 
 from medplatform.modalities.ehr.conformance.accept_filter import AcceptFilter
 from medplatform.modalities.ehr.conformance.arbiter import Arbiter
+from medplatform.modalities.ehr.conformance.column_filter import find_suspects
 from medplatform.modalities.ehr.conformance.definition import Definitions
 from medplatform.modalities.ehr.conformance.hl7 import read_r4_only
 from medplatform.modalities.ehr.conformance.keys import RepeatedKey, check_keys, has_plain_keys
@@ -59,6 +62,19 @@ def judge_lines(lines: Iterable[bytes], release: Release) -> Iterator[Verdict]:
 def accepts(content: dict[str, Any], release: Release) -> bool:
     """Whether the accept filter alone accepts parsed content; False leaves it open."""
     return _court_of(release).filter.accepts(content)
+
+
+def find_suspect_rows(content: pa.StructArray, resource_type: str, release: Release) -> np.ndarray:
+    """Which resources of a type, in columns, are to be judged one by one (bool, one per row).
+
+    The others are certainly valid, have no resources inside them, and no modifier extension or
+    implicit rules change their meaning.
+    """
+    definitions = definitions_of(release)
+    definition = definitions.resource(resource_type)
+    if definition is None:
+        return np.ones(len(content), dtype=bool)
+    return find_suspects(content, definition, definitions)
 
 
 def find_issues(content: dict[str, Any], release: Release) -> tuple[Issue, ...]:
