@@ -72,17 +72,28 @@ def _count_lines(tape: Tape) -> int:
     total = held = 0
     pieces: list[bytes] = []  # of the line that is not complete yet
     while chunk := tape.read():
-        first, *others = chunk.split(b"\n")
+        first, newline, others = chunk.partition(b"\n")
         pieces.append(first)
         held += len(first)
         if held > MAX_RECORD_BYTES:
             pieces.clear()
-        for line in others:
+        if newline:
             total += _count_line(b"".join(pieces))
-            pieces, held = [line], len(line)
+            complete, newline, last = others.rpartition(b"\n")
+            total += _count_complete(complete + newline)
+            pieces, held = [last], len(last)
     if tape.fault:
         return total + 1
     return total + _count_line(b"".join(pieces)) if held else total
+
+
+def _count_complete(lines: bytes) -> int:
+    """The records of lines that each end in a newline."""
+    newlines = lines.count(b"\n")
+    objects = lines.startswith(b"{") + lines.count(b"\n{")
+    if objects == newlines and b'"Bundle"' not in lines:
+        return newlines
+    return sum(map(_count_line, lines.split(b"\n")[:-1]))
 
 
 def _count_line(line: bytes) -> int:
