@@ -103,6 +103,7 @@ class Identity:
         self._subjects: dict[tuple[str, str], Subject] = {}
         self._links: dict[tuple[str, str], Subject] = {}
         self._preloaded: set[str] = set()
+        self._last_tokens: tuple[tuple[str, Sequence[bytes]], np.ndarray] | None = None
         vault.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._map = vault / IDENTITY_MAP
         with self._database() as database:
@@ -263,7 +264,16 @@ class Identity:
         return self._pseudonym("token", kind, value)
 
     def tokens(self, kind: str, values: Sequence[bytes]) -> np.ndarray:
-        """`token(kind, value)` of many values in UTF-8, as ASCII (dtype S, one per value)."""
+        """`token(kind, value)` of many values in UTF-8, as ASCII (dtype S, one per value).
+
+        The last answer is kept: the ids of a batch are asked for as keys and as content.
+        """
+        asked = (kind, values)
+        if self._last_tokens is None or self._last_tokens[0] != asked:
+            self._last_tokens = asked, self._make_tokens(kind, values)
+        return self._last_tokens[1]
+
+    def _make_tokens(self, kind: str, values: Sequence[bytes]) -> np.ndarray:
         digests = self.keys.macs("token", kind, values)
         first_half = np.frombuffer(digests, np.uint8).reshape(-1, 32)[:, :16]
         # Base 32 takes five bits a character; the last character has two zero bits of padding.

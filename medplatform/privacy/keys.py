@@ -102,13 +102,13 @@ class KeyRing:
         inner = inner.copy()
         encoded = kind.encode()
         inner.update(len(encoded).to_bytes(4, "big") + encoded)
-        digests = []
+        begin, end, digests = inner.copy, outer.copy, bytearray()
         for value in values:
-            first, second = inner.copy(), outer.copy()
+            first, second = begin(), end()
             first.update(len(value).to_bytes(4, "big") + value)
             second.update(first.digest())
-            digests.append(second.digest())
-        return b"".join(digests)
+            digests += second.digest()
+        return bytes(digests)
 
     @lru_cache(maxsize=64)  # noqa: B019 - a key ring lives as long as its process
     def _states(self, purpose: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
