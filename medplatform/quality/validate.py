@@ -145,9 +145,13 @@ def _finding(table: Table, rule: Rule, **numbers: Any) -> Finding:
 def _load_great_expectations() -> None:
     """Import it once, and keep its 300,000 objects from being looked at in every collection.
 
-    They stay as long as the process; to look at them takes 0.2 s each time.
+    They stay as long as the process; to look at them takes 0.2 s each time. Nor is it to
+    fingerprint every frame, which takes longer than most rules and is read by nobody.
     """
     import great_expectations.expectations  # noqa: F401
+    from great_expectations.execution_engine import pandas_execution_engine
+
+    pandas_execution_engine.HASH_THRESHOLD = 0
 
     gc.collect()
     gc.freeze()
