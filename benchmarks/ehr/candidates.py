@@ -142,36 +142,26 @@ def _write_rows(lines: Iterable[bytes], out: Path) -> None:
     pq.write_table(table, out / OUTPUT, compression=COMPRESSION)
 
 
-def measure(run: Candidate, resource_type: str, folders: dict[str, Path], out: Path) -> None:
-    """Run a candidate on each folder and print what it took, in seconds."""
-    figures = {}
-    for what, folder in folders.items():
-        target = out / what
-        target.mkdir()
-        cpu, wall = _cpu_seconds(), time.monotonic()
-        run(folder, resource_type, target)
-        figures[what] = {"cpu": _cpu_seconds() - cpu, "wall": time.monotonic() - wall}
-    print(json.dumps(figures))
-
-
 def _cpu_seconds() -> float:
     usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def main() -> None:
-    """Measure one candidate in this process: on a few resources, then on all."""
+    """Run one candidate in this process and print what it took, in seconds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=CANDIDATES)
     parser.add_argument("type")
-    for folder in ("first", "rest", "out"):
-        parser.add_argument(folder, type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     run = CANDIDATES[given.name]
     if given.name == PLATFORM:
         run = partial(medplatform, workers=given.workers)
-    measure(run, given.type, {"start": given.first, "run": given.rest}, given.out)
+    cpu, wall = _cpu_seconds(), time.monotonic()
+    run(given.folder, given.type, given.out)
+    print(json.dumps({"cpu": _cpu_seconds() - cpu, "wall": time.monotonic() - wall}))
 
 
 if __name__ == "__main__":
