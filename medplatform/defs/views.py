@@ -11,7 +11,7 @@ from medplatform.defs import show
 from medplatform.defs.ingest_checks import lake_key
 from medplatform.installation import Installation
 from medplatform.modalities.ehr.nested import FAMILY
-from medplatform.modalities.ehr.tables import DELETION
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 from medplatform.views import View, ViewError, ViewFile, column_types
 from medplatform.warehouse import BuiltView, ViewTables, build_view
 from medplatform.warehouse.view_sources import describe
@@ -66,7 +66,7 @@ def _spec(file: ViewFile) -> dg.AssetSpec:
     metadata = {"definition": dg.MetadataValue.path(str(file.path))}
     return dg.AssetSpec(
         view_key(file),
-        deps=[lake_key(FAMILY), lake_key(DELETION)],
+        deps=[lake_key(FAMILY), lake_key(DELETION), lake_key(PATIENT)],
         description=describe(file),
         kinds={"duckdb", "parquet", "fhir"},
         group_name=GROUP,

@@ -98,7 +98,10 @@ def _polygenic_score() -> dg.AssetsDefinition:
         key=["marts", POLYGENIC_SCORE.name],
         deps=[
             lake_key(TABLES[name])
-            for name in ("genomics_variant", "genomics_genotype", "genomics_sample")
+            for name in (
+                *("genomics_variant", "genomics_genotype", "genomics_sample"),
+                *("ehr_patient", "ehr_deletion"),
+            )
         ],
         description=POLYGENIC_SCORE.description
         + " Computed from the PGS Catalog scoring files in reference/pgs.",

@@ -1,9 +1,14 @@
-"""Which of the delivered versions of a record counts, as SQL: one notion for dbt and for views.
+"""Which of the delivered records count, as SQL: one rule for dbt, for views and for exports.
 
-A record is current if it is the newest version that was delivered after its last deletion. A
-deletion holds for all that its own delivery and those before it say of the record: files of a
-delivery have no order, and a Bundle of FHIR history begins with the newest entry. So what its
-source brings back counts when a later delivery has it. Deliveries are ordered by their names.
+1. A deletion holds for all that its own delivery and those before it say of the record: files of a
+   delivery have no order, and a Bundle of FHIR history begins with the newest entry. So what its
+   source brings back counts when a later delivery has it.
+2. Of the versions that are left, the newest counts.
+3. Nothing counts that is about a patient who was deleted, until a later delivery has that patient.
+   This comes last, so that a record whose newest version is about a deleted patient does not fall
+   back on an older one.
+
+Deliveries are ordered by their names.
 """
 
 from collections.abc import Sequence
@@ -53,5 +58,53 @@ def deleted_later(deletions: str, *, record: str, resource_type: str, resource_i
         f"        deletion.resource_type = {resource_type}\n"
         f"        and deletion.resource_id = {resource_id}\n"
         f"        and deletion.delivery >= {record}.delivery\n"
+        ")"
+    )
+
+
+def deleted_patients(deletions: str, patients: str) -> str:
+    """Query of the patients (patient_id) who were deleted and not brought back.
+
+    Parameters
+    ----------
+    deletions
+        Relation with resource_type, resource_id and delivery.
+    patients
+        Relation with patient_id and delivery, of all versions of all patients.
+    """
+    return (
+        "with patient as (\n"
+        "    select\n"
+        "        patient_id,\n"
+        "        max(delivery) as delivery\n"
+        f"    from {patients}\n"
+        "    group by patient_id\n"
+        ")\n"
+        "\n"
+        "select deletion.resource_id as patient_id\n"
+        f"from {deletions} as deletion\n"
+        "left join patient\n"
+        "    on deletion.resource_id = patient.patient_id\n"
+        "where deletion.resource_type = 'Patient'\n"
+        "group by deletion.resource_id\n"
+        "having max(deletion.delivery) >= coalesce(max(patient.delivery), '')"
+    )
+
+
+def about_deleted_patient(deleted: str, *, record: str) -> str:
+    """Condition that holds for a row that is about one of the deleted patients.
+
+    Parameters
+    ----------
+    deleted
+        Relation with what `deleted_patients` gives.
+    record
+        Alias of the relation that the row is of; its patient_id may be null.
+    """
+    return (
+        "exists (\n"
+        "    select 1\n"
+        f"    from {deleted} as deleted_patient\n"
+        f"    where deleted_patient.patient_id = {record}.patient_id\n"
         ")"
     )

@@ -12,7 +12,13 @@ import polars as pl
 import pyarrow as pa
 
 from medplatform.lake import Lake
-from medplatform.lake.current import LINEAGE_COLUMNS, deleted_later, newest_first
+from medplatform.lake.current import (
+    LINEAGE_COLUMNS,
+    about_deleted_patient,
+    deleted_later,
+    deleted_patients,
+    newest_first,
+)
 from medplatform.meds.errors import MedsError
 from medplatform.meds.kinds import KINDS, MACROS, SOURCES, Kind, Source
 from medplatform.meds.products import find_products
@@ -137,7 +143,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         group by all
         """
     )
-    connection.execute(_gone_patients())
+    query = deleted_patients("deletion", "lake.ehr_patient")
+    connection.execute(f"create table deleted_patient as {query}")
     find_products(connection, lake)
     _name_vocabularies(connection)
     for source in SOURCES:
@@ -160,10 +167,9 @@ def _name_vocabularies(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _outdated(source: Source) -> str:
-    """Records that no longer hold, and why: their source deleted them, or sent a newer version.
+    """Records that do not count (`medplatform.lake.current`), and why: deleted, or superseded.
 
-    With a Patient goes all that is about them. Only ids that stand in more than one record are
-    sorted, which are few in most lakes.
+    Only ids that stand in more than one record are sorted, which are few in most lakes.
     """
     name, key, record = source.table.name, source.id_column, ", ".join(LINEAGE_COLUMNS)
     order = ", ".join(newest_first(updated="last_updated_at", version="version_id"))
@@ -173,6 +179,7 @@ def _outdated(source: Source) -> str:
         resource_type=f"'{source.table.resource_type}'",
         resource_id=f"row.{key}",
     )
+    about_deleted = about_deleted_patient("deleted_patient", record="row")
     return f"""
         create table outdated_{name} as
         with deleted as (
@@ -181,46 +188,36 @@ def _outdated(source: Source) -> str:
             where
                 {key} in (select resource_id from deletion)
                 and {deleted}
-            union
-            select {record}
-            from lake.{name}
-            where patient_id in (select patient_id from gone_patient)
-        )
-        select {record}, 'deleted' as reason from deleted
-        union all
-        select distinct {record}, 'superseded' as reason
-        from (
-            select {record}
-            from lake.{name}
-            anti join deleted using ({record})
-            where
-                hash({key}) in (
-                    select hash({key})
-                    from lake.{name}
-                    group by hash({key})
-                    having min(hash({record})) <> max(hash({record}))
-                )
-            qualify rank() over (partition by {key} order by {order}) > 1
-        )
-    """
+        ),
 
-
-def _gone_patients() -> str:
-    """Patients whom their source deleted and did not bring back."""
-    return """
-        create table gone_patient as
-        select resource_id as patient_id
-        from deletion
-        where
-            resource_type = 'Patient'
-            and resource_id not in (
-                select patient.patient_id
-                from lake.ehr_patient as patient
-                inner join deletion on patient.patient_id = deletion.resource_id
+        superseded as (
+            select distinct {record}
+            from (
+                select {record}
+                from lake.{name}
+                anti join deleted using ({record})
                 where
-                    deletion.resource_type = 'Patient'
-                    and patient.delivery > deletion.delivery
+                    hash({key}) in (
+                        select hash({key})
+                        from lake.{name}
+                        group by hash({key})
+                        having min(hash({record})) <> max(hash({record}))
+                    )
+                qualify rank() over (partition by {key} order by {order}) > 1
             )
+        ),
+
+        of_deleted_patient as (
+            select distinct {record}
+            from lake.{name} as row
+            where {about_deleted}
+        )
+
+        select {record}, 'superseded' as reason from superseded
+        union all
+        select {record}, 'deleted' as reason
+        from (select * from deleted union select * from of_deleted_patient)
+        anti join superseded using ({record})
     """
 
 

@@ -1,7 +1,7 @@
 """The current FHIR resources of the lake, as DuckDB relations with one row per resource.
 
 Their columns are the elements of FHIR JSON, those of the nested tables. Of the versions delivered
-the newest counts, and none where the source has deleted the resource since
+the newest counts, and none where the source has deleted the resource or its patient since
 (`medplatform.lake.current`).
 """
 
@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import duckdb
 
 from medplatform.lake import Lake
-from medplatform.lake.current import LINEAGE_COLUMNS, deleted_later, newest_first
+from medplatform.lake.current import (
+    LINEAGE_COLUMNS,
+    about_deleted_patient,
+    deleted_later,
+    newest_first,
+)
+from medplatform.modalities.ehr.deleted import query_deleted_patients
 from medplatform.modalities.ehr.nested import nested_table
 from medplatform.modalities.ehr.tables import DELETION
 from medplatform.views import Relation, relation_of
@@ -59,14 +65,14 @@ def current_resources(
     published = lake.relation(table)
     if published is None:
         return Resources(relation=None)
-    gone = _gone(lake, resource_type)
+    deleted, about_deleted = _deleted(lake, resource_type)
     order = ", ".join(newest_first(**_version_columns(connection, published)))
     lineage = ", ".join(LINEAGE_COLUMNS)
     current = f"current_{table}"
     connection.execute(
         f"create or replace temp table {current} as "
-        f"select {lineage}, is_modified from {published} as record where not {gone} "
-        f"qualify rank() over (partition by id order by {order}) = 1"
+        f"select {lineage}, is_modified from {published} as record where not {deleted} "
+        f"qualify rank() over (partition by id order by {order}) = 1 and not {about_deleted}"
     )
     (numbers,) = connection.execute(
         "select count(*), count(*) filter (where is_modified), "
@@ -88,13 +94,16 @@ def current_resources(
     )
 
 
-def _gone(lake: Lake, resource_type: str) -> str:
-    """Condition that a `record` was deleted since."""
-    deletions = lake.relation(DELETION.name)
-    if deletions is None:
-        return "false"
-    return deleted_later(
-        deletions, record="record", resource_type=f"'{resource_type}'", resource_id="record.id"
+def _deleted(lake: Lake, resource_type: str) -> tuple[str, str]:
+    """Conditions that a `record` was deleted since, and that its patient was."""
+    deletions, patients = lake.relation(DELETION.name), query_deleted_patients(lake)
+    if deletions is None or patients is None:
+        return "false", "false"
+    return (
+        deleted_later(
+            deletions, record="record", resource_type=f"'{resource_type}'", resource_id="record.id"
+        ),
+        about_deleted_patient(f"({patients})", record="record"),
     )
 
 

@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from medplatform.lake import Column, Table
-from medplatform.lake.current import deleted_later, newest_first
+from medplatform.lake.current import (
+    about_deleted_patient,
+    deleted_later,
+    deleted_patients,
+    newest_first,
+)
 from medplatform.lake.table import LINEAGE
 from medplatform.modalities import TABLES
 from medplatform.modalities.ehr.nested import FAMILY
-from medplatform.modalities.ehr.tables import DELETION
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 from medplatform.warehouse.documents import comment, dump
 from medplatform.warehouse.inputs import MART_INPUTS, NESTED_INPUTS, MartInput, NestedInput
 from medplatform.warehouse.project import PROJECT
@@ -27,6 +32,9 @@ Written by `python -m medplatform.warehouse.staging` from the table declarations
 Change the declaration, not this file.
 """
 _VERSION = "version_id"
+_PATIENT = "patient_id"
+DELETED_PATIENT = "stg_ehr_deleted_patient"
+"""The model of the patients of whom nothing counts."""
 _DELIVERY = {
     "name": "delivery",
     "data_type": "varchar",
@@ -40,6 +48,8 @@ def render_files() -> dict[str, str]:
     for table in (*TABLES.values(), *MART_INPUTS, *NESTED_INPUTS):
         files[f"models/staging/stg_{table.name}.sql"] = render_model(table)
         files[f"models/staging/stg_{table.name}.yml"] = render_document(table)
+    files[f"models/staging/{DELETED_PATIENT}.sql"] = render_deleted_patients()
+    files[f"models/staging/{DELETED_PATIENT}.yml"] = render_deleted_patients_document()
     return files
 
 
@@ -74,19 +84,41 @@ def render_model(table: Table | MartInput) -> str:
         schema = NESTED if isinstance(table, NestedInput) else MARTS_INPUT
         source = f"from {{{{ source('{schema}', '{table.name}') }}}}"
         return comment("--", _HEADER) + "\n".join([*lines, _listed(names), source]) + "\n"
-    condition = _not_deleted(table)
+    deleted, about_deleted = _not_deleted(table), _not_about_deleted(table)
     lines += [
         _listed([*names, _DELIVERY["name"]]),
-        f"from {{{{ source('{LAKE}', '{table.name}') }}}}{' as record' if condition else ''}",
-        *condition,
+        f"from {_lake(table)}{' as record' if deleted or about_deleted else ''}",
+        *deleted,
         "qualify",
         "    rank() over (",
         f"        partition by {', '.join(_record_id(table))}",
         "        order by",
         _listed(_newest_first(table), indentation=12),
         "    ) = 1",
+        *about_deleted,
     ]
     return comment("--", _HEADER) + "\n".join(lines) + "\n"
+
+
+def render_deleted_patients() -> str:
+    """The staging model of the patients of whom nothing counts."""
+    return comment("--", _HEADER) + deleted_patients(_lake(DELETION), _lake(PATIENT)) + "\n"
+
+
+def render_deleted_patients_document() -> str:
+    """Documentation and tests of that model."""
+    (column,) = (column for column in PATIENT.columns if column.name == _PATIENT)
+    model = {
+        "name": DELETED_PATIENT,
+        "description": "One row per patient whom their source deleted and no later delivery "
+        "brought back: no record about them counts.",
+        "columns": [{**_column(column), "data_tests": ["unique", "not_null"]}],
+    }
+    return dump({"version": 2, "models": [model]}, _HEADER)
+
+
+def _lake(table: Table) -> str:
+    return f"{{{{ source('{LAKE}', '{table.name}') }}}}"
 
 
 def _listed(names: Sequence[str], indentation: int = 4) -> str:
@@ -114,12 +146,17 @@ def _not_deleted(table: Table) -> list[str]:
     else:
         return []
     condition = deleted_later(
-        f"{{{{ source('{LAKE}', '{DELETION.name}') }}}}",
-        record="record",
-        resource_type=about[0],
-        resource_id=about[1],
+        _lake(DELETION), record="record", resource_type=about[0], resource_id=about[1]
     )
     return ["where", *(f"    {line}" for line in f"not {condition}".splitlines())]
+
+
+def _not_about_deleted(table: Table) -> list[str]:
+    """The condition that leaves out rows about deleted patients, where rows are of patients."""
+    if _PATIENT not in {column.name for column in table.columns}:
+        return []
+    condition = about_deleted_patient(f"{{{{ ref('{DELETED_PATIENT}') }}}}", record="record")
+    return [f"    {line}" for line in f"and not {condition}".splitlines()]
 
 
 def render_document(table: Table | MartInput) -> str:
@@ -173,9 +210,12 @@ def _staging_description(table: Table | MartInput) -> str:
     if isinstance(table, MartInput):
         return table.description
     large = f" Without {', '.join(table.large)}." if table.large else ""
-    gone = ", without what its source deleted since" if _not_deleted(table) else ""
+    deleted = ["what its source deleted since"] if _not_deleted(table) else []
+    deleted += ["what is about deleted patients"] if _not_about_deleted(table) else []
+    without = f", without {' and '.join(deleted)}" if deleted else ""
     return (
-        f"{table.description}{large} The newest version of each record over all deliveries{gone}."
+        f"{table.description}{large} "
+        f"The newest version of each record over all deliveries{without}."
     )
 
 

@@ -13,7 +13,7 @@ import duckdb
 
 from medplatform.lake import Lake
 from medplatform.modalities.ehr.nested import nested_table
-from medplatform.modalities.ehr.tables import DELETION
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 from medplatform.views import (
     View,
     ViewFile,
@@ -92,7 +92,7 @@ def resources_of(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) 
 def input_digests(lake: Lake, view: View) -> list[str]:
     """Digests of the files that a view is answered from: with that of its definition, its rows."""
     entries = list(lake.ledger.entries(DELETION.modality))
-    tables = nested_table(view.resource).name, DELETION.name
+    tables = nested_table(view.resource).name, DELETION.name, PATIENT.name
     return [
         file.sha256 for table in tables for entry in entries for file in entry.tables.get(table, [])
     ]

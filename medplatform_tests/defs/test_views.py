@@ -115,6 +115,7 @@ def test_an_asset_says_what_a_row_is_and_what_its_columns_are(site: Views) -> No
     assert {dep.asset_key.to_user_string() for dep in spec.deps} == {
         "lake/ehr_fhir",
         "lake/ehr_deletion",
+        "lake/ehr_patient",
     }
     schema = {c.name: c for c in spec.metadata["dagster/column_schema"].columns}
     assert schema["observation_id"].description == "Token of it. FHIRPath: getResourceKey()"

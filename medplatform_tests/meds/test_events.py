@@ -403,8 +403,25 @@ def test_with_a_deleted_patient_goes_all_that_is_about_them(site: Site) -> None:
     result = site.export()
     assert result.subjects == 1
     assert count(site, "observation").left_out == {"deleted": 1}
-    publish(site.lake.root, "2021-c", {"ehr_patient": [patient("ann", 1960)]})
+    assert count(site, "birth").left_out["deleted"] == 1
+    later = observation("ann", "later", "1", MORNING)
+    publish(site.lake.root, "2021-c", {"ehr_observation": [later]})
+    assert site.export().subjects == 1
+    publish(site.lake.root, "2021-d", {"ehr_patient": [patient("ann", 1960)]})
     assert site.export().subjects == 2
+    assert count(site, "observation").left_out == {}
+
+
+def test_a_record_of_a_deleted_patient_does_not_fall_back_on_an_older_version(site: Site) -> None:
+    versions = [
+        observation(name, "o", "1", MORNING, observation_id="o", version_id=version)
+        for name, version in (("ann", "1"), ("bea", "2"))
+    ]
+    people = [patient("ann", 1960), patient("bea", 1960)]
+    publish(site.lake.root, "2021-a", {"ehr_patient": people, "ehr_observation": versions})
+    publish(site.lake.root, "2021-b", deletion("Patient", "bea"))
+    site.export()
+    assert count(site, "observation").left_out == {"deleted": 1, "superseded": 1}
 
 
 def test_an_empty_lake_gives_an_empty_data_set(site: Site, tmp_path: Path) -> None:

@@ -72,11 +72,12 @@ def run_build(root: Path, **more: Any) -> BuildResult:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """One installation before any delivery, and again after four of them."""
+    """One installation before any delivery, and again after five of them."""
     root = tmp_path_factory.mktemp("warehouse")
     empty = run_build(root)
     empty_marts = {path.stem: pl.read_parquet(path) for path in (root / "marts").glob("*.parquet")}
     publish(root / "lake", "2021-a", FIRST_DELIVERY)
+    publish(root / "lake", "2021-aa", DELETIONS)
     publish(root / "lake", "2021-b", SECOND_DELIVERY)
     publish(root / "lake", "images-a", IMAGES)
     publish(root / "lake", "images-b", IMAGES_AGAIN)
@@ -105,8 +106,12 @@ FIRST_DELIVERY = {
         patient("undated_event", 1960),
         patient("refuted", 1960),
         patient("measured", 1960),
+        patient("deleted", 1960),
+        patient("restored", 1960),
     ],
     "ehr_encounter": [
+        *index_and_followup("deleted"),
+        *index_and_followup("restored"),
         encounter("ann", "ann-first", "2020-06-01 10:00"),
         encounter("ann", "ann-cancelled", "2020-07-01 10:00", status="cancelled"),
         encounter("ann", "ann-long-ago", "2015-06-01 10:00"),
@@ -127,6 +132,7 @@ FIRST_DELIVERY = {
         condition("had_event", MI, PREDICTION),
         condition("undated_event", MI, None),
         condition("refuted", MI, "2021-12-01 10:00", verification_status="refuted"),
+        condition("deleted", "59621000", "2020-01-01 10:00"),
     ],
     "ehr_observation": [
         observation("ann", "ldl-1", "22748-8", "2021-05-01", value_number=2.0, value_unit="mmol/L"),
@@ -175,8 +181,14 @@ FIRST_DELIVERY = {
         prescription("ann", "m4", "197363", PREDICTION),
     ],
 }
+DELETIONS = {
+    "ehr_deletion": [
+        {"resource_type": "Patient", "resource_id": name} for name in ("deleted", "restored")
+    ]
+}
 SECOND_DELIVERY = {
     "ehr_patient": [
+        patient("restored", 1960),
         patient("bea", 1950, version_id="1", last_updated_at=at("2023-01-01"), sex="female"),
     ],
     "ehr_observation": [
@@ -194,6 +206,7 @@ IMAGES = {
         | {"frames": 2, "label": "old"},
         {"instance_id": "i2", "patient_id": "p2", "modality": "DX", "rows": 8, "columns": 8}
         | {"frames": 1},
+        {"instance_id": "i3", "patient_id": "deleted", "modality": "DX", "frames": 1},
         {"instance_id": "no_pixels", "patient_id": "p2", "modality": "SR", "frames": 0},
     ],
     "imaging_mask": [
@@ -253,13 +266,13 @@ def test_marts_of_an_empty_lake_are_empty_and_typed(built: Warehouse) -> None:
 def test_marts_have_the_rows_that_the_result_says(built: Warehouse) -> None:
     rows = {name: built.mart(name).height for name in MARTS}
     assert built.result.marts == rows
-    assert rows["patient_features"] == 3
+    assert rows["patient_features"] == 4
     assert rows["imaging_features"] == 3
 
 
 def test_adults_with_followup_and_no_earlier_event_are_included(built: Warehouse) -> None:
     """Left out: an earlier or undated event, a minor, follow-up cut short by time or death."""
-    assert built.patients.keys() == {"ann", "bea", "refuted"}
+    assert built.patients.keys() == {"ann", "bea", "refuted", "restored"}
 
 
 def test_prediction_is_at_the_start_of_the_latest_encounter_with_followup(
@@ -272,7 +285,7 @@ def test_prediction_is_at_the_start_of_the_latest_encounter_with_followup(
 
 def test_outcome_is_an_event_up_to_the_last_moment_of_the_horizon(built: Warehouse) -> None:
     outcomes = {patient_id: row["outcome"] for patient_id, row in built.patients.items()}
-    assert outcomes == {"ann": True, "bea": False, "refuted": False}
+    assert outcomes == {"ann": True, "bea": False, "refuted": False, "restored": False}
 
 
 def test_values_from_the_prediction_on_are_not_features(built: Warehouse) -> None:
@@ -303,7 +316,7 @@ def test_medications_are_counted_once_and_only_when_to_be_given(built: Warehouse
 
 def test_smoking_is_unknown_where_nobody_asked(built: Warehouse) -> None:
     smokers = {patient_id: row["is_smoker"] for patient_id, row in built.patients.items()}
-    assert smokers == {"ann": True, "bea": False, "refuted": None}
+    assert smokers == {"ann": True, "bea": False, "refuted": None, "restored": None}
 
 
 def test_newest_version_wins_over_the_order_of_deliveries(built: Warehouse) -> None:
@@ -318,9 +331,18 @@ def test_components_of_an_older_version_are_gone(built: Warehouse) -> None:
     assert built.patients["bea"]["diastolic_mmhg"] is None
 
 
+def test_a_deleted_patient_is_in_no_mart(built: Warehouse) -> None:
+    """Not in those of other modalities either; who was brought back has all records again."""
+    people = {name: built.mart(name)["patient_id"].to_list() for name in MARTS}
+    assert {name for name in MARTS if "deleted" in people[name]} == set()
+    assert {name for name in MARTS if "restored" in people[name]} == {
+        *("encounter", "patient", "patient_features")
+    }
+
+
 def test_one_polygenic_score_is_taken_for_all(built: Warehouse) -> None:
     scores = {patient_id: row["polygenic_score"] for patient_id, row in built.patients.items()}
-    assert scores == {"ann": 1.5, "bea": None, "refuted": None}
+    assert scores == {"ann": 1.5, "bea": None, "refuted": None, "restored": None}
 
 
 def test_a_file_that_the_ledger_does_not_name_is_invisible(built: Warehouse) -> None:

@@ -81,6 +81,14 @@ def test_a_deletion_holds_for_all_of_its_delivery(site: FhirLake) -> None:
     assert numbers(site) == [2]
 
 
+def test_with_a_deleted_patient_goes_all_that_is_about_them(site: FhirLake) -> None:
+    site.ingest("1", patient("p"), number(1, "a"))
+    site.ingest("2", deleted=("Patient/p",))
+    assert numbers(site) == []
+    site.ingest("3", patient("p"))
+    assert numbers(site) == [1]
+
+
 def test_views_join_by_keys(site: FhirLake) -> None:
     site.ingest("1", patient("p", gender="female"), number(1, "a"))
     people = parse_view(

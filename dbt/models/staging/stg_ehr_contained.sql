@@ -28,3 +28,8 @@ qualify
             source_id desc,
             record_number desc
     ) = 1
+    and not exists (
+        select 1
+        from {{ ref('stg_ehr_deleted_patient') }} as deleted_patient
+        where deleted_patient.patient_id = record.patient_id
+    )

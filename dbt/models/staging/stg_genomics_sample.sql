@@ -10,7 +10,7 @@ select
     call_rate,
     het_hom_ratio,
     delivery
-from {{ source('lake', 'genomics_sample') }}
+from {{ source('lake', 'genomics_sample') }} as record
 qualify
     rank() over (
         partition by sample_id, cohort_id
@@ -19,3 +19,8 @@ qualify
             source_id desc,
             record_number desc
     ) = 1
+    and not exists (
+        select 1
+        from {{ ref('stg_ehr_deleted_patient') }} as deleted_patient
+        where deleted_patient.patient_id = record.patient_id
+    )

@@ -11,7 +11,7 @@ select
     codec,
     pixel_sha256,
     delivery
-from {{ source('lake', 'imaging_frame') }}
+from {{ source('lake', 'imaging_frame') }} as record
 qualify
     rank() over (
         partition by instance_id, frame_number
@@ -20,3 +20,8 @@ qualify
             source_id desc,
             record_number desc
     ) = 1
+    and not exists (
+        select 1
+        from {{ ref('stg_ehr_deleted_patient') }} as deleted_patient
+        where deleted_patient.patient_id = record.patient_id
+    )

@@ -39,7 +39,7 @@ select
     pixel_sha256,
     label,
     delivery
-from {{ source('lake', 'imaging_instance') }}
+from {{ source('lake', 'imaging_instance') }} as record
 qualify
     rank() over (
         partition by instance_id
@@ -48,3 +48,8 @@ qualify
             source_id desc,
             record_number desc
     ) = 1
+    and not exists (
+        select 1
+        from {{ ref('stg_ehr_deleted_patient') }} as deleted_patient
+        where deleted_patient.patient_id = record.patient_id
+    )

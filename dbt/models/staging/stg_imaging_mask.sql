@@ -13,7 +13,7 @@ select
     codec,
     foreground_pixels,
     delivery
-from {{ source('lake', 'imaging_mask') }}
+from {{ source('lake', 'imaging_mask') }} as record
 qualify
     rank() over (
         partition by mask_id
@@ -22,3 +22,8 @@ qualify
             source_id desc,
             record_number desc
     ) = 1
+    and not exists (
+        select 1
+        from {{ ref('stg_ehr_deleted_patient') }} as deleted_patient
+        where deleted_patient.patient_id = record.patient_id
+    )
