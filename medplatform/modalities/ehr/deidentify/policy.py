@@ -218,12 +218,18 @@ class Policy(_Model):
         Raises
         ------
         PolicyError
-            The file cannot be read, or a rule of it is wrong.
+            The file cannot be read, a rule of it is wrong, or a selector selects nothing.
         """
+        # Selectors are of FHIR's types, which take a while to load; policies without a file do not
+        # need them here.
+        from medplatform.modalities.ehr.deidentify.selector import demand_selections
+
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+            policy = cls.model_validate(yaml.safe_load(path.read_text("utf-8")))
+            demand_selections(policy)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, PolicyError) as error:
             raise PolicyError(f"{path} holds no policy: {error}") from error
+        return policy
 
     def dump(self) -> str:
         """The policy as YAML, as `load` reads it."""

@@ -1,8 +1,9 @@
 """The policy of the platform: Safe Harbor, but that dates are shifted rather than cut.
 
 What identifies is dropped, and so is every text that may say anything; what is coded or measured is
-kept. It is an allow-list: `PRIMITIVES` says which kinds of value are kept at all, `TEXTS` which
-texts are, and the rest narrows that down for the identifiers of 45 CFR 164.514(b)(2)(i).
+kept. It is an allow-list: `PRIMITIVES` says which kinds of value are kept at all, `CODES` which
+texts are, and the rest narrows that down for the identifiers of 45 CFR 164.514(b)(2)(i). Of an
+observation's text `ANSWERS` leaves that there was one.
 """
 
 from medplatform.modalities.ehr.deidentify.policy import (

@@ -85,21 +85,43 @@ def is_resource(type_name: str) -> bool:
 
 
 def _all_releases(type_name: str) -> Iterator[dict[str, ElementDefinition]]:
-    for release in (Release.R4B, Release.R5):
+    for release in Release:
         try:
             yield dict(elements_of(type_name, release))
         except KeyError:
             continue
 
 
+def demand_selections(policy: Policy) -> None:
+    """Refuse a policy with selectors that no FHIR release has anything for, as mistyped ones.
+
+    Raises
+    ------
+    PolicyError
+        It has some, which the message names, or one that is not written as selectors are.
+    """
+    selects = dict.fromkeys(rule.select for rule in policy.rules)
+    if mistyped := [each for each in selects if not selects_something(Selector.parse(each))]:
+        raise PolicyError(
+            f"nothing in FHIR is selected by {', '.join(mistyped)}: see to the names of types and "
+            f"elements, or remove the rules."
+        )
+
+
 def selects_something(selector: Selector) -> bool:
-    """Whether any FHIR release has the selected elements; descendants are not looked for."""
+    """Whether any FHIR release has the selected elements.
+
+    Of descendants only the type is looked for: what `..name` names may stand at any depth.
+    """
     if selector.head in _EVERY_RESOURCE:
         return True
     types = {selector.head}
     for step in selector.steps:
-        if step.axis != ".":
+        if step.axis == "..":
             break
+        if step.axis == "//":
+            types = {step.name}
+            continue
         types = {
             element.type
             for name in types - PRIMITIVES

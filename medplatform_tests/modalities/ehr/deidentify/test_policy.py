@@ -35,6 +35,13 @@ def test_every_rule_of_the_platform_selects_something() -> None:
             "no vocabulary 'nowhere'",
         ),
         ("rules: [", "holds no policy"),
+        ("rules: [{select: Patient.adress, action: drop}]", r"selected by Patient\.adress:"),
+        (
+            "rules: [{select: Patiant, action: drop}, {select: Patient, action: keep},"
+            " {select: Patient//Adress.line, action: drop}]",
+            "selected by Patiant, Patient//Adress.line:",
+        ),
+        ("rules: [{select: 'Patient name', action: keep}]", "'Patient name' is no selector"),
         ("vocabularies: {a: {pattern: '('}}\nrules: []", "no regular expression"),
     ],
 )

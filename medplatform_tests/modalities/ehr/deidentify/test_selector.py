@@ -131,6 +131,11 @@ def test_a_selector_that_cannot_be_read_is_named(text: str) -> None:
         ("Observation.component.code.coding.display", True),
         ("MedicationUsage.note", False),
         ("Patient..period", True),
+        ("Patient//Address.state", True),
+        ("Patient//Address.stat", False),
+        ("Patient//Adress", False),
+        ("MedicinalProduct.name.productName", True),
+        ("MedicinalProduct.name.product", False),
     ],
 )
 def test_a_selector_of_nothing_is_told(text: str, is_something: bool) -> None:
