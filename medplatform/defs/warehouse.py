@@ -25,7 +25,7 @@ from medplatform.warehouse import (
 )
 from medplatform.warehouse.conversions import write_ucum_conversions
 from medplatform.warehouse.inputs import MartInput
-from medplatform.warehouse.runner import PROJECT, database
+from medplatform.warehouse.runner import PROJECT, database, make_run_target
 from medplatform.warehouse.scores import write_polygenic_scores
 from medplatform.warehouse.view_sources import write_view_sources
 
@@ -78,7 +78,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         invocation = dbt.cli(
             ["build", "--exclude-resource-type", "unit_test"],
             context=context,
-            target_path=root / "target" / context.run_id[:8],
+            target_path=make_run_target(root, context.run_id),
             raise_on_error=False,
         )
         yield from invocation.stream().fetch_row_counts().fetch_column_metadata()

@@ -1,6 +1,8 @@
 """Run dbt without Dagster: conversions, views, `dbt build` in a process of its own, then marts."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,9 @@ from medplatform.warehouse.view_sources import write_view_sources
 from medplatform.warehouse.view_tables import ViewTables
 from medplatform.warehouse.views import WarehouseError, refresh_views
 
+RUNS_KEPT = 5
+"""Runs of Dagster whose compiled SQL and results are kept."""
+_RUN = re.compile(r"[0-9a-f]{8}")
 _LARGEST_REPORT = 10
 
 
@@ -33,6 +38,25 @@ def prepare(root: Path) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
+
+
+def make_run_target(root: Path, run_id: str) -> Path:
+    """The folder for what dbt writes in a run of Dagster; those of the oldest runs are removed.
+
+    It and the newest of the others are left, `RUNS_KEPT` together. What dbt itself keeps beside
+    them stays.
+    """
+    target = root / "target" / run_id[:8]
+    target.mkdir(parents=True, exist_ok=True)
+    others = [
+        path
+        for path in target.parent.iterdir()
+        if path != target and path.is_dir() and _RUN.fullmatch(path.name)
+    ]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in others[RUNS_KEPT - 1 :]:
+        shutil.rmtree(path, ignore_errors=True)
+    return target
 
 
 def database(root: Path) -> Path:

@@ -1,0 +1,45 @@
+"""What runs of dbt leave behind."""
+
+import os
+from pathlib import Path
+
+from medplatform.warehouse.runner import RUNS_KEPT, make_run_target
+
+
+def run_ids(number: int) -> list[str]:
+    return [f"{each:08x}-0000-4000-8000-000000000000" for each in range(number)]
+
+
+def make_runs(root: Path, ids: list[str]) -> None:
+    """Runs one second apart, each with something in its folder."""
+    for second, run_id in enumerate(ids):
+        folder = make_run_target(root, run_id)
+        (folder / "compiled").mkdir(exist_ok=True)
+        os.utime(folder, (second, second))
+
+
+def test_the_newest_runs_are_kept(tmp_path: Path) -> None:
+    ids = run_ids(RUNS_KEPT + 3)
+    make_runs(tmp_path, ids)
+    kept = sorted(path.name for path in (tmp_path / "target").iterdir())
+    assert kept == [run_id[:8] for run_id in ids[-RUNS_KEPT:]]
+    assert (tmp_path / "target" / kept[0] / "compiled").is_dir()
+
+
+def test_a_run_that_is_tried_again_keeps_its_folder(tmp_path: Path) -> None:
+    ids = run_ids(RUNS_KEPT)
+    make_runs(tmp_path, ids)
+    target = make_run_target(tmp_path, ids[0])
+    assert (target / "compiled").is_dir()
+    assert len(list((tmp_path / "target").iterdir())) == RUNS_KEPT
+
+
+def test_what_dbt_keeps_beside_them_stays(tmp_path: Path) -> None:
+    for name in ("compiled", "run"):
+        (tmp_path / "target" / name).mkdir(parents=True)
+        os.utime(tmp_path / "target" / name, (0, 0))
+    (tmp_path / "target" / "manifest.json").touch()
+    make_runs(tmp_path, run_ids(RUNS_KEPT + 1))
+    kept = {path.name for path in (tmp_path / "target").iterdir()}
+    assert {"compiled", "run", "manifest.json"} <= kept
+    assert len(kept) == RUNS_KEPT + 3
