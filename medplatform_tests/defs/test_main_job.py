@@ -196,7 +196,9 @@ def test_the_verdict_is_the_first_check_and_links_the_report_in_mlflow(story: St
     verdict = next(check for check in checks if check.check_name == "all_gates")
     url = verdict.metadata["report"].value
     assert isinstance(url, str)
-    run, _, artifact = url.partition("/artifacts/")
+    address, _, pages = url.partition("?")
+    assert pages == "workflowType=machine_learning"
+    run, _, artifact = address.partition("/artifacts/")
     client = story.site.installation.registry.client
     files = client.list_artifacts(run.rpartition("/")[2], "clinical")
     assert artifact in {file.path for file in files}
