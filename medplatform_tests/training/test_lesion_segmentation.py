@@ -17,6 +17,7 @@ from medplatform.training.recipes.lesion_images import resize_image, resize_mask
 from medplatform.training.recipes.lesion_segmentation import LesionSegmentationConfig, collect
 from medplatform.training.recipes.lesion_segmentation_model import LesionSegmentationLearner
 from medplatform_tests.training.cohort import lesion_rows
+from medplatform_tests.warehouse.records import publish
 
 SMALL = LesionSegmentationConfig(
     epochs=6, channels=(8, 16, 32), residual_units=1, crop_size=32, learning_rate=1e-2
@@ -87,6 +88,17 @@ class LakeOfImages:
 @pytest.fixture
 def images(tmp_path: Path) -> LakeOfImages:
     return LakeOfImages(tmp_path / "lake")
+
+
+def test_images_of_a_deleted_patient_are_left_out(images: LakeOfImages) -> None:
+    mask = np.zeros((32, 32), bool)
+    mask[:8, :8] = True
+    for name in ("a", "b"):
+        images.add(name, np.full((32, 32), 9, np.uint8), [mask])
+    lake = images.publish()
+    gone = [{"resource_type": "Patient", "resource_id": "p-a"}]
+    publish(lake.root, "later", {"ehr_deletion": gone})
+    assert collect(lake, Path()).rows["patient_id"].to_list() == ["p-b"]
 
 
 def square(size: int, low: int, high: int) -> np.ndarray:

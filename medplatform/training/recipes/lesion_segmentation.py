@@ -27,6 +27,7 @@ PackedMask = tuple[NDArray[np.uint8], tuple[int, int]]
 
 _INSTANCE_COLUMNS = (
     "instance_id",
+    "patient_id",
     "rows",
     "columns",
     "samples_per_pixel",
@@ -92,13 +93,15 @@ class LesionSegmentationConfig(TrainingConfig):
 def collect(lake: Lake, marts: Path, *, image_size: int | None = None) -> Collected:
     """One row per image that has a mask, resized to one common square size.
 
-    Masks of one image are united. Intensities are stretched per image to uint8.
+    Masks of one image are united. Intensities are stretched per image to uint8. Images of patients
+    whom their source deleted are left out.
 
     Parameters
     ----------
     image_size
         Edge in pixels, a multiple of 32; by default that of a typical image, at most 256.
     """
+    from medplatform.modalities.ehr.deleted import find_deleted_patients
     from medplatform.modalities.imaging.tables import (
         IMAGING_FRAME,
         IMAGING_INSTANCE,
@@ -109,7 +112,10 @@ def collect(lake: Lake, marts: Path, *, image_size: int | None = None) -> Collec
     masked = pl.Series(sorted({instance for instance, _ in masks}), dtype=pl.String)
     instances = (
         lake.scan(IMAGING_INSTANCE, _INSTANCE_COLUMNS)
-        .filter(pl.col("instance_id").is_in(masked.implode()))
+        .filter(
+            pl.col("instance_id").is_in(masked.implode()),
+            ~pl.col("patient_id").is_in(find_deleted_patients(lake)),
+        )
         .unique("instance_id", keep="last", maintain_order=True)
         .collect()
     )
