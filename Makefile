@@ -8,7 +8,7 @@
 PYTHON ?= python3
 TORCH_PIP_ARGS ?=
 DEV_ARGS ?=
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
