@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
 
 class SettingsError(ValueError):
@@ -287,6 +288,11 @@ def get_settings() -> Settings:
     """
     try:
         return Settings()
+    except UnreadableSetting as error:
+        raise SettingsError(
+            f"Settings are not usable: {error}. Lists and mappings are written as JSON, such as "
+            f'["a", "b"] or {{"a": "b"}}.'
+        ) from None
     except ValidationError as error:
         reasons = "; ".join(
             f"{'MEDPLATFORM_' + str(e['loc'][0]).upper() + ': ' if e['loc'] else ''}{e['msg']}"
