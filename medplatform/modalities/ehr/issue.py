@@ -14,7 +14,7 @@ REASONS: dict[str, str] = {
     "it again.",
     "file.duplicate": "The same file stood earlier in this delivery, so it was not read again. "
     "Nothing needs to be done.",
-    "file.format": "The file is neither NDJSON nor JSON. Deliver FHIR R4 as NDJSON or JSON, plain "
+    "file.format": "The file is neither NDJSON nor JSON. Deliver FHIR as NDJSON or JSON, plain "
     "or gzipped.",
     "file.truncated": "The gzip file ends early; what stands before the break was read. Deliver "
     "the whole file again.",
@@ -51,17 +51,17 @@ REASONS: dict[str, str] = {
     "resources.",
     "entry.deletion": "The Bundle entry deletes, but names no resource by type and id, so nothing "
     "was deleted. Name the resource.",
-    "fhir.unknown_type": "The resourceType is not known in FHIR R4. Check the version of the "
-    "export.",
-    "fhir.missing_element": "A required element is missing. Complete it at the source.",
-    "fhir.unknown_element": "There is an element that FHIR R4 does not define here. Check the "
+    "entry.deletes_version": "The Bundle entry deletes one version of a resource, so the resource "
+    "stays as it is. Delete the resource if that is meant.",
+    "fhir.unknown_type": "The resourceType is not known in this release of FHIR. Check the "
     "version of the export.",
-    "fhir.invalid": "The element is not valid FHIR R4. Correct it at the source.",
+    "fhir.missing_element": "A required element is missing. Complete it at the source.",
+    "fhir.unknown_element": "There is an element that FHIR does not define here. Check the "
+    "version of the export.",
+    "fhir.invalid": "The element is not valid FHIR. Correct it at the source.",
     "fhir.too_deep": "The resource is nested too deeply to be checked. Correct it at the source.",
     "fhir.unreadable": "The resource is valid, but written in a way that no column can hold "
     "without a loss. Correct the export.",
-    "fhir.modifier": "A modifier extension or implicit rules change the meaning in a way that is "
-    "not known here, so the record must not be used.",
     "subject.missing": "The record names no patient. Deliver it with a patient identifier or "
     "reference.",
     "subject.ambiguous": "The Patient has several identifiers that could name it. Set "
@@ -71,11 +71,10 @@ REASONS: dict[str, str] = {
     "subject.not_a_patient": "The subject is not a Patient. Such records stay in landing.",
     "subject.conflict": "The id of this Patient names two persons. Check the source system: ids "
     "must not be used again.",
-    "value.wrong_type": "The value has another JSON type than FHIR R4 asks for. Correct the "
-    "export.",
+    "value.wrong_type": "The value has another JSON type than FHIR asks for. Correct the export.",
     "value.out_of_range": "The date or number is outside what can be stored (years 1700 to 2199, "
     "no birth in the future). Correct it at the source.",
-    "value.not_in_value_set": "The code is not in the value set that FHIR R4 requires here. "
+    "value.not_in_value_set": "The code is not in the value set that FHIR requires here. "
     "Correct it at the source.",
 }
 

@@ -8,11 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from medplatform.modalities.ehr.index import ResourceIndex
+from medplatform.modalities.ehr.literal import read_literal
 from medplatform.privacy import Identity
 
 CONTAINED = "contained"
-# Type/id, relative or at the end of an absolute URL, with or without a version.
-_LITERAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$")
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
 
 
@@ -26,8 +25,8 @@ def find_target(reference: str, aliases: Mapping[str, str]) -> tuple[str | None,
     ('Patient', 'p1')
     """
     reference = aliases.get(reference, reference)
-    if literal := _LITERAL.search(reference):
-        return literal[1], literal[2]
+    if literal := read_literal(reference):
+        return literal.resource_type, literal.resource_id
     if urn := _URN.fullmatch(reference):
         return None, urn[1]
     return None

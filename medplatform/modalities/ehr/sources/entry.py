@@ -4,23 +4,19 @@ Bundles within Bundles are opened too, down to `MAX_NESTING`; deeper ones are re
 """
 
 import json
-import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from medplatform.modalities.ehr.literal import read_literal
 from medplatform.modalities.ehr.sources.plain import BLANK, Tape
 from medplatform.modalities.ehr.sources.value import Item, RepeatedKey, Value, parse_members
 
 MAX_NESTING = 16
 _PIECE_BYTES = 1 << 20
 _BRACE = ord("{")
-# Type and id, before a version, of a relative or absolute URL (FHIR R4, http.html#delete).
-_RESOURCE = re.compile(
-    r"(?:[^?#]*/)?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]*)?"
-)
 
 
 class _Head(msgspec.Struct):
@@ -166,14 +162,22 @@ def _part(text: bytes, spans: list[tuple[int, int]], number: object) -> bytes:
 
 
 def _open_deletion(request: bytes, response: bytes, offset: int, found: Cut) -> None:
+    """A deletion (FHIR R4, 3.1.0.7.1), or the fault of one that names no resource.
+
+    A history, which has responses, names the version that came to be by the deletion; a request
+    to delete a version (FHIR R5, 3.2.0.11.2) leaves the resource as it is.
+    """
     url = read_object(request).get("url")
-    match = _RESOURCE.fullmatch(url) if isinstance(url, str) else None
-    if not match:
+    literal = read_literal(url) if isinstance(url, str) else None
+    if literal is None:
         found.add_fault(offset, "entry.deletion")
-        return
-    deleted_at = read_object(response).get("lastModified")
-    instant = deleted_at if isinstance(deleted_at, str) else None
-    found.parts.append(Part(offset, deletes=(match[1], match[2], instant)))
+    elif literal.version_id is not None and not response:
+        found.add_fault(offset, "entry.deletes_version")
+    else:
+        deleted_at = read_object(response).get("lastModified")
+        instant = deleted_at if isinstance(deleted_at, str) else None
+        deletes = literal.resource_type, literal.resource_id, instant
+        found.parts.append(Part(offset, deletes=deletes))
 
 
 def _open_record(text: bytes, offset: int, full_url: str | None, found: Cut, nesting: int) -> None:

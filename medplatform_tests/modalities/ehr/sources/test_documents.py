@@ -137,7 +137,9 @@ def test_deletions_name_what_they_delete(load) -> None:
         bundle(
             deletion("Patient/p1"),
             entry("b"),
-            deletion("https://x.example/fhir/Observation/o.1/_history/2"),
+            deletion(
+                "https://x.example/fhir/Observation/o.1/_history/2", response={"status": "204"}
+            ),
             entry("c", request={"method": "DELETE", "url": "Patient/c"}),
             deletion("Patient/p2", response={"status": "204", "lastModified": "2021-01-01"}),
             type="history",
@@ -151,6 +153,12 @@ def test_deletions_name_what_they_delete(load) -> None:
         (4, "Patient", "c", "2020-04-27T02:56:00Z"),
         (5, "Patient", "p2", "2021-01-01"),
     ]
+
+
+def test_to_delete_a_version_does_not_delete_the_resource(load) -> None:
+    found = load(bundle(deletion("Patient/p1/_history/1"), type="transaction"))
+    assert found.deletions == []
+    assert found.codes == [(1, "entry.deletes_version")]
 
 
 def test_the_time_of_a_bundle_goes_before_when_it_was_stored(load) -> None:
