@@ -196,7 +196,7 @@ def find_id(facts: Facts, full_url: str | None) -> str | Issue:
 def cut_contained(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """A resource without its contained resources, and those; every byte as it was delivered."""
     parts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    contained = msgspec.json.decode(parts.pop("contained"), type=list[msgspec.Raw])
+    contained = msgspec.json.decode(parts.pop("contained"), type=list[msgspec.Raw] | None) or []
     rest = b",".join(b'"%s":%s' % (name.encode(), bytes(raw)) for name, raw in parts.items())
     return b"{%s}" % rest, tuple(map(bytes, contained))
 

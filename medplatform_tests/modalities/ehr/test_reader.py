@@ -11,6 +11,7 @@ import pytest
 from medplatform.lake import Counts
 from medplatform.privacy import Identity, KeyRing
 
+from .conformance.samples import synthetic
 from .conftest import Reading, bundle, ndjson, observation, patient
 
 Read = Callable[..., Reading]
@@ -47,6 +48,22 @@ def test_a_refusal_names_file_record_offset_and_element(read: Read) -> None:
     assert refusal["element"] == "Patient.birthDate"
     assert refusal["unit"] == "resource"
     assert "Correct it" in refusal["reason"]
+
+
+def test_no_element_that_is_empty_costs_another_record(read: Read) -> None:
+    originals = {resource["resourceType"]: resource for resource in map(json.loads, synthetic(2))}
+    elements = [(r, name) for r in originals.values() for name in (*r, "contained", "extension")]
+    broken = [
+        {**resource, name: value}
+        for resource, name in elements
+        for value in (None, [], {}, [None], [{}], "", 0)
+    ]
+    result = read({"Patient.ndjson": ndjson(patient()), "broken.ndjson": ndjson(*broken)})
+    result.assert_complete()
+    counts = result.counts()
+    assert counts.delivered == len(broken) + 1
+    assert counts.accepted > 50
+    assert counts.quarantined > 100
 
 
 def test_among_many_records_the_odd_ones_fare_as_by_themselves(read: Read) -> None:
