@@ -4,6 +4,7 @@ Great Expectations returns examples of failing values with most result formats; 
 data, so none are asked for and only counts leave this module.
 """
 
+import atexit
 import gc
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -155,6 +156,8 @@ def _load_great_expectations() -> None:
 
     gc.collect()
     gc.freeze()
+    # What is frozen when Python ends is never freed, and DuckDB reports its types as leaked then.
+    atexit.register(gc.unfreeze)
 
 
 def _batch(name: str, rows: pa.Table) -> "Batch":
