@@ -267,6 +267,27 @@ def test_events_of_one_instant_open_before_they_close(site: Site) -> None:
     ]
 
 
+def test_the_words_of_r5_for_a_state_mean_what_those_of_r4_mean(site: Site) -> None:
+    rows = {
+        "ehr_encounter": [
+            encounter("a", "r4", NOON, status="finished"),
+            encounter("a", "r5", NOON, status="completed"),
+            encounter("a", "broken off", NOON, status="discontinued"),
+        ],
+        "ehr_medication_request": [
+            prescription("a", "r4", "1", NOON, status="stopped"),
+            prescription("a", "r5", "1", NOON, status="ended"),
+        ],
+        "ehr_observation": [
+            observation("a", "bound", "1", NOON, value_number=5.0, value_comparator="ad"),
+        ],
+    }
+    events = export(site, rows)
+    assert count(site, "encounter_start").left_out == {}
+    assert count(site, "medication").left_out == {}
+    assert events["numeric_value"].drop_nulls().is_empty()
+
+
 def test_what_gives_no_event_is_counted_with_its_reason(site: Site) -> None:
     wrong, called_off = {"status": "entered-in-error"}, {"status": "cancelled"}
     rows = {

@@ -11,7 +11,7 @@ select
     abated_at,
     recorded_at,
     case
-        when clinical_status is null then abated_at is null
+        when coalesce(clinical_status, 'unknown') = 'unknown' then abated_at is null
         else clinical_status in ('active', 'recurrence', 'relapse')
     end as is_active
 from {{ ref('stg_ehr_condition') }}

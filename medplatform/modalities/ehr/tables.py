@@ -1,4 +1,4 @@
-"""The tables of health records, one per FHIR R4 resource type that is read."""
+"""The tables of health records, one per FHIR resource type that is read."""
 
 import pyarrow as pa
 
@@ -127,7 +127,11 @@ ENCOUNTER = Table(
         _token("encounter_id", "Token of the encounter.", required=True),
         _PATIENT_ID,
         *_VERSION,
-        _text("status", "State of the encounter.", ENCOUNTER_STATUS),
+        _text(
+            "status",
+            "State of the encounter, in the words of its release: finished is completed in R5.",
+            ENCOUNTER_STATUS,
+        ),
         _text("class_code", "Class, e.g. AMB, EMER, IMP (v3-ActCode)."),
         _text("type_code", "Type of the encounter: the code that is kept."),
         _text("type_system", "URI of the code system of `type_code`."),
@@ -189,7 +193,12 @@ OBSERVATION = Table(
             description="The value of a Quantity or integer, in `value_unit`.",
         ),
         _text("value_text", "The number exactly as delivered: 72.50 stays 72.50."),
-        _text("value_comparator", "Set where the value is only a bound.", COMPARATOR),
+        _text(
+            "value_comparator",
+            "Set where the number is not the value itself: it is a bound, or (ad, R5) what a total "
+            "takes.",
+            COMPARATOR,
+        ),
         _text("value_unit", "UCUM code of the unit, else the unit's short name."),
         _text("value_code", "The code of a coded value; true or false of a Boolean."),
         _text("value_system", "URI of the code system of `value_code`."),

@@ -49,4 +49,6 @@ create macro value_type_of(o) as
         when o.valueTime is not null then 'Time'
         when o.valueDateTime is not null then 'DateTime'
         when o.valuePeriod is not null then 'Period'
+        when o.valueAttachment is not null then 'Attachment'
+        when o.valueReference is not null then 'Reference'
     end;

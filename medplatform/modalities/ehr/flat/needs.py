@@ -54,6 +54,8 @@ _VALUE: dict[str, pa.DataType] = {
     "valueTime": _TEXT,
     "valueDateTime": _TEXT,
     "valuePeriod": _NOTHING,
+    "valueAttachment": _NOTHING,
+    "valueReference": _NOTHING,
 }
 
 NEEDS: dict[str, pa.StructType] = {
