@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from medplatform.modalities.modality import Misconfigured
+from medplatform.settings import get_settings
 from medplatform_tests.cli.conftest import Terminal
 
 _PATIENT = {
     "resourceType": "Patient",
     "id": "p1",
+    "extension": [{"url": "urn:x", "valueTiming": {"repeat": {"period": 1, "periodUnit": "d"}}}],
 }
 
 
@@ -29,3 +34,16 @@ def test_an_ingest_without_trouble_writes_nothing_to_stderr(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "published" in done.stdout
+
+
+def test_a_policy_that_fails_only_at_a_record_is_said_to_be_the_policys_fault(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("name: ours\nrules: [{select: Patient..period, action: shift_date}]")
+    monkeypatch.setenv("MEDPLATFORM_EHR_POLICY", str(policy))
+    get_settings.cache_clear()
+    assert terminal.run("key", "create").exit_code == 0
+    read = terminal.run("ingest", "ehr", _deliverable(tmp_path), "--one-subject-per-record")
+    assert isinstance(read.exception, Misconfigured)
+    assert "Patient..period says 'shift_date'" in str(read.exception)

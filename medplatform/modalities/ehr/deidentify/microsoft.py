@@ -24,6 +24,7 @@ from medplatform.modalities.ehr.deidentify.policy import (
     Vocabulary,
 )
 from medplatform.modalities.ehr.deidentify.selector import Selector, selects_something
+from medplatform.modalities.ehr.deidentify.soundness import find_problem
 from medplatform.modalities.ehr.deidentify.tokens import RESOURCE_ID
 from medplatform.privacy.policy import RESTRICTED_ZIP3
 
@@ -108,7 +109,10 @@ class _Reader:
                     continue
                 if selection.select.startswith("Bundle."):
                     self.notes.append(f"{name}: Bundles are taken apart before they are read.")
-                self.rules += [self._with_condition(selection, r) for r in make(selection, content)]
+                made = [self._with_condition(selection, rule) for rule in make(selection, content)]
+                if problem := next(filter(None, map(find_problem, made)), None):
+                    raise PolicyError(problem)
+                self.rules += made
                 if selection.where and method.lower() in ("redact", "dateshift"):
                     self.notes.append(f"{name}: nothing of the element is left, not even years.")
         except (PolicyError, ValueError) as error:

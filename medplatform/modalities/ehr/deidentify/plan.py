@@ -135,9 +135,7 @@ class Planner:
         rule = self.policy.rules[match.rule]
         if fits(rule, definition):
             return Choice(rule, match.depth, match.is_exact)
-        if rule.action in (Action.PSEUDONYMISE, Action.REFERENCE, Action.REDACT) or _is_object(
-            rule
-        ):
+        if suits_all(rule):
             # What cannot be a token, or is not in the object that replaces it, goes.
             drop = Rule(select=rule.select, action=Action.DROP, when=rule.when)
             return Choice(drop, match.depth, match.is_exact)
@@ -154,6 +152,11 @@ class Planner:
             return None
         first = self.policy.rules[self._matcher.ordered(place.matches)[0].rule]
         return first.value if isinstance(first.value, dict) else None
+
+
+def suits_all(rule: Rule) -> bool:
+    """Whether an action can be applied to any element, if only by dropping what it does not fit."""
+    return rule.action in (Action.KEEP, Action.DROP, *_TO_TEXT) or _is_object(rule)
 
 
 def fits(rule: Rule, definition: ElementDefinition) -> bool:

@@ -27,8 +27,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from medplatform.modalities.modality import Misconfigured
 
-class PolicyError(ValueError):
+
+class PolicyError(Misconfigured):
     """A policy cannot be used; the message names the rule, its path and the remedy."""
 
 
@@ -218,15 +220,18 @@ class Policy(_Model):
         Raises
         ------
         PolicyError
-            The file cannot be read, a rule of it is wrong, or a selector selects nothing.
+            The file cannot be read, a rule of it is wrong or cannot be applied, or a selector
+            selects nothing.
         """
         # Selectors are of FHIR's types, which take a while to load; policies without a file do not
         # need them here.
         from medplatform.modalities.ehr.deidentify.selector import demand_selections
+        from medplatform.modalities.ehr.deidentify.soundness import demand_soundness
 
         try:
             policy = cls.model_validate(yaml.safe_load(path.read_text("utf-8")))
             demand_selections(policy)
+            demand_soundness(policy)
         except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, PolicyError) as error:
             raise PolicyError(f"{path} holds no policy: {error}") from error
         return policy

@@ -17,7 +17,7 @@ _SELECTOR = re.compile(
     r"(?P<head>[A-Za-z][A-Za-z0-9]*)(?P<steps>((//|\.\.?)[A-Za-z_][A-Za-z0-9]*(\[x\])?)*)"
 )
 _STEP = re.compile(r"(//|\.\.?)([A-Za-z_][A-Za-z0-9]*(?:\[x\])?)")
-_EVERY_RESOURCE = ("Resource", "DomainResource")
+EVERY_RESOURCE = ("Resource", "DomainResource")
 
 
 class Rank(IntEnum):
@@ -66,7 +66,7 @@ class Selector:
         steps = tuple(Step(*pair) for pair in _STEP.findall(match["steps"]))
         if head in PRIMITIVES:
             return cls(head, steps, Rank.PRIMITIVE)
-        if head in _EVERY_RESOURCE or not is_resource(head):
+        if head in EVERY_RESOURCE or not is_resource(head):
             return cls(head, steps, Rank.DATA_TYPE)
         return cls(head, steps, Rank.RESOURCE)
 
@@ -113,7 +113,7 @@ def selects_something(selector: Selector) -> bool:
 
     Of descendants only the type is looked for: what `..name` names may stand at any depth.
     """
-    if selector.head in _EVERY_RESOURCE:
+    if selector.head in EVERY_RESOURCE:
         return True
     types = {selector.head}
     for step in selector.steps:
@@ -162,7 +162,7 @@ class Matcher:
 
     def root(self, element: ElementDefinition) -> "Place":
         """The place of a resource itself."""
-        heads = (element.type, *_EVERY_RESOURCE)
+        heads = (element.type, *EVERY_RESOURCE)
         states = {_State(rule, 0, 0) for head in heads for rule in self._by_head.get(head, ())}
         return self._settle(element, states, None)
 

@@ -41,6 +41,12 @@ def test_every_rule_of_the_platform_selects_something() -> None:
             " {select: Patient//Adress.line, action: drop}]",
             "selected by Patiant, Patient//Adress.line:",
         ),
+        (
+            "vocabularies: {v: {values: [a]}}\n"
+            "rules: [{select: Coding.display, action: drop, when: [{sibling: sytem, is_in: v}]}]",
+            r"rule 1 \(drop Coding\.display\) asks for a sibling 'sytem'",
+        ),
+        ("rules: [{select: boolean, action: shift_date}]", r"rule 1 \(shift_date boolean\)"),
         ("rules: [{select: 'Patient name', action: keep}]", "'Patient name' is no selector"),
         ("vocabularies: {a: {pattern: '('}}\nrules: []", "no regular expression"),
     ],
