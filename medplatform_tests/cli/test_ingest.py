@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from medplatform.modalities.ehr import reader
 from medplatform.modalities.modality import Misconfigured
 from medplatform.settings import get_settings
 from medplatform_tests.cli.conftest import Terminal
@@ -36,9 +37,12 @@ def test_an_ingest_without_trouble_writes_nothing_to_stderr(
     assert "published" in done.stdout
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_policy_that_fails_only_at_a_record_is_said_to_be_the_policys_fault(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
+    monkeypatch.setattr(reader, "_WORTH_WORKERS", 0)
+    monkeypatch.setenv("MEDPLATFORM_EHR_WORKERS", str(workers))
     policy = tmp_path / "policy.yaml"
     policy.write_text("name: ours\nrules: [{select: Patient..period, action: shift_date}]")
     monkeypatch.setenv("MEDPLATFORM_EHR_POLICY", str(policy))

@@ -20,6 +20,7 @@ from typing import Self
 from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.judging import Processed
 from medplatform.modalities.ehr.processing import Context, Processor
+from medplatform.modalities.modality import Misconfigured
 
 _AHEAD = 2
 """Batches that a worker has been given: the one it works on and the next."""
@@ -62,18 +63,20 @@ class Workers:
         ------
         WorkerDied
             A worker ended before it had answered.
+        Misconfigured
+            A worker found that the policy cannot be applied.
         """
         pending: deque[tuple[Connection, Batch]] = deque()
         try:
             for number, batch in enumerate(batches):
                 if len(pending) == _AHEAD * self._number:
                     connection, given = pending.popleft()
-                    yield given, connection.recv()
+                    yield given, _answer(connection)
                 connection = self._connections[number % self._number]
                 connection.send(batch)
                 pending.append((connection, batch))
             for connection, given in pending:
-                yield given, connection.recv()
+                yield given, _answer(connection)
         except (EOFError, OSError) as error:
             raise WorkerDied(
                 "A worker process ended by itself. Give the machine more memory, or let fewer "
@@ -93,13 +96,24 @@ class Workers:
             return Connection(here.detach())
 
 
+def _answer(connection: Connection) -> Processed:
+    answer = connection.recv()
+    if isinstance(answer, Misconfigured):
+        raise answer
+    return answer
+
+
 def serve(connection: Connection) -> None:
     """Process the batches that come until the other end closes."""
     processor = Processor(connection.recv())
     batches: Queue[Batch | None] = Queue(maxsize=1)
     Thread(target=_receive, args=(connection, batches), daemon=True).start()
     while batch := batches.get():
-        connection.send(processor.process(batch))
+        try:
+            answer = processor.process(batch)
+        except Misconfigured as error:
+            answer = error
+        connection.send(answer)
 
 
 def _receive(connection: Connection, batches: "Queue[Batch | None]") -> None:

@@ -139,6 +139,22 @@ def test_a_rule_of_nothing_is_noted(tmp_path: Path) -> None:
     assert any("Patient.nmae" in note for note in read_microsoft_configuration(path).notes)
 
 
+def test_a_rule_that_could_never_be_applied_is_named(tmp_path: Path) -> None:
+    path = _configuration(
+        tmp_path / "c.json",
+        {"path": "Patient.telecom.where(usee = 'home')", "method": "redact"},
+        {"path": "Patient.gender", "method": "perturb", "span": 1},
+    )
+    with pytest.raises(PolicyError) as caught:
+        read_microsoft_configuration(path)
+    assert "rule 1 (redact Patient.telecom.where(usee = 'home')): asks for a child" in str(
+        caught.value
+    )
+    assert "rule 2 (perturb Patient.gender): cannot be done with values of type code" in str(
+        caught.value
+    )
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"fhirPathRules": 1}'])
 def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "c.json"
