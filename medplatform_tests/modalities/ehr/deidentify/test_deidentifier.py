@@ -61,8 +61,10 @@ def test_any_policy_is_treated_as_one_value_at_a_time(
     rules = data.draw(
         st.lists(st.fixed_dictionaries({"select": select, "action": simple}), max_size=5)
     )
+    # What else is called a period is a number: of a Timing, in an extension for one.
+    are_dates = [select for select in _SELECTORS if "eriod" in select and ".." not in select]
     policy = _policy(
-        *[rule for rule in rules if rule["action"] != "shift_date" or "eriod" in rule["select"]],
+        *[rule for rule in rules if rule["action"] != "shift_date" or rule["select"] in are_dates],
         default=data.draw(st.sampled_from(["keep", "drop"])),
         precedence=data.draw(st.sampled_from(["specific", "order"])),
         dates_without_patient=data.draw(st.sampled_from(["keep", "drop", "year"])),
