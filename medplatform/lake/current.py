@@ -3,7 +3,9 @@
 1. A deletion holds for all that its own delivery and those before it say of the record: files of a
    delivery have no order, and a Bundle of FHIR history begins with the newest entry. So what its
    source brings back counts when a later delivery has it.
-2. Of the versions that are left, the newest counts.
+2. Of the versions that are left, the newest counts. Of records of one delivery whose versions say
+   nothing of their order, or which contradict each other in one version, that of the smallest
+   source_id counts, and of one source the first.
 3. Nothing counts that is about a patient who was deleted, until a later delivery has that patient.
    This comes last, so that a record whose newest version is about a deleted patient does not fall
    back on an older one.
@@ -35,7 +37,7 @@ def newest_first(*, updated: str | None = None, version: str | None = None) -> S
     terms = [f"{updated} desc nulls last"] if updated else []
     if version:
         terms.append(f"try_cast({version} as bigint) desc nulls last")
-    return [*terms, *(f"{column} desc" for column in LINEAGE_COLUMNS)]
+    return [*terms, "delivery desc", "source_id", "record_number"]
 
 
 def deleted_later(deletions: str, *, record: str, resource_type: str, resource_id: str) -> str:

@@ -8,6 +8,7 @@ from medplatform.ingest import ingest_delivery
 from medplatform.lake import Lake
 from medplatform.modalities.delivery import deliver
 from medplatform.modalities.ehr import EHR
+from medplatform.modalities.modality import Modality
 from medplatform.privacy import Identity, KeyRing
 
 MRN = "https://hospital.example/mrn"
@@ -16,8 +17,9 @@ MRN = "https://hospital.example/mrn"
 class FhirLake:
     """Landing, vault and lake under one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, modality: Modality = EHR) -> None:
         self.root = root
+        self.modality = modality
         self.lake = Lake(root / "lake")
         self.identity = Identity(KeyRing(bytes(range(32))), root / "vault", default_system=MRN)
 
@@ -33,7 +35,7 @@ class FhirLake:
             (folder / "deleted.json").write_text(json.dumps(bundle))
         deliver(folder, self.root / "landing", "ehr", delivery)
         receipt = ingest_delivery(
-            EHR,
+            self.modality,
             delivery,
             landing=self.root / "landing",
             lake=self.lake,

@@ -12,6 +12,6 @@ qualify
         partition by source_id, record_number
         order by
             delivery desc,
-            source_id desc,
-            record_number desc
+            source_id,
+            record_number
     ) = 1

@@ -28,8 +28,8 @@ qualify
         partition by source_id, record_number, number
         order by
             delivery desc,
-            source_id desc,
-            record_number desc
+            source_id,
+            record_number
     ) = 1
     and not exists (
         select 1

@@ -16,8 +16,8 @@ qualify
         partition by sample_id, cohort_id
         order by
             delivery desc,
-            source_id desc,
-            record_number desc
+            source_id,
+            record_number
     ) = 1
     and not exists (
         select 1

@@ -17,8 +17,8 @@ qualify
         partition by instance_id, frame_number
         order by
             delivery desc,
-            source_id desc,
-            record_number desc
+            source_id,
+            record_number
     ) = 1
     and not exists (
         select 1

@@ -19,8 +19,8 @@ qualify
         partition by mask_id
         order by
             delivery desc,
-            source_id desc,
-            record_number desc
+            source_id,
+            record_number
     ) = 1
     and not exists (
         select 1

@@ -16,6 +16,7 @@ from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import Deidentifier, Policy, RowSubjects
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.references import CONTAINED, References
+from medplatform.modalities.ehr.settle import read_versions
 from medplatform.privacy import Identity, Subject
 
 _UNREADABLE = (
@@ -40,9 +41,13 @@ Issues = dict[int, list[Issue]]
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """Resources in columns; `rows` are the numbers, among those given, of those that fit."""
+    """Resources in columns; `rows` are the numbers, among those given, of those that fit.
+
+    `versions` are as delivered (`read_versions`).
+    """
 
     content: pa.StructArray
+    versions: pa.Array
     rows: np.ndarray
     shape: Shape
     issues: Issues
@@ -114,13 +119,14 @@ class Nester:
                 are_contained=are_contained,
             ),
         )
-        content = published.content
+        content, versions = published.content, read_versions(raw)
         for row, element, code in published.invalid:
             issues.setdefault(int(rows[row]), []).append(make_issue(code, element))
         if published.invalid:
             good = np.flatnonzero([int(row) not in issues for row in rows])
-            content, rows = content.take(pa.array(good)), rows[good]
-        return Nested(content, rows, shape, issues)
+            content, versions = content.take(pa.array(good)), versions.take(pa.array(good))
+            rows = rows[good]
+        return Nested(content, versions, rows, shape, issues)
 
     def _grow(self, shape: Shape, lines: Sequence[bytes]) -> None:
         """Let a shape learn from some resources what others will have."""

@@ -19,6 +19,8 @@ from medplatform.modalities.ehr.columns.trim import trim
 from medplatform.modalities.ehr.contained import nest_contained
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import Policy
+from medplatform.modalities.ehr.deidentify.distinct import Column
+from medplatform.modalities.ehr.deidentify.tokens import VERSION, make_tokens
 from medplatform.modalities.ehr.flat.flatten import Flattener
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import make_issue
@@ -76,6 +78,8 @@ class Processor:
         accepted = [accepted[row] for row in nested.rows]
         if accepted:
             keys = _keys(batch, accepted, nested.content, references)
+            versions = _version_tokens(self._context.identity, nested.versions)
+            keys = keys.append_column("version", versions)
             work = _Columns(nested.content, nested.shape, keys, _within(contained, keys))
             self._tabulate(work, references, refused, processed)
         for position, issues in refused.items():
@@ -195,6 +199,12 @@ def _keys(
             ),
         }
     )
+
+
+def _version_tokens(identity: Identity, versions: pa.Array) -> pa.Array:
+    """Tokens of versions as delivered, empty where nothing is said of them."""
+    tokens = Column(versions).replace(lambda values: make_tokens(identity, VERSION, values))
+    return tokens.fill_null("")
 
 
 def _version(content: pa.StructArray) -> pa.Array:

@@ -28,7 +28,7 @@ from medplatform.modalities.ehr.processing import Context, Processor
 from medplatform.modalities.ehr.profile_check import Profiles
 from medplatform.modalities.ehr.profiles import Presence, ProfileError
 from medplatform.modalities.ehr.references import find_target
-from medplatform.modalities.ehr.settle import VersionLog
+from medplatform.modalities.ehr.settle import VersionLog, name_versions
 from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
 from medplatform.modalities.ehr.subjects import Subjects
 from medplatform.modalities.ehr.tables import DELETION, TABLE_OF, UNIT
@@ -172,13 +172,15 @@ class _Reading:
     def settle(self) -> None:
         """Quarantine the records that stood in the delivery before, flag those that contradict.
 
-        A contradiction stays in the nested tables; the typed ones hold what came first.
+        A contradiction stays in the nested tables; the typed ones hold the record that counts.
+        Versions whose published ids do not tell them apart get ids that do, in the typed tables.
         """
         labels = {source.source_id: source.label for source in self._delivery.sources}
+        self._stage.close()
+        name_versions(self._stage, TABLE_OF.values(), self._versions.namesakes(list(labels)))
         doubles = self._versions.doubles(list(labels))
         if doubles.num_rows == 0:
             return
-        self._stage.close()
         self._stage.remove(doubles.filter(doubles["is_same"]))
         self._stage.remove(doubles, tables=[table.name for table in TABLE_OF.values()])
         for double in doubles.to_pylist():

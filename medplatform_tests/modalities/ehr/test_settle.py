@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from medplatform.lake import Counts
@@ -48,7 +49,7 @@ def test_the_same_bytes_are_kept_once(read: Read, form: str, version: str | None
     assert result.counts() == Counts(delivered=6, accepted=2, quarantined=3, blank=1)
 
 
-@pytest.mark.parametrize("form", ["lines", "files", "gzip", "bundle", "bundles"])
+@pytest.mark.parametrize("form", ["lines", "gzip", "bundle", "bundles"])
 def test_contradictions_are_kept_and_flagged(read: Read, form: str) -> None:
     result = read(FORMS[form](patient(), seen("1", 1), seen("1", 2), seen("2", 3)))
     result.assert_complete()
@@ -66,9 +67,37 @@ def test_a_contradiction_that_comes_twice_is_kept_once(read: Read) -> None:
     assert result.counts() == Counts(delivered=5, accepted=3, quarantined=2)
 
 
-def test_the_order_of_the_delivery_decides_which_is_first(read: Read) -> None:
-    files = {"b.ndjson": ndjson(seen("1", 2)), "a.ndjson": ndjson(patient(), seen("1", 1))}
-    assert texts(read(files)) == ["1"]
+def test_of_contradictions_in_several_files_the_one_of_the_smallest_source_is_typed(
+    read: Read,
+) -> None:
+    result = read(FORMS["files"](patient(), *(seen("1", n) for n in range(5))))
+    assert result.codes == ["record.conflict"] * 4
+    nested = result.rows("ehr_fhir_observation")
+    first = min(nested, key=lambda row: row["source_id"])
+    assert len(nested) == 5
+    assert texts(result) == [str(first["valueInteger"])]
+
+
+def test_another_moment_makes_another_version(read: Read) -> None:
+    moments = ("2021-01-01T00:00:00Z", "2020-01-01T00:00:00Z")
+    records = [observation(valueInteger=1, meta={"lastUpdated": moment}) for moment in moments]
+    result = read([patient(), *records, records[0]])
+    assert result.codes == ["record.duplicate"]
+    assert result.counts() == Counts(delivered=4, accepted=3, quarantined=1)
+    ids = [row["version_id"] for row in result.rows("ehr_observation")]
+    assert len(set(ids)) == 2
+
+
+def test_the_same_moment_in_another_zone_is_the_same_version(read: Read) -> None:
+    moments = ("2021-01-01T00:00:00Z", "2021-01-01T02:00:00.000+02:00")
+    records = [observation(valueInteger=1, meta={"lastUpdated": moment}) for moment in moments]
+    assert read([patient(), *records]).codes == ["record.conflict"]
+
+
+def test_records_without_a_namesake_keep_an_empty_version_id(read: Read) -> None:
+    meta = {"lastUpdated": "2020-01-01T00:00:00Z"}
+    result = read([patient(), observation(meta=meta), observation("o2", meta=meta)])
+    assert [row["version_id"] for row in result.rows("ehr_observation")] == ["", ""]
 
 
 def test_the_same_id_of_another_type_is_another_resource(read: Read) -> None:
@@ -88,7 +117,8 @@ def log(folder: Path, keys: list[tuple[str, str, bytes, str, int]]) -> VersionLo
     rows = [
         {
             "resource_type": "Patient",
-            "resource_id": resource_id,
+            "local_id": resource_id,
+            "version": version,
             "version_id": version,
             "digest": digest_of(content),
             "source_id": source_id,
@@ -111,3 +141,12 @@ def test_doubles_follow_sources_then_records(tmp_path: Path) -> None:
 
 def test_no_records_have_no_doubles(tmp_path: Path) -> None:
     assert VersionLog(tmp_path / "v").doubles(["s"]).num_rows == 0
+
+
+def test_what_is_kept_until_the_end_has_no_version_as_delivered(read: Read) -> None:
+    meta = {"versionId": "v-CANARY", "lastUpdated": "2020-03-04T05:06:07Z"}
+    result = read([patient(), observation(meta=meta)])
+    files = list(result.stage.folder.joinpath("_versions").glob("*.parquet"))
+    kept = pa.concat_tables(pq.read_table(file) for file in files).to_pylist()
+    assert kept
+    assert not any("CANARY" in str(row) or "2020-03" in str(row) for row in kept)
