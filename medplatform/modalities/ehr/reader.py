@@ -36,8 +36,8 @@ from medplatform.modalities.ehr.workers import Workers
 from medplatform.modalities.modality import Misconfigured, Progress
 from medplatform.privacy import Identity
 
-_WORTH_WORKERS = 8 << 20
-"""Bytes of a delivery from which it pays to start processes, which takes them some seconds."""
+_WORTH_WORKERS = 32 << 20
+"""Bytes of FHIR, unpacked, from which it pays to start processes, which takes them seconds."""
 _SAMPLE_LINES = 20
 """Of each file, to find the release by."""
 
@@ -91,6 +91,7 @@ class _Reading:
         digest = sha256(policy.dump().encode()).hexdigest()[:12]
         stage.facts["deidentification_policy"] = f"{policy.name} {digest}"
         self._workers = configuration.workers
+        self._plain_bytes = 0
         self._presence = Presence()
         self._context = Context(
             identity,
@@ -123,6 +124,7 @@ class _Reading:
     def find_patients(self) -> None:
         """Link every Patient, and note the ids of all resources."""
         for source, block in self._blocks("patients"):
+            self._plain_bytes += sum(map(len, block.lines))
             ids: dict[str, list[str]] = {}
             for position, line in enumerate(block.lines):
                 resource_type, resource_id = peek(line)
@@ -141,8 +143,7 @@ class _Reading:
         self._stage.reports |= self._profile_reports()
 
     def _process(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Processed]]:
-        total = sum(source.bytes for source in self._delivery.sources)
-        if self._workers > 1 and total >= _WORTH_WORKERS:
+        if self._workers > 1 and self._plain_bytes >= _WORTH_WORKERS:
             with Workers(self._context, self._workers) as workers:
                 yield from workers.process(batches)
         else:
