@@ -40,9 +40,9 @@ REASONS: dict[str, str] = {
     "the source.",
     "record.duplicate": "The same id, version and content stood earlier in this delivery. Nothing "
     "needs to be done.",
-    "record.conflict": "The same id and version stood earlier in this delivery with other "
-    "content. Both are in the nested table, the earlier one alone in the typed one. Find out at "
-    "the source which is right.",
+    "record.conflict": "The same id, version and time of change stand in this delivery with other "
+    "content. Both are in the nested table, one alone in the typed one. Find out at the source "
+    "which is right.",
     "json.invalid": "The record is not valid JSON in UTF-8 (RFC 8259). Export it again.",
     "json.duplicate_key": "An object has the same key twice, so its meaning is open. Correct the "
     "export.",

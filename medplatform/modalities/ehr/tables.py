@@ -71,7 +71,7 @@ _VERSION = (
         dtype=_TEXT,
         required=True,
         description="Version of the record at its source (a count, or the token of another version "
-        "id), empty where it names none.",
+        "id), empty where it names none; a token where versions of a delivery share that.",
     ),
     _moment("last_updated_at", "When the source last changed the record."),
 )
