@@ -86,6 +86,10 @@ _SETTLED = """
         from record
     )
 """
+_REPEATED = """
+    select 1 from read_parquet($1) group by resource_type, local_id having count(*) > 1 limit 1
+"""
+"""Few deliveries have two records of one resource, and without them nothing is to be settled."""
 _DOUBLES = f"""
     {_SETTLED}
     select resource_type, source_id, record_number, byte_offset, is_same
@@ -170,6 +174,8 @@ class VersionLog:
             return nothing
         with closing(duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY})) as database:
             database.execute("set temp_directory = $1", [str(self._folder / "spill")])
+            if not database.sql(_REPEATED, params=[self._files]).fetchall():
+                return nothing
             values = {"sources": list(source_ids), "files": self._files}
             found = database.sql(query, params=values).to_arrow_table()
             return found.select(nothing.column_names)
