@@ -37,7 +37,7 @@ def newest_first(*, updated: str | None = None, version: str | None = None) -> S
     terms = [f"{updated} desc nulls last"] if updated else []
     if version:
         terms.append(f"try_cast({version} as bigint) desc nulls last")
-    return [*terms, "delivery desc", "source_id", "record_number"]
+    return [*terms, "delivery desc", "source_id asc", "record_number asc"]
 
 
 def deleted_later(deletions: str, *, record: str, resource_type: str, resource_id: str) -> str:

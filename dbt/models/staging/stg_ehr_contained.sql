@@ -25,8 +25,8 @@ qualify
         partition by source_id, record_number, contained_type, contained_id
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1

@@ -12,6 +12,6 @@ qualify
         partition by source_id, record_number
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1

@@ -32,8 +32,8 @@ qualify
             last_updated_at desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1

@@ -27,8 +27,8 @@ qualify
         partition by source_id, record_number, number
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1

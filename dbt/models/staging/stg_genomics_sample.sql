@@ -16,8 +16,8 @@ qualify
         partition by sample_id, cohort_id
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1

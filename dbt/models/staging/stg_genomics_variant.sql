@@ -21,6 +21,6 @@ qualify
         partition by variant_id, source_id
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1

@@ -17,8 +17,8 @@ qualify
         partition by instance_id, frame_number
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1

@@ -19,8 +19,8 @@ qualify
         partition by mask_id
         order by
             delivery desc,
-            source_id,
-            record_number
+            source_id asc,
+            record_number asc
     ) = 1
     and not exists (
         select 1
