@@ -149,7 +149,7 @@ def _load_great_expectations() -> None:
     They stay as long as the process; to look at them takes 0.2 s each time. Nor is it to
     fingerprint every frame, which takes longer than most rules and is read by nobody.
     """
-    import great_expectations.expectations  # noqa: F401
+    import great_expectations.expectations  # noqa: F401 - to have it all before the freeze
     from great_expectations.execution_engine import pandas_execution_engine
 
     pandas_execution_engine.HASH_THRESHOLD = 0
