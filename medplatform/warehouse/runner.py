@@ -55,7 +55,7 @@ def make_run_target(root: Path, run_id: str) -> Path:
     ]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[RUNS_KEPT - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path)
     return target
 
 
