@@ -53,10 +53,13 @@ class Process:
 class Bench:
     """Deliveries in a scratch folder, and what was measured with them."""
 
-    def __init__(self, scratch: Path, size: int, types: Sequence[str]) -> None:
+    def __init__(
+        self, scratch: Path, size: int, types: Sequence[str], *, with_scaling: bool
+    ) -> None:
         self._scratch = scratch
         self.folders = _write(scratch / "landing", size, types)
-        self._large = _write(scratch / "large", TIMES_LARGER * size, types)
+        larger = scratch / "large", TIMES_LARGER * size, types
+        self._large = _write(*larger) if with_scaling else {}
         self._start = {n: write_beginning(f, START_BYTES) for n, f in self.folders.items()}
         self._slow = {n: write_beginning(f, SLOW_BYTES) for n, f in self.folders.items()}
         self.figures: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
@@ -140,7 +143,8 @@ def main() -> None:
     parser.add_argument("--no-scaling", action="store_true", help="leave out the second table")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(Path(scratch), int(given.mb * 1e6), given.types)
+        size = int(given.mb * 1e6)
+        bench = Bench(Path(scratch), size, given.types, with_scaling=not given.no_scaling)
         for _ in range(given.rounds):
             for resource_type in bench.folders:
                 for name in given.candidates:
