@@ -1,6 +1,5 @@
 """One delivery: read, count, validate, publish or reject."""
 
-import gc
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -198,8 +197,6 @@ def _validate(stage: Stage) -> Iterator[Finding]:
         findings = []
         for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns)):
             findings.append(validate(table, rows, stage.columns(name)))
-            # Great Expectations holds the rows in circles of objects until they are collected.
-            gc.collect()
             pa.default_memory_pool().release_unused()
         yield from combine(table, findings)
 

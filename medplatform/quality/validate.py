@@ -4,10 +4,10 @@ Great Expectations returns examples of failing values with most result formats; 
 data, so none are asked for and only counts leave this module.
 """
 
-import atexit
 import gc
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +65,10 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
         The columns that the stored files have.
     """
     columns, *rules = rules_of(table)
-    results = _run(rules, _batch(table.name, rows))
-    return [
-        _compare_columns(table, columns, present, rows.num_rows),
-        *(_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)),
-    ]
+    _load_great_expectations()
+    with _collecting():
+        found = _judge_all(table, rules, rows)
+    return [_compare_columns(table, columns, present, rows.num_rows), *found]
 
 
 def combine(table: Table, findings: Sequence[Sequence[Finding]]) -> list[Finding]:
@@ -100,6 +99,11 @@ def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int
     declared = set(rule.arguments["column_set"])
     wrong = len(declared - set(present) if table.is_open else declared ^ set(present))
     return _finding(table, rule, success=wrong == 0, value=wrong, threshold=0, rows=rows)
+
+
+def _judge_all(table: Table, rules: Sequence[Rule], rows: pa.Table) -> list[Finding]:
+    results = _run(rules, _batch(table.name, rows))
+    return [_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)]
 
 
 def _run(rules: Sequence[Rule], batch: "Batch") -> "list[ExpectationValidationResult]":
@@ -142,26 +146,36 @@ def _finding(table: Table, rule: Rule, **numbers: Any) -> Finding:
     )
 
 
+@contextmanager
+def _collecting() -> Iterator[None]:
+    """Free what is made within, which Great Expectations holds in circles of objects.
+
+    Without collections in between all of it is young, so that this does not look at the million
+    objects that a process may have beside it, which takes a second.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        if was_enabled:
+            gc.enable()
+
+
 @cache
 def _load_great_expectations() -> None:
-    """Import it once, and keep its 300,000 objects from being looked at in every collection.
+    """Import it, and keep it from fingerprinting every frame.
 
-    They stay as long as the process; to look at them takes 0.2 s each time. Nor is it to
-    fingerprint every frame, which takes longer than most rules and is read by nobody.
+    That takes longer than most rules and is read by nobody.
     """
-    import great_expectations.expectations  # noqa: F401 - to have it all before the freeze
+    import great_expectations.expectations  # noqa: F401 - to have it all before rules are run
     from great_expectations.execution_engine import pandas_execution_engine
 
     pandas_execution_engine.HASH_THRESHOLD = 0
 
-    gc.collect()
-    gc.freeze()
-    # What is frozen when Python ends is never freed, and DuckDB reports its types as leaked then.
-    atexit.register(gc.unfreeze)
-
 
 def _batch(name: str, rows: pa.Table) -> "Batch":
-    _load_great_expectations()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
