@@ -45,7 +45,9 @@ def dbt_resource(views: ViewTables) -> DbtCliResource:
     newest = max(path.stat().st_mtime for path in sources if "target" not in path.parts)
     manifest = manifest_path()
     if not manifest.exists() or manifest.stat().st_mtime < newest:
-        resource.cli(["parse", "--quiet"], target_path=manifest.parent).wait()
+        # A partial parse forgets what a properties file says of a singular test.
+        arguments = ["parse", "--quiet", "--no-partial-parse"]
+        resource.cli(arguments, target_path=manifest.parent).wait()
         manifest.touch()
     return resource
 
