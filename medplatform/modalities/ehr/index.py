@@ -4,10 +4,10 @@ Many exports refer to resources by `urn:uuid:` alone, without their type. The in
 whether the target was delivered at all.
 """
 
-from collections.abc import Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 
 class ResourceIndex:
@@ -20,12 +20,12 @@ class ResourceIndex:
         self._keys = np.empty(0, dtype=np.uint64)
         self._kinds = np.empty(0, dtype=np.uint8)
 
-    def add(self, resource_type: str, resource_ids: Iterable[str]) -> None:
+    def add(self, resource_type: str, resource_ids: Sequence[str]) -> None:
         """Note ids of one type (the platform reads fewer than 256 types)."""
         code = self._codes.setdefault(resource_type, len(self._codes))
         if code == len(self._types):
             self._types.append(resource_type)
-        keys = np.fromiter(map(_key, resource_ids), dtype=np.uint64)
+        keys = _keys(resource_ids)
         self._parts.append((keys, np.full(len(keys), code, dtype=np.uint8)))
 
     def freeze(self) -> None:
@@ -38,14 +38,16 @@ class ResourceIndex:
 
     def types_of(self, resource_ids: Sequence[str]) -> list[tuple[str, ...]]:
         """The types of the delivered resources with each id; empty where there is none."""
-        keys = np.fromiter(map(_key, resource_ids), dtype=np.uint64)
+        keys = _keys(resource_ids)
         first = np.searchsorted(self._keys, keys, "left")
         last = np.searchsorted(self._keys, keys, "right")
-        return [
-            tuple(self._types[code] for code in self._kinds[start:end]) if end > start else ()
-            for start, end in zip(first.tolist(), last.tolist(), strict=True)
-        ]
+        found: list[tuple[str, ...]] = [()] * len(keys)
+        for place in np.flatnonzero(last > first).tolist():
+            kinds = self._kinds[first[place] : last[place]].tolist()
+            found[place] = tuple(self._types[code] for code in kinds)
+        return found
 
 
-def _key(resource_id: str) -> int:
-    return int.from_bytes(blake2b(resource_id.encode(), digest_size=8).digest())
+def _keys(resource_ids: Sequence[str]) -> np.ndarray:
+    """A number for each id (uint64), the same in every process of one installation."""
+    return pl.Series(resource_ids, dtype=pl.String).hash(seed=0).to_numpy()

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from medplatform.lake import Table
 from medplatform.modalities.ehr.columns.json_text import SIBLING, to_json
 from medplatform.modalities.ehr.columns.occurrences import find_occurrences
 from medplatform.modalities.ehr.columns.shape import Shape
 from medplatform.modalities.ehr.tables import EXTENSION, REFERENCE
+
+_ROW = "_row"
 
 
 def reference_rows(
@@ -27,6 +31,7 @@ def reference_rows(
         Whether the target was delivered.
     """
     parts = []
+    keys = _shared(keys, REFERENCE)
     for found in find_occurrences(content, shape, "Reference"):
         if found.content.type.get_field_index("reference") < 0:
             continue
@@ -58,6 +63,7 @@ def reference_rows(
 def extension_rows(content: pa.StructArray, shape: Shape, keys: pa.Table) -> pa.Table:
     """Rows of `ehr_extension`: one per extension, nested ones and those of primitives too."""
     parts = []
+    keys = _shared(keys, EXTENSION)
     for found in find_occurrences(content, shape, "Extension"):
         extension = found.content
         if extension.type.get_field_index("url") < 0:
@@ -97,6 +103,12 @@ def _value_of(extension: pa.StructArray) -> tuple[pa.Array, pa.Array]:
     return kind.to_arrow().cast(pa.string()), text.to_arrow().cast(pa.string())
 
 
+def _shared(keys: pa.Table, table: Table) -> pa.Table:
+    """What rows of a long table take over from the keys of their resource, and its number."""
+    names = [name for name in table.schema().names if name in keys.column_names]
+    return keys.select(names).append_column(_ROW, pa.array(np.arange(keys.num_rows)))
+
+
 def _taken(values: Iterable[Any], kind: pa.DataType, encoded: pa.DictionaryArray) -> pa.Array:
     return pa.array(values, kind).take(encoded.indices)
 
@@ -104,7 +116,7 @@ def _taken(values: Iterable[Any], kind: pa.DataType, encoded: pa.DictionaryArray
 def _as_declared(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:
     if not parts:
         return schema.empty_table()
-    names = [name for name in schema.names if name != "number"]
+    names = [_ROW, *(name for name in schema.names if name != "number")]
     frame = pl.DataFrame(pa.concat_tables([part.select(names) for part in parts]))
-    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("source_id", "record_number")
+    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(_ROW)
     return frame.with_columns(number=number).select(schema.names).to_arrow().cast(schema)

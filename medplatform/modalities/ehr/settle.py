@@ -145,10 +145,12 @@ class VersionLog:
         self._files: list[str] = []
         self._pending: list[pa.Table] = []
         self._rows = 0
+        self._has_repeated: bool | None = None
         folder.mkdir()
 
     def add(self, versions: pa.Table) -> None:
         """Note accepted records (`VERSIONS`)."""
+        self._has_repeated = None
         self._pending.append(versions)
         self._rows += versions.num_rows
         if self._rows >= _PENDING_ROWS:
@@ -174,7 +176,10 @@ class VersionLog:
             return nothing
         with closing(duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY})) as database:
             database.execute("set temp_directory = $1", [str(self._folder / "spill")])
-            if not database.sql(_REPEATED, params=[self._files]).fetchall():
+            if self._has_repeated is None:
+                repeated = database.sql(_REPEATED, params=[self._files]).fetchall()
+                self._has_repeated = bool(repeated)
+            if not self._has_repeated:
                 return nothing
             values = {"sources": list(source_ids), "files": self._files}
             found = database.sql(query, params=values).to_arrow_table()
