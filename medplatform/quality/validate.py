@@ -4,16 +4,15 @@ Great Expectations returns examples of failing values with most result formats; 
 data, so none are asked for and only counts leave this module.
 """
 
-import gc
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pydantic import BaseModel
 
+from medplatform.garbage import collected_once
 from medplatform.lake import Table
 from medplatform.quality.rules import Rule, Severity, rules_of
 
@@ -66,7 +65,7 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
     """
     columns, *rules = rules_of(table)
     _load_great_expectations()
-    with _collecting():
+    with collected_once():  # Great Expectations holds the rows in circles of objects
         found = _judge_all(table, rules, rows)
     return [_compare_columns(table, columns, present, rows.num_rows), *found]
 
@@ -144,23 +143,6 @@ def _finding(table: Table, rule: Rule, **numbers: Any) -> Finding:
     return Finding(
         table=table.name, check=rule.check, rule=rule.label, severity=rule.severity, **numbers
     )
-
-
-@contextmanager
-def _collecting() -> Iterator[None]:
-    """Free what is made within, which Great Expectations holds in circles of objects.
-
-    Without collections in between all of it is young, so that this does not look at the million
-    objects that a process may have beside it, which takes a second.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.collect(0)
-        if was_enabled:
-            gc.enable()
 
 
 @cache

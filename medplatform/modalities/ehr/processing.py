@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from medplatform.garbage import collected_once
 from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.columns.fold import fold
@@ -63,6 +64,10 @@ class Processor:
 
     def process(self, batch: Batch) -> Processed:
         """Judge and tabulate the records of a batch. Never raises for bad content."""
+        with collected_once():
+            return self._process(batch)
+
+    def _process(self, batch: Batch) -> Processed:
         processed = Processed()
         raw = None
         if batch.resource_type is not None and batch.resource_type not in NOT_STORED:
