@@ -93,15 +93,16 @@ class KeyRing:
         outer.update(inner.digest())
         return outer.digest()
 
-    def macs(self, purpose: str, kind: str, values: Iterable[bytes]) -> bytes:
-        """`mac(purpose, kind, value)` of many values in UTF-8, one after the other (32 bytes each).
+    def macs(self, purpose: str, before: Iterable[str], values: Iterable[bytes]) -> bytes:
+        """`mac(purpose, *before, value)` of many values in UTF-8, one after the other.
 
-        The state after key and kind is copied rather than computed again (RFC 2104, 4).
+        The state after what is the same is copied rather than computed again (RFC 2104, 4).
         """
         inner, outer = self._states(purpose)
         inner = inner.copy()
-        encoded = kind.encode()
-        inner.update(len(encoded).to_bytes(4, "big") + encoded)
+        for part in before:
+            encoded = part.encode()
+            inner.update(len(encoded).to_bytes(4, "big") + encoded)
         begin, end, digests = inner.copy, outer.copy, bytearray()
         for value in values:
             first, second = begin(), end()

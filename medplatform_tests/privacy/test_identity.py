@@ -1,5 +1,6 @@
 """One patient has one pseudonym and one date shift everywhere; nothing is guessed."""
 
+from base64 import b32encode
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_without_a_declaration_the_first_record_numbers_are_the_local_ones(tmp_p
         Identity(KEYS, tmp_path, default_system="urn:second-hospital")
 
 
+def test_many_subjects_made_at_once_are_those_made_one_by_one(
+    identity: Identity, tmp_path: Path
+) -> None:
+    identifiers = [("urn:mrn", "1"), (None, "1 "), ("urn:other", "1"), ("urn:other", "Ä")]
+    identity.prepare(identifiers)
+    for system, value in identifiers:
+        alone = Identity(KEYS, tmp_path).subject(system, value)
+        assert identity.subject(system, value) == alone
+        digest = KEYS.mac("patient", "" if system in (None, "urn:mrn") else system, value.strip())
+        assert alone.patient_id == "k1_" + b32encode(digest[:16]).decode().rstrip("=").lower()
+        number = int.from_bytes(KEYS.mac("date-shift", alone.patient_id)[:8]) % 730 - 365
+        assert alone.shift_days == number + (number >= 0)
+
+
 def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None:
     assert (tmp_path / "identity.sqlite").stat().st_mode & 0o077 == 0
 
@@ -97,8 +112,8 @@ def test_the_identity_map_is_private(identity: Identity, tmp_path: Path) -> None
 @given(st.text(min_size=1).filter(str.strip))
 def test_every_date_is_moved_by_1_to_365_days(value: str) -> None:
     digest = KEYS.mac("patient", "s", value)
-    shift = Identity._from_pseudonym(_Pseudonymiser(), digest.hex()).shift_days
-    assert 1 <= abs(shift) <= 365
+    (subject,) = Identity._from_pseudonyms(_Pseudonymiser(), [digest.hex()])
+    assert 1 <= abs(subject.shift_days) <= 365
 
 
 class _Pseudonymiser(Identity):

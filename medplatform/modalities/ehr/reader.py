@@ -6,12 +6,13 @@ delivery.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
+from medplatform.garbage import collected_once
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.batch import Batch, Batches, peek
@@ -20,7 +21,6 @@ from medplatform.modalities.ehr.conformance.detection import Detected, find_rele
 from medplatform.modalities.ehr.conformance.verdict import judge
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
-from medplatform.modalities.ehr.facts import read_facts
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.judging import Processed, find_id
@@ -30,7 +30,7 @@ from medplatform.modalities.ehr.profiles import Presence, ProfileError
 from medplatform.modalities.ehr.references import find_target
 from medplatform.modalities.ehr.settle import VersionLog, name_versions
 from medplatform.modalities.ehr.sources import Block, find_release_hint, read_blocks
-from medplatform.modalities.ehr.subjects import Subjects
+from medplatform.modalities.ehr.subjects import Patient, Subjects
 from medplatform.modalities.ehr.tables import DELETION, TABLE_OF, UNIT
 from medplatform.modalities.ehr.workers import Workers
 from medplatform.modalities.modality import Misconfigured, Progress
@@ -126,14 +126,16 @@ class _Reading:
         for source, block in self._blocks("patients"):
             self._plain_bytes += sum(map(len, block.lines))
             ids: dict[str, list[str]] = {}
+            patients: list[int] = []
             for position, line in enumerate(block.lines):
                 resource_type, resource_id = peek(line)
                 if resource_type and resource_id:
                     ids.setdefault(resource_type, []).append(resource_id)
                 if resource_type == "Patient":
-                    self._add_patient(source, block, position)
+                    patients.append(position)
             for resource_type, found in ids.items():
                 self._index.add(resource_type, found)
+            self._add_patients(source, block, patients)
         self._index.freeze()
 
     def read(self) -> None:
@@ -236,18 +238,23 @@ class _Reading:
             quarantined=block.delivered - block.blank,
         )
 
-    def _add_patient(self, source: Source, block: Block, position: int) -> None:
+    def _add_patients(self, source: Source, block: Block, positions: Iterable[int]) -> None:
+        with collected_once():
+            patients = (self._read_patient(source, block, position) for position in positions)
+            self._subjects.add_patients(filter(None, patients))
+
+    def _read_patient(self, source: Source, block: Block, position: int) -> Patient | None:
+        """A Patient, if it is valid."""
         content = judge(block.lines[position], self._context.release).content
         if content is None or content["resourceType"] != "Patient":
-            return
+            return None
         url = block.full_urls[position]
-        resource_id = find_id(read_facts(content), url)
+        resource_id = find_id("Patient", content.get("id"), url)
         if isinstance(resource_id, Issue):
-            return
+            return None
         target = find_target(url, {}) if url else None
         ids = [resource_id, *([target[1]] if target and target[1] != resource_id else [])]
-        record = source.source_id, block.numbers[position]
-        self._subjects.add_patient(record, content, ids)
+        return Patient((source.source_id, block.numbers[position]), content, ids)
 
     def _count(self, source: Source, block: Block) -> None:
         """Count what a block delivers; the records are counted as they are processed."""

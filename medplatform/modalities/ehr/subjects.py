@@ -1,7 +1,7 @@
 """Who a FHIR resource is about: identifiers of Patients, references of everything else."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.references import find_target, patient_namespace
@@ -16,6 +16,14 @@ _RECORD_NUMBER = "MR"
 
 Record = tuple[str, int]
 """Source id and record number."""
+
+
+class Patient(NamedTuple):
+    """A valid Patient, where it stands, and the ids that records may name it by."""
+
+    record: Record
+    content: Mapping[str, Any]
+    local_ids: Sequence[str]
 
 
 class Subjects:
@@ -43,15 +51,22 @@ class Subjects:
         self._disputed: set[str] = set()
         identity.preload(self._namespace)
 
-    def add_patient(self, record: Record, patient: Mapping[str, Any], local_ids: list[str]) -> None:
-        """Link the local ids of a valid Patient to the subject that their identifier names.
+    def add_patients(self, patients: Iterable[Patient]) -> None:
+        """Link the local ids of valid Patients to the subjects that their identifiers name.
 
         A Patient without an identifier, with several that differ, or whose id names somebody else,
         is remembered as refused.
         """
-        issue = self._link(patient, local_ids)
-        if issue:
-            self._refused[record] = issue
+        named = [(p.record, p.local_ids, self._identifier_of(p)) for p in patients]
+        found = [name for _, _, name in named if not isinstance(name, Issue)]
+        if not self._is_per_record:
+            for system in filter(None, (system for system, _ in found)):
+                self._identity.adopt_system(system)
+        self._identity.prepare(found)
+        for record, local_ids, name in named:
+            issue = name if isinstance(name, Issue) else self._link(name, local_ids)
+            if issue:
+                self._refused[record] = issue
 
     def of_delivered_patient(self, record: Record, resource_id: str) -> Subject | Issue:
         """The subject of a Patient that was added."""
@@ -75,18 +90,9 @@ class Subjects:
         known = self._identity.linked(self._namespace, local_id)
         return known or make_issue("subject.unknown", element)
 
-    def _link(self, patient: Mapping[str, Any], local_ids: list[str]) -> Issue | None:
-        if self._is_per_record:
-            identifier = f"{PER_RECORD_SYSTEM}/{self._namespace}", local_ids[0]
-        else:
-            identifier = self._choose_identifier(patient)
-        if isinstance(identifier, Issue):
-            return identifier
-        system, value = identifier
-        if system and not self._is_per_record:
-            self._identity.adopt_system(system)
+    def _link(self, identifier: tuple[str | None, str], local_ids: Sequence[str]) -> Issue | None:
         try:
-            subject = self._identity.subject(system, value)
+            subject = self._identity.subject(*identifier)
         except UnresolvedSubject as error:
             return Issue(error.code, error.reason, "Patient.identifier")
         for local_id in local_ids:
@@ -97,6 +103,11 @@ class Subjects:
                 self._disputed.add(local_id)
                 return make_issue("subject.conflict", "Patient.id")
         return None
+
+    def _identifier_of(self, patient: Patient) -> tuple[str | None, str] | Issue:
+        if self._is_per_record:
+            return f"{PER_RECORD_SYSTEM}/{self._namespace}", patient.local_ids[0]
+        return self._choose_identifier(patient.content)
 
     def _choose_identifier(self, patient: Mapping[str, Any]) -> tuple[str | None, str] | Issue:
         found = {
@@ -119,7 +130,7 @@ class Subjects:
 
 
 def _is_record_number(identifier: Mapping[str, Any]) -> bool:
-    return any(
-        coding.get("system") in _IDENTIFIER_TYPES and coding.get("code") == _RECORD_NUMBER
-        for coding in (identifier.get("type") or {}).get("coding") or ()
-    )
+    for coding in (identifier.get("type") or {}).get("coding") or ():
+        if coding.get("code") == _RECORD_NUMBER and coding.get("system") in _IDENTIFIER_TYPES:
+            return True
+    return False
