@@ -4,22 +4,27 @@ The only place where Python looks at each record, if only at those that whole co
 everything after it works on columns.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from medplatform.lake import Refusal, Table
 from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.conformance.verdict import find_suspect_rows, judge
 from medplatform.modalities.ehr.definitions import Release
-from medplatform.modalities.ehr.facts import Facts, read_all_facts, read_facts
+from medplatform.modalities.ehr.facts import Facts, FactsRow, read_all_facts, read_facts
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.profile_check import Profiles
 from medplatform.modalities.ehr.profiles import Presence
@@ -83,28 +88,35 @@ class Judge:
         `raw` are the records in columns, where they are known and of a type that is stored: then
         only those are looked at one by one that cannot be accepted by whole columns.
         """
+
+        @cache
+        def find_subject(reference: str | None, element: str) -> Subject | Issue:
+            path = f"{batch.resource_type}.{element}"
+            return self._subjects.of_reference(reference, path, batch.aliases)
+
         session = _Session(
             self._release,
             self._subjects,
             self._profiles,
             batch,
             processed,
-            cache(partial(self._subjects.of_reference, aliases=batch.aliases)),
+            find_subject,
         )
-        certain = repeat(None, len(batch)) if raw is None else self._accept_columns(batch, raw)
-        found = (session.take(position, facts) for position, facts in enumerate(certain))
+        suspects, facts = self._read_columns(batch, raw)
+        found = (
+            session.judge(position) if is_suspect else session.accept(position, *known)
+            for position, (is_suspect, known) in enumerate(zip(suspects, facts, strict=True))
+        )
         return [one for one in found if one is not None]
 
-    def _accept_columns(self, batch: Batch, raw: pa.StructArray) -> Iterator[Facts | None]:
-        """What is known of each record; None of those that are to be judged by themselves."""
-        if batch.resource_type is None or self._profiles is not None:
-            return repeat(None, len(batch))
+    def _read_columns(
+        self, batch: Batch, raw: pa.StructArray | None
+    ) -> tuple[Iterable[bool], Iterable[FactsRow]]:
+        """Which records are to be judged by themselves, and what is known of the others."""
+        if raw is None or batch.resource_type is None or self._profiles is not None:
+            return repeat(True, len(batch)), repeat(Facts(), len(batch))
         suspects = find_suspect_rows(raw, batch.resource_type, self._release)
-        facts = read_all_facts(raw, batch.resource_type)
-        return (
-            None if is_suspect else known
-            for is_suspect, known in zip(suspects.tolist(), facts, strict=True)
-        )
+        return (suspects | ~_have_ids(raw)).tolist(), read_all_facts(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +131,24 @@ class _Session:
     find_subject: Callable[[str | None, str], Subject | Issue]
     """Of a reference and the element that it stands in; remembers what it found."""
 
-    def take(self, position: int, facts: Facts | None) -> Accepted | None:
-        """A record that can go on; `facts` are known of those that are certainly valid."""
-        if facts is None:
-            return self._judge(position)
-        found = self._accept(position, facts)
-        if isinstance(found, Issue):
-            refuse(self.batch, position, facts.resource_type, (found,), self.processed)
-            return None
-        return found
-
-    def _judge(self, position: int) -> Accepted | None:
+    def judge(self, position: int) -> Accepted | None:
+        """A record that can go on, of which nothing is known yet."""
         line = self.batch.lines[position]
         verdict = judge(line, self.release)
         content = verdict.content
         if content is None:
-            refuse(self.batch, position, verdict.resource_type, verdict.issues, self.processed)
+            self._refuse(position, verdict.resource_type, *verdict.issues)
             return None
-        if content["resourceType"] in NOT_STORED:
-            kind = self.batch.sources[position].source_id, content["resourceType"]
-            self.processed.kept[kind] += 1
+        resource_type = content["resourceType"]
+        if resource_type in NOT_STORED:
+            self.processed.kept[self.batch.sources[position].source_id, resource_type] += 1
             return None
-        found = self.take(position, read_facts(content))
+        facts = read_facts(content)
+        resource_id = find_id(resource_type, facts.resource_id, self.batch.full_urls[position])
+        if isinstance(resource_id, Issue):
+            self._refuse(position, resource_type, resource_id)
+            return None
+        found = self.accept(position, *facts._replace(resource_id=resource_id))
         if found is None or not self._follows_profiles(position, content):
             return None
         if _CONTAINED in line and "contained" in content:
@@ -148,25 +156,36 @@ class _Session:
             found = found._replace(line=line, contained=contained)
         return found._replace(is_modified=True) if verdict.is_modified else found
 
-    def _accept(self, position: int, facts: Facts) -> Accepted | Issue:
-        batch = self.batch
-        resource_id = find_id(facts, batch.full_urls[position])
-        if isinstance(resource_id, Issue):
-            return resource_id
-        subject: Subject | Issue | None
-        if facts.resource_type == "Patient":
-            record = batch.sources[position].source_id, batch.numbers[position]
-            subject = self.subjects.of_delivered_patient(record, resource_id)
-        elif facts.subject_element:
-            element = f"{facts.resource_type}.{facts.subject_element}"
-            subject = self.find_subject(facts.reference, element)
-        elif facts.resource_type in TABLE_OF:  # which are about a patient
-            subject = make_issue("subject.missing", f"{facts.resource_type}.subject")
+    def accept(
+        self,
+        position: int,
+        resource_id: str | None,
+        subject_element: str | None,
+        reference: str | None,
+    ) -> Accepted | None:
+        """A valid record with an id, of which these are the facts, if its subject is known."""
+        assert resource_id is not None
+        if subject_element:
+            subject = self.find_subject(reference, subject_element)
         else:
-            subject = None
+            subject = self._find_unreferenced(position, resource_id)
         if isinstance(subject, Issue):
-            return subject
-        return Accepted(position, resource_id, batch.lines[position], subject)
+            self._refuse(position, self.batch.resource_type, subject)
+            return None
+        return Accepted(position, resource_id, self.batch.lines[position], subject)
+
+    def _find_unreferenced(self, position: int, resource_id: str) -> Subject | Issue | None:
+        """Whom a record is about that names nobody; None where it need not."""
+        batch = self.batch
+        if batch.resource_type == "Patient":
+            record = batch.sources[position].source_id, batch.numbers[position]
+            return self.subjects.of_delivered_patient(record, resource_id)
+        if batch.resource_type in TABLE_OF:  # which are about a patient
+            return make_issue("subject.missing", f"{batch.resource_type}.subject")
+        return None
+
+    def _refuse(self, position: int, resource_type: str | None, *issues: Issue) -> None:
+        refuse(self.batch, position, resource_type, issues, self.processed)
 
     def _follows_profiles(self, position: int, content: Mapping[str, Any]) -> bool:
         """Whether no profile refuses the resource; what else a profile finds is noted."""
@@ -181,16 +200,24 @@ class _Session:
         return True
 
 
-def find_id(facts: Facts, full_url: str | None) -> str | Issue:
+def find_id(resource_type: str, resource_id: str | None, full_url: str | None) -> str | Issue:
     """The id of a resource; in a Bundle the fullUrl may stand for it (transactions)."""
-    resource_id = facts.resource_id
     if resource_id is None and full_url and (target := find_target(full_url, {})):
         resource_id = target[1]
     if resource_id is None:
-        return make_issue("record.no_id", f"{facts.resource_type}.id")
+        return make_issue("record.no_id", f"{resource_type}.id")
     if not _ID.fullmatch(resource_id):
-        return make_issue("record.bad_id", f"{facts.resource_type}.id")
+        return make_issue("record.bad_id", f"{resource_type}.id")
     return resource_id
+
+
+def _have_ids(content: pa.StructArray) -> np.ndarray:
+    """Which resources have an id, and a good one."""
+    number = content.type.get_field_index("id")
+    if number < 0:
+        return np.zeros(len(content), dtype=bool)
+    is_good = pc.match_substring_regex(content.flatten()[number], f"^{_ID.pattern}$")
+    return is_good.fill_null(False).to_numpy(zero_copy_only=False)
 
 
 def cut_contained(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:

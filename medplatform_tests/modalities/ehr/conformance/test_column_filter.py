@@ -44,7 +44,7 @@ def is_accepted(raw: bytes, shapes: dict[str, Shape], release: Release) -> bool:
         return False
     verdict = judge(raw, release)
     if verdict.content is not None:
-        assert list(read_all_facts(content, kind)) == [read_facts(verdict.content)]
+        assert list(read_all_facts(content)) == [read_facts(verdict.content)]
     return True
 
 
@@ -73,7 +73,7 @@ def test_resources_without_a_flaw_are_accepted_by_their_columns() -> None:
         content = parse_unjudged(lines, shape)
         assert content is not None
         assert not find_suspect_rows(content, kind, Release.R4).any()
-        assert list(read_all_facts(content, kind)) == [read_facts(orjson.loads(x)) for x in lines]
+        assert list(read_all_facts(content)) == [read_facts(orjson.loads(x)) for x in lines]
 
 
 def test_one_flaw_is_found_in_its_row() -> None:
