@@ -1,5 +1,6 @@
 """Where a model trains, and how to make it train the same way twice."""
 
+import os
 import random
 from typing import TYPE_CHECKING, Literal
 
@@ -41,8 +42,10 @@ def choose_device(name: DeviceName) -> "torch.device":
 def make_deterministic(seed: int, device: "torch.device") -> None:
     """Seed every generator and ask for deterministic kernels.
 
-    On a GPU some kernels have no deterministic form, so there it is a request only (warn).
+    On a GPU some kernels have no deterministic form, so there it is a request only (warn). Its
+    matrix products need a workspace of fixed size (cuBLAS, Results Reproducibility).
     """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     random.seed(seed)

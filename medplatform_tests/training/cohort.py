@@ -12,7 +12,7 @@ from medplatform.lake import Lake, Snapshot
 from medplatform.training.data import freeze_dataset
 from medplatform.training.recipe import Collected, Recipe
 from medplatform.training.recipes import EHR_RISK, LESION_SEGMENTATION
-from medplatform.training.recipes.ehr_risk import NUMBERS
+from medplatform.training.recipes.ehr_risk import NUMBERS, collect
 
 SLOPES = {"age_years": 0.9, "systolic_mmhg": 0.5, "ldl_mg_dl": 0.4, "polygenic_score": 0.7}
 
@@ -48,6 +48,13 @@ def patient_features(patients: int, *, seed: int = 0, missing: float = 0.1) -> p
             "risk": risk,
         }
     )
+
+
+def rows_of(mart: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """What `ehr_risk` collects from the mart."""
+    folder.mkdir(exist_ok=True)
+    mart.drop("risk").write_parquet(folder / "patient_features.parquet")
+    return collect(None, folder).rows  # pyright: ignore[reportArgumentType] - reads no lake
 
 
 def write_mart(marts: Path, patients: int, *, seed: int = 0) -> pl.DataFrame:

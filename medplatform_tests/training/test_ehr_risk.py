@@ -11,15 +11,9 @@ from sklearn.metrics import roc_auc_score
 from medplatform.clinical.predictions import Predictions
 from medplatform.training.loop import train
 from medplatform.training.recipes import EHR_RISK
-from medplatform.training.recipes.ehr_risk import EhrRiskConfig, collect
+from medplatform.training.recipes.ehr_risk import EhrRiskConfig
 from medplatform.training.recipes.ehr_risk_model import EhrRiskLearner, RiskModel
-from medplatform_tests.training.cohort import patient_features, write_mart
-
-
-def rows_of(mart: pl.DataFrame, folder: Path) -> pl.DataFrame:
-    folder.mkdir(exist_ok=True)
-    mart.drop("risk").write_parquet(folder / "patient_features.parquet")
-    return collect(None, folder).rows  # pyright: ignore[reportArgumentType] - reads no lake
+from medplatform_tests.training.cohort import patient_features, rows_of
 
 
 def fit(train_rows: pl.DataFrame, validation: pl.DataFrame, folder: Path, config: EhrRiskConfig):
@@ -133,8 +127,7 @@ def test_a_cohort_too_small_to_judge_is_still_trained_on(tmp_path: Path, events:
 
 
 def test_predictions_carry_the_declared_groups(tmp_path: Path) -> None:
-    write_mart(tmp_path, 30)
-    rows = collect(None, tmp_path).rows  # pyright: ignore[reportArgumentType]
+    rows = rows_of(patient_features(30), tmp_path)
     learner = EhrRiskLearner(EhrRiskConfig())
     predictions = learner.predict(learner.build_model(*learner.tensors(rows)).eval(), rows)
     assert set(predictions.groups) == {"sex", "age_band"}

@@ -35,7 +35,7 @@ class LineLearner(Learner[TrainingConfig]):
         return nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.2), nn.Linear(8, 1))
 
     def augment(self, x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return x + 0.01 * torch.randn(x.shape, generator=generator), y
+        return x + 0.01 * torch.randn(x.shape, generator=generator).to(x.device), y
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return ((model(x)[:, 0] - y) ** 2).mean()

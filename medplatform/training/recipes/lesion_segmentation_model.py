@@ -116,11 +116,9 @@ class LesionSegmentationLearner(Learner[LesionSegmentationConfig]):
         losses: list[float] = []
         for images, masks in zip(x.split(PREDICT_BATCH), y.split(PREDICT_BATCH), strict=True):
             probability = model(images.float()).float().clamp(1e-6, 1 - 1e-6)
-            losses += (
-                functional.binary_cross_entropy(probability, masks.float(), reduction="none")
-                .mean((1, 2, 3))
-                .tolist()
-            )
+            with torch.autocast(x.device.type, enabled=False):  # a GPU's refuses this loss
+                loss = functional.binary_cross_entropy(probability, masks.float(), reduction="none")
+            losses += loss.mean((1, 2, 3)).tolist()
             scores += _dice(probability.cpu().numpy(), masks.cpu().numpy())
         return {"dice": float(np.mean(scores)), "log_loss": float(np.mean(losses))}
 
