@@ -22,12 +22,22 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from medplatform.modalities.modality import Misconfigured
+
+Texts = Annotated[frozenset[str], PlainSerializer(sorted, when_used="json-unless-none")]
+"""A set that is always written down in the same order: deliveries name a policy by its digest."""
 
 
 class PolicyError(Misconfigured):
@@ -100,7 +110,7 @@ class Bounds(_Model):
 class Vocabulary(_Model):
     """A set of texts: listed, by prefix, by a regular expression (full match), or in a range."""
 
-    values: frozenset[str] = frozenset()
+    values: Texts = frozenset()
     prefixes: tuple[str, ...] = ()
     pattern: str | None = None
     bounds: Bounds | None = None
@@ -196,7 +206,7 @@ class Policy(_Model):
     description: str = ""
     rules: tuple[Rule, ...]
     vocabularies: Mapping[str, Vocabulary] = {}
-    extensions: frozenset[str] | None = frozenset()
+    extensions: Texts | None = frozenset()
     default: Literal["drop", "keep"] = "drop"
     precedence: Literal["specific", "order"] = "specific"
     dates_without_patient: Literal["year", "drop", "keep"] = "year"

@@ -18,6 +18,15 @@ def test_the_policy_of_the_platform_is_the_same_after_it_was_written_down(tmp_pa
     assert Policy.load(path) == SHIFTED_SAFE_HARBOR
 
 
+def test_a_policy_is_written_down_the_same_way_by_every_process() -> None:
+    """Sets have another order in each process, and a delivery names its policy by a digest."""
+    written = yaml.safe_load(SHIFTED_SAFE_HARBOR.dump())
+    sets = [words["values"] for words in written["vocabularies"].values() if "values" in words]
+    assert written["extensions"] == sorted(written["extensions"])
+    assert len(sets) > 1
+    assert sets == [sorted(values) for values in sets]
+
+
 def test_every_rule_of_the_platform_selects_something() -> None:
     for rule in SHIFTED_SAFE_HARBOR.rules:
         assert selects_something(Selector.parse(rule.select)), rule.select
