@@ -9,6 +9,13 @@ PUBLIC_SYSTEMS = frozenset(
         "http://hl7.org/fhir/sid/ndc",
         "http://hl7.org/fhir/sid/cvx",
         "http://www.whocc.no/atc",
+        "http://www.ama-assn.org/go/cpt",
+        "http://nucc.org/provider-taxonomy",
+        "http://dicom.nema.org/resources/ontology/DCM",
+        "urn:ietf:bcp:47",
+        "urn:ietf:bcp:13",
+        "urn:iso:std:iso:3166",
+        "urn:iso:std:iso:4217",
     }
 )
 PUBLIC_PREFIXES = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/sid/icd-")

@@ -20,6 +20,7 @@ from medplatform.modalities.ehr.deidentify.tokens import (
     RESOURCE_ID,
     VERSION,
 )
+from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
 
 KEEP, DROP = Action.KEEP, Action.DROP
 
@@ -30,30 +31,7 @@ _OID = r"urn:oid:[0-2](\.\d{1,10}){1,20}"
 _NO_LONG_NUMBER = r"(?!.*\d{5})"
 
 VOCABULARIES = {
-    "public_terminologies": Vocabulary(
-        values=frozenset(
-            {
-                "http://snomed.info/sct",
-                "http://loinc.org",
-                "http://www.nlm.nih.gov/research/umls/rxnorm",
-                "http://unitsofmeasure.org",
-                "http://hl7.org/fhir/sid/ndc",
-                "http://hl7.org/fhir/sid/cvx",
-                "http://www.whocc.no/atc",
-                "http://www.ama-assn.org/go/cpt",
-                "http://nucc.org/provider-taxonomy",
-                "http://dicom.nema.org/resources/ontology/DCM",
-                "urn:ietf:bcp:47",
-                "urn:ietf:bcp:13",
-                "urn:iso:std:iso:3166",
-                "urn:iso:std:iso:4217",
-            }
-        ),
-        prefixes=(
-            "http://terminology.hl7.org/CodeSystem/",
-            "http://hl7.org/fhir/sid/icd-",
-        ),
-    ),
+    "public_terminologies": Vocabulary(values=PUBLIC_SYSTEMS, prefixes=PUBLIC_PREFIXES),
     "systems": Vocabulary(
         values=frozenset({"urn:ietf:bcp:47", "urn:ietf:bcp:13", "urn:dicom:uid"}),
         prefixes=(*_HL7_SYSTEMS, "urn:iso:std:iso:"),
