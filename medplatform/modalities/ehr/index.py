@@ -21,7 +21,7 @@ class ResourceIndex:
         self._kinds = np.empty(0, dtype=np.uint8)
 
     def add(self, resource_type: str, resource_ids: Sequence[str]) -> None:
-        """Note ids of one type (the platform reads fewer than 256 types)."""
+        """Note ids of one type of FHIR, which has fewer than 256."""
         code = self._codes.setdefault(resource_type, len(self._codes))
         if code == len(self._types):
             self._types.append(resource_type)

@@ -18,7 +18,7 @@ from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.ehr.batch import Batch, Batches, peek
 from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.modalities.ehr.conformance.detection import Detected, find_release
-from medplatform.modalities.ehr.conformance.verdict import judge
+from medplatform.modalities.ehr.conformance.verdict import is_resource_type, judge
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy, PolicyError
 from medplatform.modalities.ehr.index import ResourceIndex
@@ -134,7 +134,8 @@ class _Reading:
                 if resource_type == "Patient":
                     patients.append(position)
             for resource_type, found in ids.items():
-                self._index.add(resource_type, found)
+                if is_resource_type(resource_type, self._context.release):
+                    self._index.add(resource_type, found)
             self._add_patients(source, block, patients)
         self._index.freeze()
 

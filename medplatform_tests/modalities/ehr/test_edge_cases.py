@@ -55,6 +55,14 @@ def test_gzip_of_several_members(read: Read) -> None:
     assert result.counts() == Counts(delivered=2, accepted=2)
 
 
+@pytest.mark.parametrize("kind", ["Unknown", "Unknown{}"], ids=["one type", "many types"])
+def test_types_that_fhir_does_not_have(read: Read, kind: str) -> None:
+    lines = [{"resourceType": kind.format(n), "id": f"u{n}"} for n in range(300)]
+    result = outcome(read, *lines)
+    assert result.codes == ["fhir.unknown_type"] * 300
+    assert result.counts().accepted == 1
+
+
 def test_types_mixed_in_one_file(read: Read) -> None:
     group = {"resourceType": "Group", "id": "g", "type": "person", "actual": True}
     result = read([observation(), group, patient(), observation("o2")])
