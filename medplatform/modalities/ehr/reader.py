@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 from medplatform.garbage import collected_once
@@ -92,6 +92,8 @@ class _Reading:
         stage.facts["deidentification_policy"] = f"{policy.name} {digest}"
         self._workers = configuration.workers
         self._plain_bytes = 0
+        self._kinds: list[set[str | None]] = []
+        """The resource types in each block; in most there is one."""
         self._presence = Presence()
         self._context = Context(
             identity,
@@ -127,8 +129,10 @@ class _Reading:
             self._plain_bytes += sum(map(len, block.lines))
             ids: dict[str, list[str]] = {}
             patients: list[int] = []
+            kinds: set[str | None] = set()
             for position, line in enumerate(block.lines):
                 resource_type, resource_id = peek(line)
+                kinds.add(resource_type)
                 if resource_type and resource_id:
                     ids.setdefault(resource_type, []).append(resource_id)
                 if resource_type == "Patient":
@@ -137,6 +141,7 @@ class _Reading:
                 if is_resource_type(resource_type, self._context.release):
                     self._index.add(resource_type, found)
             self._add_patients(source, block, patients)
+            self._kinds.append(kinds)
         self._index.freeze()
 
     def read(self) -> None:
@@ -156,12 +161,16 @@ class _Reading:
 
     def _batches(self) -> Iterator[Batch]:
         batches = Batches()
-        for source, block in self._blocks("records"):
+        for kinds, (source, block) in zip(self._kinds, self._blocks("records"), strict=True):
             if self._is_copy(source):
                 self._refuse_copy(source, block)
                 continue
             self._count(source, block)
-            yield from batches.add(source, block, (peek(line)[0] for line in block.lines))
+            if len(kinds) == 1:
+                each = repeat(next(iter(kinds)), len(block.lines))
+            else:
+                each = (peek(line)[0] for line in block.lines)
+            yield from batches.add(source, block, each)
         yield from batches.rest()
 
     def _profile_reports(self) -> dict[str, list[dict[str, Any]]]:
