@@ -101,7 +101,12 @@ def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int
 
 
 def _judge_all(table: Table, rules: Sequence[Rule], rows: pa.Table) -> list[Finding]:
-    results = _run(rules, _batch(table.name, rows))
+    from great_expectations.data_context.data_context.context_factory import project_manager
+
+    try:
+        results = _run(rules, _batch(table.name, rows))
+    finally:
+        project_manager.set_project(None)  # it would keep the rows until the next validation
     return [_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)]
 
 

@@ -1,5 +1,8 @@
 """The declared rules are enforced, and findings hold numbers only."""
 
+import gc
+
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -124,3 +127,20 @@ def test_slices_of_a_table_are_judged_as_the_whole() -> None:
     assert found == validate(VISIT, rows, present)
     assert combine(VISIT, [found]) == found
     assert {finding.success for finding in found} == {True, False}
+
+
+def test_nothing_of_the_rows_stays_in_memory() -> None:
+    """Without a collection of all garbage, which takes a second in a process that holds much."""
+
+    def frames() -> int:
+        return sum(type(held) in (pd.Series, pd.DataFrame) for held in gc.get_objects())
+
+    find()
+    gc.collect()
+    before = frames()
+    gc.disable()
+    try:
+        find()
+        assert frames() == before
+    finally:
+        gc.enable()
