@@ -64,7 +64,7 @@ def validate(table: Table, rows: pa.Table, present: Sequence[str]) -> list[Findi
         The columns that the stored files have.
     """
     columns, *rules = rules_of(table)
-    _load_great_expectations()
+    _spare_fingerprints()
     with collected_once():  # Great Expectations holds the rows in circles of objects
         found = _judge_all(table, rules, rows)
     return [_compare_columns(table, columns, present, rows.num_rows), *found]
@@ -151,12 +151,11 @@ def _finding(table: Table, rule: Rule, **numbers: Any) -> Finding:
 
 
 @cache
-def _load_great_expectations() -> None:
-    """Import it, and keep it from fingerprinting every frame.
+def _spare_fingerprints() -> None:
+    """Keep Great Expectations from fingerprinting every frame.
 
     That takes longer than most rules and is read by nobody.
     """
-    import great_expectations.expectations  # noqa: F401 - to have it all before rules are run
     from great_expectations.execution_engine import pandas_execution_engine
 
     pandas_execution_engine.HASH_THRESHOLD = 0

@@ -130,7 +130,7 @@ class Subjects:
 
 
 def _is_record_number(identifier: Mapping[str, Any]) -> bool:
-    for coding in (identifier.get("type") or {}).get("coding") or ():
-        if coding.get("code") == _RECORD_NUMBER and coding.get("system") in _IDENTIFIER_TYPES:
-            return True
-    return False
+    return any(
+        coding.get("code") == _RECORD_NUMBER and coding.get("system") in _IDENTIFIER_TYPES
+        for coding in (identifier.get("type") or {}).get("coding") or ()
+    )
