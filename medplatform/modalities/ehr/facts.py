@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from medplatform.modalities.ehr.columns.child import child
+
 SUBJECT_ELEMENTS = ("subject", "patient", "beneficiary", "for", "individual")
 """Elements that say whom a resource is about, by precedence (CompartmentDefinition/patient)."""
 
@@ -44,14 +46,14 @@ def read_facts(content: Mapping[str, Any]) -> Facts:
 def read_all_facts(content: pa.StructArray) -> Iterator[FactsRow]:
     """The facts of valid resources of one type, in columns."""
     nothing = np.full(len(content), None, dtype=object)
-    ids = _texts(content, "id", nothing)
+    ids = _texts(content, "id")
     elements, references = nothing, nothing
     for name in reversed(SUBJECT_ELEMENTS):
         subject = _first(content, name)
         if subject is not None:
             is_there = subject.is_valid().to_numpy(zero_copy_only=False)
             elements = np.where(is_there, name, elements)
-            references = np.where(is_there, _texts(subject, "reference", nothing), references)
+            references = np.where(is_there, _texts(subject, "reference"), references)
     return zip(ids.tolist(), elements.tolist(), references.tolist(), strict=True)
 
 
@@ -68,7 +70,6 @@ def _first(content: pa.StructArray, name: str) -> pa.StructArray | None:
     return column if isinstance(column, pa.StructArray) else None
 
 
-def _texts(content: pa.StructArray, name: str, nothing: np.ndarray) -> np.ndarray:
-    """The values of an element as objects; `nothing` where there is no such element."""
-    number = content.type.get_field_index(name)
-    return content.flatten()[number].to_numpy(zero_copy_only=False) if number >= 0 else nothing
+def _texts(content: pa.StructArray, name: str) -> np.ndarray:
+    """The values of an element as objects."""
+    return child(content, name).to_numpy(zero_copy_only=False)

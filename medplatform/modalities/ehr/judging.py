@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from medplatform.lake import Refusal, Table
 from medplatform.modalities.ehr.batch import Batch
+from medplatform.modalities.ehr.columns.child import child
 from medplatform.modalities.ehr.conformance.verdict import find_suspect_rows, judge
 from medplatform.modalities.ehr.definitions import Release
 from medplatform.modalities.ehr.facts import Facts, FactsRow, read_all_facts, read_facts
@@ -213,10 +214,7 @@ def find_id(resource_type: str, resource_id: str | None, full_url: str | None) -
 
 def _have_ids(content: pa.StructArray) -> np.ndarray:
     """Which resources have an id, and a good one."""
-    number = content.type.get_field_index("id")
-    if number < 0:
-        return np.zeros(len(content), dtype=bool)
-    is_good = pc.match_substring_regex(content.flatten()[number], f"^{_ID.pattern}$")
+    is_good = pc.match_substring_regex(child(content, "id"), f"^{_ID.pattern}$")
     return is_good.fill_null(False).to_numpy(zero_copy_only=False)
 
 

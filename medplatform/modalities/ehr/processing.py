@@ -14,6 +14,7 @@ import pyarrow as pa
 from medplatform.garbage import collected_once
 from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import Batch
+from medplatform.modalities.ehr.columns.child import child
 from medplatform.modalities.ehr.columns.fold import fold
 from medplatform.modalities.ehr.columns.shape import Shape
 from medplatform.modalities.ehr.columns.trim import trim
@@ -190,7 +191,8 @@ def _keys(
             ),
             "local_id": pa.array(local_ids, pa.string()),
             "patient_id": pa.array(patient_ids, pa.string()),
-            "version_id": _version(content),
+            # as published, empty where there is none
+            "version_id": child(child(content, "meta"), "versionId").fill_null(""),
             "is_modified": pa.array([one.is_modified for one in accepted], pa.bool_()),
             "source_id": pa.array(
                 [batch.sources[one.position].source_id for one in accepted], pa.string()
@@ -210,15 +212,6 @@ def _version_tokens(identity: Identity, versions: pa.Array) -> pa.Array:
     """Tokens of versions as delivered, empty where nothing is said of them."""
     tokens = Column(versions).replace(lambda values: make_tokens(identity, VERSION, values))
     return tokens.fill_null("")
-
-
-def _version(content: pa.StructArray) -> pa.Array:
-    """Version ids as they are published, empty where there is none."""
-    meta = content.type.get_field_index("meta")
-    version = content.type[meta].type.get_field_index("versionId") if meta >= 0 else -1
-    if version < 0:
-        return pa.repeat("", len(content))
-    return content.field(meta).flatten()[version].fill_null("")
 
 
 def _nested_rows(work: _Columns) -> pa.Table:

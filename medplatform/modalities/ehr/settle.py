@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from medplatform.lake import Stage, Table
 from medplatform.lake.stage import write_parquet
+from medplatform.modalities.ehr.columns.child import child
 
 VERSIONS = pa.schema(
     {
@@ -116,8 +117,8 @@ def read_versions(content: pa.StructArray) -> pa.Array:
 
     A moment is the same however it is written: Z or +00:00.
     """
-    meta = _child(content, "meta")
-    parts = _child(meta, "versionId"), _moments(_child(meta, "lastUpdated"))
+    meta = child(content, "meta")
+    parts = child(meta, "versionId"), _moments(child(meta, "lastUpdated"))
     version = pc.binary_join_element_wise(*(part.fill_null("") for part in parts), " ")
     return pc.if_else(pc.equal(version, " "), pa.scalar(None, pa.string()), version)
 
@@ -128,13 +129,6 @@ def _moments(instants: pa.Array) -> pa.Array:
     moments = texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     read = moments.cast(pl.Int64).cast(pl.String)
     return read.zip_with(read.is_not_null(), texts).to_arrow().cast(pa.string())
-
-
-def _child(content: pa.Array, name: str) -> pa.Array:
-    """An element with its nulls, of all rows; strings without any where there is no such column."""
-    is_struct = isinstance(content, pa.StructArray)
-    number = content.type.get_field_index(name) if is_struct else -1
-    return content.flatten()[number] if number >= 0 else pa.nulls(len(content), pa.string())
 
 
 class VersionLog:
