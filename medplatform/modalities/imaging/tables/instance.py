@@ -1,31 +1,9 @@
-"""The tables of imaging: one row per instance, per frame, per segmentation mask."""
+"""`imaging_instance`: one row per image instance."""
 
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
-
-_MOMENT = pa.timestamp("us", tz="UTC")
-
-
-def _patient(required: bool = True) -> Column:
-    return Column(
-        name="patient_id",
-        dtype=pa.string(),
-        required=required,
-        phi=Phi.PSEUDONYM,
-        description="Pseudonym of the patient.",
-    )
-
-
-_INSTANCE_ID = Column(
-    name="instance_id",
-    dtype=pa.string(),
-    required=True,
-    phi=Phi.PSEUDONYM,
-    description="Keyed UID of the image: of its SOP Instance UID (0008,0018), or of the digest of "
-    "a PNG or JPEG file.",
-)
-_PIXEL_SHA256 = "SHA-256 of the decoded pixels in C order, little-endian"
+from medplatform.modalities.imaging.tables.columns import INSTANCE_ID, MOMENT, PIXEL_SHA256, patient
 
 IMAGING_INSTANCE = Table(
     name="imaging_instance",
@@ -33,7 +11,7 @@ IMAGING_INSTANCE = Table(
     description="One row per image instance: a DICOM SOP instance, or a PNG or JPEG file.",
     key=("instance_id",),
     columns=(
-        _INSTANCE_ID,
+        INSTANCE_ID,
         Column(
             name="series_id",
             dtype=pa.string(),
@@ -46,7 +24,7 @@ IMAGING_INSTANCE = Table(
             phi=Phi.PSEUDONYM,
             description="Keyed Study Instance UID (0020,000D).",
         ),
-        _patient(),
+        patient(),
         Column(
             name="sop_class_uid",
             dtype=pa.string(),
@@ -167,14 +145,14 @@ IMAGING_INSTANCE = Table(
         ),
         Column(
             name="study_at",
-            dtype=_MOMENT,
+            dtype=MOMENT,
             phi=Phi.SHIFTED_DATE,
             description="Study Date and Time (0008,0020), (0008,0030), shifted; UTC where "
             "(0008,0201) gives no offset.",
         ),
         Column(
             name="acquired_at",
-            dtype=_MOMENT,
+            dtype=MOMENT,
             phi=Phi.SHIFTED_DATE,
             description="Acquisition DateTime (0008,002A), or Date and Time (0008,0022), "
             "(0008,0032), shifted.",
@@ -226,7 +204,7 @@ IMAGING_INSTANCE = Table(
         Column(
             name="pixel_sha256",
             dtype=pa.string(),
-            description=f"{_PIXEL_SHA256}, over all frames; null without frames.",
+            description=f"{PIXEL_SHA256}, over all frames; null without frames.",
         ),
         Column(
             name="label",
@@ -236,164 +214,3 @@ IMAGING_INSTANCE = Table(
         ),
     ),
 )
-
-IMAGING_FRAME = Table(
-    name="imaging_frame",
-    description="One row per frame of an image, with its decoded pixels, losslessly compressed.",
-    key=("instance_id", "frame_number"),
-    large=("pixels",),
-    columns=(
-        _INSTANCE_ID,
-        Column(
-            name="frame_number",
-            dtype=pa.int32(),
-            required=True,
-            minimum=1,
-            description="Number of the frame, from 1.",
-        ),
-        _patient(),
-        Column(
-            name="height",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Rows of pixels.",
-        ),
-        Column(
-            name="width",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Columns of pixels.",
-        ),
-        Column(
-            name="channels",
-            dtype=pa.int32(),
-            required=True,
-            minimum=1,
-            maximum=4,
-            description="Samples per pixel; the decoded shape is (height, width) for 1, else "
-            "(height, width, channels).",
-        ),
-        Column(
-            name="dtype",
-            dtype=pa.string(),
-            required=True,
-            description="NumPy name of the pixel type, e.g. uint16.",
-        ),
-        Column(
-            name="codec",
-            dtype=pa.string(),
-            required=True,
-            values=("htj2k", "shuffle+zstd"),
-            description="How the cell is compressed: see medplatform.modalities.imaging.codec.",
-        ),
-        Column(
-            name="pixels",
-            dtype=pa.binary(),
-            required=True,
-            phi=Phi.PIXELS,
-            description="The compressed pixels.",
-        ),
-        Column(
-            name="pixel_sha256",
-            dtype=pa.string(),
-            required=True,
-            description=f"{_PIXEL_SHA256}.",
-        ),
-    ),
-)
-
-IMAGING_MASK = Table(
-    name="imaging_mask",
-    unit="mask",
-    description="One row per segmentation mask of one frame and one segment, from DICOM SEG or "
-    "mask pictures.",
-    key=("mask_id",),
-    large=("pixels",),
-    columns=(
-        Column(
-            name="mask_id",
-            dtype=pa.string(),
-            required=True,
-            phi=Phi.PSEUDONYM,
-            description="Keyed id of the mask.",
-        ),
-        Column(
-            name="instance_id",
-            dtype=pa.string(),
-            required=True,
-            phi=Phi.PSEUDONYM,
-            description="The image that the mask belongs to, which may come in another delivery.",
-        ),
-        Column(
-            name="frame_number",
-            dtype=pa.int32(),
-            required=True,
-            minimum=1,
-            description="The frame of that image, from 1.",
-        ),
-        _patient(),
-        Column(
-            name="segment_number",
-            dtype=pa.int32(),
-            required=True,
-            minimum=1,
-            description="Number of the segment in its object; 1 for a mask picture.",
-        ),
-        Column(
-            name="segment_label",
-            dtype=pa.string(),
-            description="Meaning of the segmented property type (0062,000F) where a public "
-            "terminology codes it.",
-        ),
-        Column(
-            name="segment_code",
-            dtype=pa.string(),
-            description="Code of the segmented property type as scheme:value, public "
-            "terminologies only.",
-        ),
-        Column(
-            name="height",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Rows of pixels.",
-        ),
-        Column(
-            name="width",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Columns of pixels.",
-        ),
-        Column(
-            name="codec",
-            dtype=pa.string(),
-            required=True,
-            values=("zstd",),
-            description="How the cell is compressed: see medplatform.modalities.imaging.codec.",
-        ),
-        Column(
-            name="pixels",
-            dtype=pa.binary(),
-            required=True,
-            phi=Phi.PIXELS,
-            description="The compressed mask: uint8, 1 in the segment, 0 outside.",
-        ),
-        Column(
-            name="foreground_pixels",
-            dtype=pa.int64(),
-            required=True,
-            unit="px",
-            minimum=0,
-            description="Pixels in the segment.",
-        ),
-    ),
-)
-
-TABLES = (IMAGING_INSTANCE, IMAGING_FRAME, IMAGING_MASK)

@@ -1,0 +1,9 @@
+"""The tables of imaging: one module each."""
+
+from medplatform.modalities.imaging.tables.frame import IMAGING_FRAME
+from medplatform.modalities.imaging.tables.instance import IMAGING_INSTANCE
+from medplatform.modalities.imaging.tables.mask import IMAGING_MASK
+
+TABLES = (IMAGING_INSTANCE, IMAGING_FRAME, IMAGING_MASK)
+
+__all__ = ["IMAGING_FRAME", "IMAGING_INSTANCE", "IMAGING_MASK", "TABLES"]
