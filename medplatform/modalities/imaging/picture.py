@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medplatform.modalities.imaging import codec
-from medplatform.modalities.imaging.dicom import READ_ERRORS, Unusable, frame_cell
+from medplatform.modalities.imaging.decode import frame_cell
+from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Reading
 
 _PICTURE_ERRORS = (*READ_ERRORS, UnidentifiedImageError, SyntaxError)

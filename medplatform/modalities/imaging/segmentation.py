@@ -7,7 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from medplatform.modalities.imaging import codec, terms
-from medplatform.modalities.imaging.dicom import decode_frames
+from medplatform.modalities.imaging.decode import decode_frames
 from medplatform.modalities.imaging.elements import Elements
 from medplatform.modalities.imaging.records import MaskCell, Problem
 from medplatform.modalities.imaging.values import to_integer, to_positive, to_short_text, to_uid

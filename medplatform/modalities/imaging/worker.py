@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from medplatform.modalities.imaging.dicom import Unusable, read_dicom, sop_instance_uid
+from medplatform.modalities.imaging.dicom import read_dicom, sop_instance_uid
+from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.picture import read_mask, read_picture
 from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits, Reading
 

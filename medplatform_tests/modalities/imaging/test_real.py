@@ -12,7 +12,7 @@ import pytest
 from pydicom.errors import InvalidDicomError
 
 from medplatform.modalities.imaging.codec import decode, pixel_bytes
-from medplatform.modalities.imaging.dicom import READ_ERRORS
+from medplatform.modalities.imaging.errors import READ_ERRORS
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.records import FrameCell, MaskCell
 from medplatform_tests.modalities.imaging.conftest import Ingested
