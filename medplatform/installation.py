@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
-from medplatform.modalities import MODALITIES, Modality
+from medplatform.modalities import MODALITIES, Modality, imaging
 from medplatform.modalities.ehr import EHR, configure
 from medplatform.modalities.ehr.configuration import Configuration
+from medplatform.modalities.imaging import IMAGING
 from medplatform.privacy import Identity, load_key
 from medplatform.registry import Registry
 from medplatform.settings import Settings
@@ -64,9 +65,13 @@ class Installation:
 
     def modality(self, name: str) -> Modality:
         """A modality, read as the settings say."""
+        settings = self.settings
+        if name == IMAGING.name:
+            return imaging.configure(
+                imaging.Configuration(has_thumbnails=settings.imaging_thumbnails)
+            )
         if name != EHR.name:
             return MODALITIES[name]
-        settings = self.settings
         return configure(
             Configuration(
                 policy=settings.ehr_policy,

@@ -121,6 +121,13 @@ class Settings(BaseSettings):
     ehr_workers: Annotated[
         int, Field(ge=1, le=64, description="Processes that read one delivery of health records.")
     ] = 1
+    imaging_thumbnails: Annotated[
+        bool,
+        Field(
+            description="Show thumbnails of 64 pixels of each delivery in the Dagster UI, "
+            "which keeps them in its event log."
+        ),
+    ] = True
     bulk_server_url: Annotated[
         str | None,
         Field(

@@ -16,6 +16,9 @@ from medplatform.lake import Lake, LedgerEntry, Table, WrittenFile
 from medplatform.modalities import MODALITIES
 from medplatform.modalities.modality import Modality
 
+DELIVERIES_DRAWN = 5
+"""Pictures stand in the event log: of many new deliveries only the last are shown."""
+
 
 class IngestConfig(dg.Config):
     """What one ingest run reads."""
@@ -62,15 +65,30 @@ def _ingest_asset(modality: Modality) -> dg.AssetsDefinition:
             context.log.info("%s/%s: %s", receipt.modality, receipt.delivery, receipt.status)
             if receipt.problem:
                 context.log.warning(receipt.problem)
+        drawn = _draw(installation, modality, receipts)
         for table in modality.declared:
             yield dg.MaterializeResult(
                 asset_key=lake_key(table),
-                metadata=_metadata(installation.lake, modality, table, receipts),
+                metadata=_metadata(installation.lake, modality, table, receipts)
+                | drawn.get(table.name, {}),
                 data_version=_data_version(installation.lake, modality, table),
                 check_results=list(check_results(installation, modality, table, receipts)),
             )
 
     return ingest
+
+
+def _draw(
+    installation: Installation, modality: Modality, receipts: Sequence[Receipt]
+) -> dict[str, dict[str, dg.MetadataValue]]:
+    """Per table: what the newest of the new deliveries look like."""
+    drawn: dict[str, dict[str, dg.MetadataValue]] = {}
+    draw = installation.modality(modality.name).draw
+    for entry in [r.entry for r in receipts if r.is_new and r.entry][-DELIVERIES_DRAWN:]:
+        for table, pictures in draw(installation.lake, entry).items():
+            for title, png in pictures.items():
+                drawn.setdefault(table, {})[f"{title} of {entry.delivery}"] = show.image(png)
+    return drawn
 
 
 def _spec(table: Table) -> dg.AssetSpec:

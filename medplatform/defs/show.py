@@ -72,7 +72,7 @@ def records(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
 def image(png: bytes) -> dg.MetadataValue:
     """A small PNG inline."""
     if len(png) > PLOT_BYTES:
-        return dg.MetadataValue.text("The plot is too large to show here; see the MLflow run.")
+        return dg.MetadataValue.text("The picture is too large to show here.")
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 

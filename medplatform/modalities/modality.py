@@ -3,11 +3,11 @@
 Adding one: a folder here with tables and a reader, and one line in `MODALITIES` (`__init__.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from medplatform.lake import Stage, Table, TableFamily
+from medplatform.lake import Lake, LedgerEntry, Stage, Table, TableFamily
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.privacy import Identity
 
@@ -36,6 +36,17 @@ class Reader(Protocol):
     ) -> None: ...
 
 
+class Drawing(Protocol):
+    """Draws a published delivery: table name -> title -> PNG, small and without identifiers."""
+
+    def __call__(self, lake: Lake, entry: LedgerEntry, /) -> Mapping[str, Mapping[str, bytes]]: ...
+
+
+def draw_nothing(_lake: Lake, _entry: LedgerEntry, /) -> Mapping[str, Mapping[str, bytes]]:
+    """Of a modality whose deliveries say nothing to the eye."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modality:
     """One kind of input.
@@ -45,7 +56,7 @@ class Modality:
     the reader did not compute. It returns {unit: records}; {} means that the file holds none.
 
     `families` are tables that depend on what is delivered; their rows come from the same records as
-    those of `tables`.
+    those of `tables`. `draw` makes the plots of a delivery that its assets show.
     """
 
     name: str
@@ -54,6 +65,7 @@ class Modality:
     read: Reader
     count_records: Callable[[Source], dict[str, int]]
     families: tuple[TableFamily, ...] = ()
+    draw: Drawing = draw_nothing
 
     @property
     def declared(self) -> tuple[Table, ...]:

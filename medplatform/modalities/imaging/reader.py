@@ -10,6 +10,7 @@ from itertools import islice
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.imaging.account import Account, Record
+from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.layout import Kind, kind_of
 from medplatform.modalities.imaging.pictures import PictureReader
@@ -23,7 +24,11 @@ CELLS_PER_WRITE = 64
 
 
 def read_delivery(
-    delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /
+    delivery: Delivery,
+    stage: Stage,
+    identity: Identity,
+    progress: Progress,
+    configuration: Configuration,
 ) -> None:
     """Read DICOM files, and pictures with their masks and labels. Never raises for bad input."""
     with ReadingProcess() as process:
