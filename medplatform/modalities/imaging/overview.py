@@ -19,11 +19,11 @@ from medplatform.modalities.imaging.codec import decode
 from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
 
-SAMPLES = 32
+SAMPLES = 24
 TILE_PIXELS = 64
 """Edge of a thumbnail: enough to see an inverted, empty or cut image, too little to read text."""
 TILES_PER_ROW = 8
-_GREYS = 32  # of a contact sheet, so that it is small enough for the event log
+_GREYS = 16  # of a contact sheet, so that it is small enough for the event log
 _DPI = 80
 _BINS = 64
 _INSTANCE_COLUMNS = (
@@ -79,15 +79,15 @@ def draw_histogram(samples: Sequence[Sample]) -> bytes:
 
     figure = Figure(figsize=(5, 2.6), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    modalities = sorted({sample.modality for sample in samples})
-    for modality in modalities:
+    for modality in sorted({sample.modality for sample in samples}):
         values = np.concatenate([s.pixels.ravel() for s in samples if s.modality == modality])
-        finite = values[np.isfinite(values)]
-        counts, edges = np.histogram(finite, _BINS)
-        axes.stairs(counts / max(1, counts.sum()), edges, label=modality)
-    axes.set(xlabel="value after rescale", ylabel="part of the pixels", yscale="log")
-    if modalities:
-        axes.legend(fontsize=8)
+        values = values[np.isfinite(values)]
+        if values.size:
+            counts, edges = np.histogram(values, _BINS)
+            axes.stairs(counts / values.size, edges, label=modality)
+            axes.set(yscale="log")
+            axes.legend(fontsize=8)
+    axes.set(xlabel="value after rescale", ylabel="part of the pixels")
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
