@@ -69,16 +69,38 @@ class FrameCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskCell:
-    """One mask, compressed, with the image frame it was drawn on.
+class Plane:
+    """Where the pixels of a frame lie, as far as it is said: in mm, and in the whole of its tiles.
 
-    `number` tells the masks of one file apart; `source_uid` is None for a mask picture, which is
-    matched by its name.
+    `matrix_column` and `matrix_row` count from 1.
+    """
+
+    image_position_mm: list[float] | None = None
+    image_orientation: list[float] | None = None
+    pixel_spacing_row_mm: float | None = None
+    pixel_spacing_column_mm: float | None = None
+    matrix_column: int | None = None
+    matrix_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskCell:
+    """One mask, compressed, with the image frame it was drawn on, where that is one.
+
+    `number` tells the masks of one file apart; `source_uid` is None for a mask file, which is
+    matched by its name. `fractions` holds what a fractional segmentation had before it was cut to
+    a mask, as a cell of `codec`.
     """
 
     number: int
     source_uid: str | None = None
-    frame_number: int = 1
+    series_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    frame_number: int | None = 1
+    segmentation_frame: int | None = None
+    plane: Plane = Plane()
+    fractions: bytes | None = None
+    maximum_fraction: int | None = None
     segment_number: int = 1
     segment_label: str | None = None
     segment_code: str | None = None
@@ -89,7 +111,26 @@ class MaskCell:
     foreground_pixels: int
 
 
-Cell = FrameCell | MaskCell
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One annotation of an image.
+
+    `number` tells those of one object apart, `columns` holds columns of `imaging_annotation` that
+    need no de-identification; the moment is in UTC and not yet shifted.
+    """
+
+    number: int
+    annotation_type: str
+    instance_uid: str | None = None
+    series_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    segmentation_uid: str | None = None
+    tracking_uid: str | None = None
+    annotated_at: datetime | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+Cell = FrameCell | MaskCell | Annotation
 
 
 @dataclass(slots=True)

@@ -4,10 +4,11 @@ Ids become keyed pseudonyms, moments are shifted with the patient's days, and no
 columns that the tables declare goes on.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from medplatform.modalities.imaging.account import Record
-from medplatform.modalities.imaging.records import FrameCell, Header, MaskCell
+from medplatform.modalities.imaging.records import Annotation, FrameCell, Header, MaskCell
 from medplatform.privacy import Identity, Subject
 
 Row = dict[str, Any]
@@ -46,11 +47,35 @@ def frame_row(record: Record, cell: FrameCell, instance_id: str, subject: Subjec
     }
 
 
+def segment_mask_row(
+    record: Record, cell: MaskCell, segmentation_uid: str, subject: Subject, identity: Identity
+) -> Row:
+    """A row of `imaging_mask` for a mask of a DICOM segmentation."""
+    return {
+        **mask_row(
+            record,
+            cell,
+            identity.token("mask", f"{segmentation_uid}/{cell.number}"),
+            identity.uid(cell.source_uid) if cell.source_uid else None,
+            subject.patient_id,
+        ),
+        "segmentation_id": identity.uid(segmentation_uid),
+        "series_id": identity.uid(cell.series_uid) if cell.series_uid else None,
+        "frame_of_reference_id": identity.uid(cell.frame_of_reference_uid)
+        if cell.frame_of_reference_uid
+        else None,
+    }
+
+
 def mask_row(
-    record: Record, cell: MaskCell, mask_id: str, instance_id: str, patient_id: str
+    record: Record, cell: MaskCell, mask_id: str, instance_id: str | None, patient_id: str
 ) -> Row:
     """A row of `imaging_mask`."""
     return {
+        **asdict(cell.plane),
+        "segmentation_frame": cell.segmentation_frame,
+        "fractions": cell.fractions,
+        "maximum_fraction": cell.maximum_fraction,
         "mask_id": mask_id,
         "instance_id": instance_id,
         "frame_number": cell.frame_number,
@@ -63,6 +88,29 @@ def mask_row(
         "codec": cell.codec,
         "pixels": cell.pixels,
         "foreground_pixels": cell.foreground_pixels,
+        **_lineage(record),
+    }
+
+
+def annotation_row(
+    record: Record, cell: Annotation, object_uid: str, subject: Subject, identity: Identity
+) -> Row:
+    """A row of `imaging_annotation`."""
+    keyed = {
+        "instance_id": cell.instance_uid,
+        "series_id": cell.series_uid,
+        "frame_of_reference_id": cell.frame_of_reference_uid,
+        "segmentation_id": cell.segmentation_uid,
+        "tracking_id": cell.tracking_uid,
+    }
+    return {
+        **cell.columns,
+        **{name: identity.uid(uid) for name, uid in keyed.items() if uid},
+        "annotation_id": identity.token("annotation", f"{object_uid}/{cell.number}"),
+        "object_id": identity.uid(object_uid),
+        "patient_id": subject.patient_id,
+        "annotation_type": cell.annotation_type,
+        "annotated_at": subject.shift(cell.annotated_at) if cell.annotated_at else None,
         **_lineage(record),
     }
 

@@ -18,6 +18,35 @@ def patient(required: bool = True) -> Column:
     )
 
 
+PLANE = (
+    Column(
+        name="image_position_mm",
+        dtype=pa.list_(pa.float64()),
+        unit="mm",
+        description="x, y, z of the centre of the first pixel (0020,0032), or its place on the "
+        "slide.",
+    ),
+    Column(
+        name="image_orientation",
+        dtype=pa.list_(pa.float64()),
+        description="Direction cosines of row and column (0020,0037) or (0048,0102), six numbers.",
+    ),
+    Column(
+        name="pixel_spacing_row_mm",
+        dtype=pa.float64(),
+        unit="mm",
+        minimum=0,
+        description="Distance between the centres of rows (0028,0030)[0].",
+    ),
+    Column(
+        name="pixel_spacing_column_mm",
+        dtype=pa.float64(),
+        unit="mm",
+        minimum=0,
+        description="Distance between the centres of columns (0028,0030)[1].",
+    ),
+)
+"""Where the pixels of a frame lie."""
 INSTANCE_ID = Column(
     name="instance_id",
     dtype=pa.string(),
