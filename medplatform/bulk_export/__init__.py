@@ -8,24 +8,27 @@ records, which is the same for every delivery.
 from medplatform.bulk_export.credentials import Credentials, create_key, public_keys
 from medplatform.bulk_export.delivered import FetchedExport, FetchedFile
 from medplatform.bulk_export.errors import (
-    AuthorizationFailed,
-    CertificateRefused,
     CountsDisagree,
     CredentialsError,
     DownloadFailed,
     ExportError,
     ExportExpired,
     ExportFailed,
-    ExportLocked,
     ExportRefused,
-    HostNotAllowed,
     RequestError,
-    ServerUnavailable,
 )
 from medplatform.bulk_export.fetch import fetch_export
 from medplatform.bulk_export.history import last_transaction_time
 from medplatform.bulk_export.request import ExportRequest
-from medplatform.bulk_export.waiting import Network
+from medplatform.transfer import (
+    AuthorizationFailed,
+    CertificateRefused,
+    HostNotAllowed,
+    Network,
+    ServerUnavailable,
+    TransferError,
+    TransferLocked,
+)
 
 __all__ = [
     "AuthorizationFailed",
@@ -37,7 +40,6 @@ __all__ = [
     "ExportError",
     "ExportExpired",
     "ExportFailed",
-    "ExportLocked",
     "ExportRefused",
     "ExportRequest",
     "FetchedExport",
@@ -46,6 +48,8 @@ __all__ = [
     "Network",
     "RequestError",
     "ServerUnavailable",
+    "TransferError",
+    "TransferLocked",
     "create_key",
     "fetch_export",
     "last_transaction_time",

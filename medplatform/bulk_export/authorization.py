@@ -9,8 +9,8 @@ import time
 from typing import Any, Protocol
 
 from medplatform.bulk_export.credentials import Credentials, choose_key, load_signing_keys
-from medplatform.bulk_export.errors import AuthorizationFailed
-from medplatform.bulk_export.reply import Form, Reply
+from medplatform.transfer.errors import AuthorizationFailed
+from medplatform.transfer.reply import Form, Reply
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # RFC 6749, 5.2, and what RFC 7521 adds. Any other text of the server is not repeated.
@@ -49,7 +49,7 @@ class TokenSource:
         self._endpoint: tuple[str, list[str]] | None = None
 
     def current(self) -> str:
-        """A token that is valid for a while.
+        """The header with a token that is valid for a while.
 
         Raises
         ------
@@ -59,14 +59,14 @@ class TokenSource:
         with self._lock:
             if time.monotonic() >= self._renew_at:
                 self._renew()
-            return self._token
+            return f"Bearer {self._token}"
 
     def replace(self, refused: str) -> str:
-        """Another token than the one that was refused."""
+        """The header with another token than the one that was refused."""
         with self._lock:
-            if self._token == refused:  # no other thread was faster
+            if f"Bearer {self._token}" == refused:  # no other thread was faster
                 self._renew()
-            return self._token
+            return f"Bearer {self._token}"
 
     def _renew(self) -> None:
         url, algorithms = self._discover()

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import httpx
 
-from medplatform.bulk_export.client import TRANSIENT, Client, unanswered
+from medplatform.bulk_export.client import Client
 from medplatform.bulk_export.content import Content, Damaged, inspect
-from medplatform.bulk_export.errors import CountsDisagree, DownloadFailed, ServerUnavailable
+from medplatform.bulk_export.errors import CountsDisagree, DownloadFailed
 from medplatform.bulk_export.manifest import ExportFile
 from medplatform.bulk_export.request import OUTPUT_FORMAT
 from medplatform.bulk_export.workspace import CompleteFile, Workspace
+from medplatform.transfer.client import TRANSIENT, unanswered
+from medplatform.transfer.errors import ServerUnavailable
 
 _GONE = frozenset({401, 403, 404, 410})
 # What a proxy or a login page sends instead of a file.

@@ -18,12 +18,10 @@ from medplatform.bulk_export.delivered import (
 from medplatform.bulk_export.download import Downloader
 from medplatform.bulk_export.errors import ExportError, ExportExpired, ExportFailed
 from medplatform.bulk_export.files import Missing, fetch_files
-from medplatform.bulk_export.hosts import Hosts
 from medplatform.bulk_export.job import Notify
 from medplatform.bulk_export.manifest import ExportFile, list_files, transaction_time
 from medplatform.bulk_export.request import ExportRequest
 from medplatform.bulk_export.source import choose_source
-from medplatform.bulk_export.waiting import Network
 from medplatform.bulk_export.workspace import (
     State,
     Workspace,
@@ -35,6 +33,8 @@ from medplatform.lake import DISK_FULL
 from medplatform.modalities.delivery import CLOSED, DeliveryError, check_name
 from medplatform.modalities.modality import Progress, silent
 from medplatform.modalities.options import read_options
+from medplatform.transfer.hosts import Hosts
+from medplatform.transfer.waiting import Network
 
 MODALITY = "ehr"
 
@@ -86,7 +86,7 @@ def fetch_export(
 
     Raises
     ------
-    ExportError
+    TransferError
         It did not come to its end; the subclass says how, the message what to do.
     DeliveryError
         The name of the delivery or that of the server is unusable.

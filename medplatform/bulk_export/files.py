@@ -79,7 +79,7 @@ def fetch_files(
 
     Raises
     ------
-    ExportError
+    TransferError
         The server does not answer, or no file may be fetched at all.
     """
     missing = Missing()

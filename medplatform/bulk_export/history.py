@@ -11,7 +11,8 @@ import msgspec
 
 from medplatform.bulk_export.instants import as_instant, parse_instant
 from medplatform.bulk_export.request import ExportRequest
-from medplatform.bulk_export.workspace import ROOT, write_private
+from medplatform.bulk_export.workspace import ROOT
+from medplatform.transfer.private import write_private
 
 _HISTORY = ".history"
 

@@ -13,17 +13,16 @@ from urllib.parse import urljoin
 from medplatform.bulk_export import outcome
 from medplatform.bulk_export.client import Client
 from medplatform.bulk_export.errors import (
-    ExportError,
     ExportExpired,
     ExportFailed,
     ExportRefused,
-    ServerUnavailable,
 )
 from medplatform.bulk_export.manifest import Page, parse_page
-from medplatform.bulk_export.reply import Reply
 from medplatform.bulk_export.request import ExportRequest
-from medplatform.bulk_export.waiting import http_date
 from medplatform.modalities.modality import Progress
+from medplatform.transfer.errors import ServerUnavailable, TransferError
+from medplatform.transfer.reply import Reply
+from medplatform.transfer.waiting import http_date
 
 Notify = Callable[[str], None]
 """Called with a sentence about what happens."""
@@ -110,7 +109,7 @@ def drop(client: Client, status_url: str) -> bool:
     """Tell the server that an export is not, or no longer, wanted. Returns whether it agreed."""
     try:
         reply = client.ask("DELETE", status_url, what="the status of the export", attempts=2)
-    except ExportError:
+    except TransferError:
         return False
     return reply.status < 300 or reply.status in (404, 410)
 
@@ -127,7 +126,7 @@ def fhir_version(client: Client, base_url: str) -> str | None:
             attempts=2,
         )
         document = json.loads(reply.body)
-    except (ExportError, ValueError):
+    except (TransferError, ValueError):
         return None
     version = document.get("fhirVersion") if isinstance(document, dict) else None
     return version if isinstance(version, str) and _FHIR_VERSION.fullmatch(version) else None

@@ -5,10 +5,7 @@
 be all that is needed to read records: its mode is 0600.
 """
 
-import errno
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +15,15 @@ from typing import Any
 import msgspec
 
 from medplatform.bulk_export.content import digest_of
-from medplatform.bulk_export.errors import ExportError, ExportLocked
+from medplatform.bulk_export.errors import ExportError
 from medplatform.bulk_export.manifest import Page
+from medplatform.transfer.private import (
+    append_line,
+    hold_lock,
+    move_folder,
+    read_lines,
+    write_private,
+)
 
 ROOT = ".exports"
 _LOCKS = ".locks"
@@ -86,18 +90,7 @@ class Workspace:
 
     def complete_files(self) -> dict[str, CompleteFile]:
         """What was fetched, by name. A line that a kill cut short is left out."""
-        try:
-            lines = self._complete.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return {}
-        found = {}
-        for line in lines[:-1]:
-            try:
-                file = msgspec.json.decode(line, type=CompleteFile)
-            except msgspec.MsgspecError:
-                continue
-            found[file.name] = file
-        return found
+        return {file.name: file for file in read_lines(self._complete, CompleteFile)}
 
     def verified_files(self) -> dict[str, CompleteFile]:
         """Those of the complete files that still hold what was fetched."""
@@ -109,10 +102,7 @@ class Workspace:
 
     def note_complete(self, file: CompleteFile) -> None:
         """Remember that a file needs not be fetched again."""
-        with open(self._complete, "ab", opener=_open_private) as stream:
-            if stream.tell() and _last_byte(self._complete) != b"\n":
-                stream.write(b"\n")  # after a line that a kill cut short
-            stream.write(msgspec.json.encode(file) + b"\n")
+        append_line(self._complete, file)
 
     def clear(self) -> None:
         """Forget the export."""
@@ -120,16 +110,7 @@ class Workspace:
 
     def publish(self, target: Path) -> None:
         """Make the fetched files a delivery, at once."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.delivery.rename(target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            draft = target.with_name(f".{target.name}.draft")
-            shutil.rmtree(draft, ignore_errors=True)
-            shutil.copytree(self.delivery, draft)
-            draft.rename(target)
+        move_folder(self.delivery, target)
 
 
 @contextmanager
@@ -138,11 +119,10 @@ def open_workspace(landing: Path, delivery: str) -> Iterator[Workspace]:
 
     Raises
     ------
-    ExportLocked
+    TransferLocked
         Another process has it.
     """
-    # A file of its own, because the folder of the export is removed while the lock is held.
-    with _lock(landing, delivery, f"the export {delivery}"):
+    with hold_lock(_lock_file(landing, delivery), f"fetches the export {delivery}"):
         yield Workspace(landing, delivery)
 
 
@@ -152,23 +132,10 @@ def lock_request(landing: Path, digest: str) -> Iterator[None]:
 
     Raises
     ------
-    ExportLocked
+    TransferLocked
         Another process has it.
     """
-    with _lock(landing, f".request-{digest[:16]}", "the same export"):
-        yield
-
-
-@contextmanager
-def _lock(landing: Path, name: str, what: str) -> Iterator[None]:
-    locks = landing / ROOT / _LOCKS
-    (landing / ROOT).mkdir(parents=True, exist_ok=True, mode=0o700)
-    locks.mkdir(exist_ok=True, mode=0o700)
-    with open(locks / name, "ab", opener=_open_private) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ExportLocked(f"Another process fetches {what}. Wait for it.") from None
+    with hold_lock(_lock_file(landing, f".request-{digest[:16]}"), "fetches the same export"):
         yield
 
 
@@ -185,21 +152,7 @@ def find_unfinished(landing: Path, digest: str) -> str | None:
     return None
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file that only its owner may read, at once."""
-    draft = path.with_name(f".{path.name}.draft")
-    with open(draft, "wb", opener=_open_private) as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1)
+def _lock_file(landing: Path, name: str) -> Path:
+    # The folder of an export is removed while its lock is held.
+    (landing / ROOT).mkdir(parents=True, exist_ok=True, mode=0o700)
+    return landing / ROOT / _LOCKS / name

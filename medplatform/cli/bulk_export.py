@@ -112,7 +112,7 @@ def fetch(
     ------
     click.UsageError
         No server is named, neither here nor in the settings.
-    ExportError
+    TransferError
         It did not come to its end; the message says what to do.
     """
     from medplatform.bulk_export import fetch_export, last_transaction_time

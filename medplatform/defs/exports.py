@@ -82,14 +82,14 @@ def _fhir_export() -> dg.AssetsDefinition:
     def fhir_export(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
-        from medplatform.bulk_export import ExportError, ExportLocked
+        from medplatform.bulk_export import TransferError, TransferLocked
 
         try:
             export = _fetch(installation, context.log)
-        except ExportLocked as error:
+        except TransferLocked as error:
             context.log.info("Skipped: %s", error)
             return
-        except ExportError as error:
+        except TransferError as error:
             raise dg.Failure(str(error)) from error
         yield dg.MaterializeResult(metadata=_metadata(export))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from medplatform.bulk_export import ExportLocked, public_keys
+from medplatform.bulk_export import TransferLocked, public_keys
 from medplatform.cli import cli
 from medplatform.lake import Lake
 from medplatform.modalities import TABLES
@@ -195,11 +195,11 @@ def test_an_export_that_another_process_fetches_is_left_alone(
     server: BulkServer, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(*_: object, **__: object) -> None:
-        raise ExportLocked("Another process fetches it.")
+        raise TransferLocked("Another process fetches it.")
 
     monkeypatch.setattr("medplatform.bulk_export.fetch_export", locked)
     done = shell.ingest(server.base_url)
-    assert isinstance(done.exception, ExportLocked)
+    assert isinstance(done.exception, TransferLocked)
 
 
 def test_the_public_key_is_printed_and_can_be_printed_again(shell: Shell) -> None:

@@ -12,9 +12,9 @@ import pytest
 from medplatform.bulk_export import (
     ExportError,
     ExportFailed,
-    ExportLocked,
     ExportRefused,
     RequestError,
+    TransferLocked,
 )
 from medplatform.bulk_export.workspace import open_workspace
 from medplatform.modalities.delivery import DeliveryError, closed_deliveries
@@ -337,7 +337,7 @@ def test_a_landing_of_several_file_systems_is_delivered_at_once_too(
 
 def test_two_processes_do_not_fetch_the_same_export(server: BulkServer, site: Site) -> None:
     publish_two_types(server)
-    with open_workspace(site.landing, "first"), pytest.raises(ExportLocked):
+    with open_workspace(site.landing, "first"), pytest.raises(TransferLocked):
         site.fetch()
     assert server.seen == []
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from medplatform.bulk_export import Credentials, ExportError, HostNotAllowed
-from medplatform.bulk_export.hosts import Hosts
+from medplatform.bulk_export import Credentials, HostNotAllowed, TransferError
+from medplatform.transfer.hosts import Hosts
 from medplatform_tests.bulk_export.server import BulkServer, answer, redirect
 from medplatform_tests.bulk_export.site import Site, ndjson
 
@@ -171,7 +171,7 @@ def test_each_page_says_for_its_own_files_whether_they_need_a_token(
 def test_redirects_in_a_circle_end(server: BulkServer, site: Site) -> None:
     server.publish({"output": [server.add("Patient-1", PATIENTS)]})
     server.fail("/files/Patient-1", *[redirect("/files/Patient-1")] * 9)
-    with pytest.raises(ExportError, match="in circles"):
+    with pytest.raises(TransferError, match="in circles"):
         site.fetch()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.bulk_export import ExportLocked
+from medplatform.bulk_export import TransferLocked
 from medplatform.bulk_export.source import name_source
 from medplatform.bulk_export.workspace import lock_request
 from medplatform.modalities.delivery import DeliveryError, DeliveryOptions, open_delivery
@@ -143,6 +143,6 @@ def test_exports_that_begin_in_one_second_have_names_of_their_own(site: Site) ->
 
 
 def test_the_same_export_is_not_begun_twice_at_once(server: BulkServer, site: Site) -> None:
-    with lock_request(site.landing, site.request().digest), pytest.raises(ExportLocked):
+    with lock_request(site.landing, site.request().digest), pytest.raises(TransferLocked):
         site.fetch(delivery=None)
     assert not server.seen

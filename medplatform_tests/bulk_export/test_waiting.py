@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from medplatform.bulk_export import ExportExpired, ExportFailed, Network, ServerUnavailable
-from medplatform.bulk_export.waiting import retry_after_s
+from medplatform.transfer.waiting import retry_after_s
 from medplatform_tests.bulk_export.server import (
     BulkServer,
     answer,

@@ -30,7 +30,7 @@ class Network:
     longest_retry_after_s
         The most that is waited where it does.
     ready_within_s
-        How long the server may prepare an export.
+        How long the server may prepare what it was asked for.
     """
 
     ca_file: Path | None = None

@@ -1,8 +1,9 @@
-"""Which addresses an export may speak to.
+"""Which addresses a transfer may speak to.
 
-The status URL, the pages of the manifest and the files are named by the server. Whoever can change
-its answers could make this machine read addresses of the internal network, or collect the access
-token: so every address is checked against what was configured before anything is sent.
+Servers name addresses: where a status, a manifest or a file is, where a redirect leads. Whoever can
+change their answers could make this machine read addresses of the internal network, or collect
+passwords and tokens: so every address is checked against what was configured before anything is
+sent.
 """
 
 import ipaddress
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import httpx
 
-from medplatform.bulk_export.errors import HostNotAllowed
+from medplatform.transfer.errors import HostNotAllowed
 
 # A name, or an address of version 4 or 6.
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
@@ -32,12 +33,12 @@ class Origin(NamedTuple):
 
 
 class Hosts:
-    """The origins that an export may speak to: that of the FHIR server, and those configured.
+    """The origins that a transfer may speak to: that of the server, and those configured.
 
     Parameters
     ----------
     base_url
-        The FHIR server.
+        The server.
     allowed
         Further hosts, each as `host`, `host:port` or, where plain HTTP is wanted over a network,
         `http://host:port`. Without a port the default one of the scheme is meant.
@@ -45,18 +46,18 @@ class Hosts:
     Raises
     ------
     HostNotAllowed
-        An entry is no host, or the FHIR server speaks plain HTTP over a network and is not among
-        those entries.
+        An entry is no host, or the server speaks plain HTTP over a network and is not among those
+        entries.
     """
 
     def __init__(self, base_url: str, allowed: Iterable[str] = ()) -> None:
         self._allowed = {origin for entry in allowed for origin in _origins(entry)}
         base = origin_of(base_url)
         if base is None:
-            raise HostNotAllowed("The address of the FHIR server is no URL with http or https.")
+            raise HostNotAllowed("The address of the server is no URL with http or https.")
         if base.scheme == "http" and not _is_loopback(base.host) and base not in self._allowed:
             raise HostNotAllowed(
-                f"The FHIR server {base} speaks plain HTTP, which shows records and tokens to the "
+                f"The server {base} speaks plain HTTP, which shows records and passwords to the "
                 f"network. Use https, or allow it by name: --allow-host http://{base}"
             )
         self._allowed.add(base)

@@ -1,0 +1,94 @@
+"""Files that only their owner may read: what is kept of a transfer until it is delivered."""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from medplatform.transfer.errors import TransferLocked
+
+_Line = TypeVar("_Line", bound=msgspec.Struct)
+
+
+def open_private(path: str, flags: int) -> int:
+    """An opener for `open` that gives a new file the mode 0600."""
+    return os.open(path, flags, 0o600)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file that only its owner may read, at once."""
+    draft = path.with_name(f".{path.name}.draft")
+    with open(draft, "wb", opener=open_private) as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def hold_lock(path: Path, what: str) -> Iterator[None]:
+    """Keep other processes out while the context lasts; the file stays, its lock does not.
+
+    Raises
+    ------
+    TransferLocked
+        Another process has the lock; `what` says in the message what it does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(path, "ab", opener=open_private) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransferLocked(f"Another process {what}. Wait for it.") from None
+        yield
+
+
+def append_line(path: Path, record: msgspec.Struct) -> None:
+    """Add a line of JSON to a file, on a line of its own even after one that a kill cut short."""
+    with open(path, "ab", opener=open_private) as stream:
+        if stream.tell() and _last_byte(path) != b"\n":
+            stream.write(b"\n")
+        stream.write(msgspec.json.encode(record) + b"\n")
+
+
+def read_lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
+    """The lines of such a file. One that a kill cut short is left out."""
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        return
+    decode = msgspec.json.Decoder(kind).decode
+    with stream:
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield decode(line)
+            except msgspec.MsgspecError:
+                continue
+
+
+def move_folder(folder: Path, target: Path) -> None:
+    """Let a folder appear elsewhere at once, also on another file system."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        draft = target.with_name(f".{target.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(folder, draft)
+        draft.rename(target)
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1)
