@@ -1,6 +1,5 @@
 """Accounting of a delivery: every delivered record is accepted, refused or kept, exactly once."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,11 +7,12 @@ from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.imaging.records import Problem
 from medplatform.modalities.imaging.refusals import REASONS
+from medplatform.modalities.imaging.sources.item import Item, Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One delivered record: a file, or the row of a label table."""
+    """One delivered record: a file, a member of an archive, or the row of a label table."""
 
     source: Source
     unit: str
@@ -24,20 +24,24 @@ class Account:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._copies: Counter[str] = Counter()
 
-    def open_file(self, source: Source, unit: str) -> Record:
-        """Count a delivered file; copies of one content are numbered from 1."""
-        self._copies[source.source_id] += 1
-        self.stage.count(source.source_id, unit, delivered=1)
-        return Record(source, unit, self._copies[source.source_id])
+    def open(self, item: Item) -> Record:
+        """Count a delivered file or member."""
+        return self._open(item.source, item.kind.unit, item.number)
 
-    def keep(self, source: Source, unit: str, kind: str, rows: Mapping[str, int]) -> None:
-        """A file of a kind that has no table stays in landing, with its rows per unit."""
-        self.open_file(source, unit)
-        self.stage.keep(source.source_id, unit, kind)
-        for row_unit, number in rows.items():
-            self.stage.count(source.source_id, row_unit, delivered=number, kept=number)
+    def keep(self, item: Item, rows: Mapping[str, int] | None = None) -> Record:
+        """An item of a kind that has no table stays in landing, with its rows per unit."""
+        record = self.open(item)
+        source_id = item.source.source_id
+        self.stage.keep(source_id, record.unit, item.kind.value)
+        for row_unit, number in (rows or {}).items():
+            self.stage.count(source_id, row_unit, delivered=number, kept=number)
+        return record
+
+    def refuse_unread(self, refused: Refused) -> None:
+        """Count and refuse what could not be taken out of its archive."""
+        record = self._open(refused.source, refused.unit, refused.number)
+        self.refuse(record, refused.code)
 
     def accept(self, record: Record) -> None:
         """The record has its rows in the lake."""
@@ -60,6 +64,10 @@ class Account:
         """Note what could not be used of a record that is accepted."""
         reason = REASONS[problem.code]
         self._write(record, problem.code, reason, problem.element, resource_type, "warning")
+
+    def _open(self, source: Source, unit: str, number: int) -> Record:
+        self.stage.count(source.source_id, unit, delivered=1)
+        return Record(source, unit, number)
 
     def _write(
         self,

@@ -4,7 +4,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from medplatform.modalities.delivery import DeliveryError, DeliveryOptions
 from medplatform.modalities.imaging.layout import stem_of
@@ -35,16 +35,9 @@ class LabelTable:
     delivered: int = 0
     is_readable: bool = True
 
-    def find(self, path: PurePath) -> tuple[LabelRow | None, bool]:
-        """The row of an image, and whether it names the image by its stem alone.
-
-        `path` is relative to the delivery.
-        """
-        whole = PurePosixPath(*path.parts[:-1], stem_of(path)).as_posix()
-        stem = stem_of(path)
-        if whole in self.rows and whole != stem:
-            return self.rows[whole], False
-        return self.rows.get(stem), True
+    def find(self, path: PurePosixPath) -> LabelRow | None:
+        """The row that names an image by a path, with or without its suffix."""
+        return self.rows.get(path.with_name(stem_of(path)).as_posix())
 
 
 def check_labels(folder: Path | None, options: DeliveryOptions) -> None:

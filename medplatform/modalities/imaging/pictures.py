@@ -2,9 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
-from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.labels import (
@@ -16,6 +16,8 @@ from medplatform.modalities.imaging.labels import (
 from medplatform.modalities.imaging.layout import Kind, pairing_key, stem_of
 from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell, Problem
 from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
+from medplatform.modalities.imaging.sources import Contents, Held, Item
+from medplatform.modalities.imaging.sources.item import NO_ROOT
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
 from medplatform.modalities.modality import Progress
 from medplatform.modalities.options import PER_RECORD_SYSTEM
@@ -52,50 +54,61 @@ class PictureReader:
         self.identity = identity
         self.process = process
         self.progress = progress
-        self._table: LabelTable | None = None
-        self._stems: Counter[str] = Counter()
+        self._tables: dict[PurePosixPath, tuple[Record, LabelTable]] = {}
+        self._names: Counter[PurePosixPath] = Counter()
         self._images: dict[tuple[PurePath, str], Image | None] = {}
         self._masks: Counter[tuple[PurePath, str]] = Counter()
         self._accepted: set[str] = set()
 
-    def read(self, tables: list[Source], pictures: list[Source], masks: list[Source]) -> None:
+    def read(self, contents: Contents) -> None:
         """Read all of them: a picture needs its label row, a mask its picture."""
-        label_source = self._read_tables(tables)
-        self._stems.update(stem_of(source.path) for source in pictures)
-        for number, source in enumerate(pictures, 1):
-            self._read_picture(source)
+        self._read_tables(contents)
+        pictures, masks = contents.items(Kind.PICTURE), contents.items(Kind.MASK)
+        for item in pictures:
+            self._names.update(_short_names(item))
+        for number, held in enumerate(contents.fetch(pictures), 1):
+            with held:
+                self._read_picture(held)
             self.progress("pictures", number, len(pictures))
-        self._masks.update(pairing_key(self._relative(source)) for source in masks)
-        for number, source in enumerate(masks, 1):
-            self._read_mask(source)
+        self._masks.update(pairing_key(item.relative) for item in masks)
+        for number, held in enumerate(contents.fetch(masks), 1):
+            with held:
+                self._read_mask(held)
             self.progress("masks", number, len(masks))
-        if label_source:
-            self._settle_labels(label_source)
+        for record, table in self._tables.values():
+            self._settle_labels(record, table)
 
-    def _read_tables(self, tables: list[Source]) -> Record | None:
-        """Read the declared label table; other CSV files stay in landing with their rows."""
-        found = None
-        for source in tables:
-            if self._relative(source).as_posix() != self.options.labels:
-                rows = count_label_rows(source.path)
-                self.account.keep(source, Kind.TABLE.unit, "table", {LABEL_UNIT: rows})
-                continue
-            self._table = read_labels(source.path, self.options)
-            found = self.account.open_file(source, Kind.TABLE.unit)
-            if self._table.is_readable:
-                self.account.accept(found)
-            else:
-                self.account.refuse(found, "label.unreadable")
-        return found
+    def _read_tables(self, contents: Contents) -> None:
+        """Read the declared label table; other CSV files stay in landing with their rows.
 
-    def _settle_labels(self, record: Record) -> None:
+        An archive may hold one of its own, which is for the pictures in it.
+        """
+        for held in contents.fetch(contents.items(Kind.TABLE)):
+            with held:
+                item = held.item
+                roots = [
+                    root
+                    for root, name in ((NO_ROOT, item.relative), (item.root, item.name))
+                    if name.as_posix() == self.options.labels and root not in self._tables
+                ]
+                if not roots:
+                    self.account.keep(item, {LABEL_UNIT: count_label_rows(held.path)})
+                    continue
+                table = read_labels(held.path, self.options)
+                record = self.account.open(item)
+                self._tables[roots[0]] = record, table
+                if table.is_readable:
+                    self.account.accept(record)
+                else:
+                    self.account.refuse(record, "label.unreadable")
+
+    def _settle_labels(self, record: Record, table: LabelTable) -> None:
         """Accept the rows whose image was accepted, refuse the others."""
-        assert self._table
         source = record.source
-        self.account.stage.count(source.source_id, LABEL_UNIT, delivered=self._table.delivered)
-        for number, code in self._table.refused:
+        self.account.stage.count(source.source_id, LABEL_UNIT, delivered=table.delivered)
+        for number, code in table.refused:
             self.account.refuse(Record(source, LABEL_UNIT, number), code)
-        for row in self._table.rows.values():
+        for row in table.rows.values():
             label = Record(source, LABEL_UNIT, row.number)
             if not row.is_used:
                 self.account.refuse(label, "label.no_image")
@@ -104,18 +117,18 @@ class PictureReader:
                 self.account.remark(label, Problem("label.too_long"))
             self.account.accept(label)
 
-    def _read_picture(self, source: Source) -> None:
-        record = self.account.open_file(source, Kind.PICTURE.unit)
-        if source.sha256 in self._accepted:
+    def _read_picture(self, held: Held) -> None:
+        item = held.item
+        record = self.account.open(item)
+        if item.sha256 in self._accepted:
             self.account.refuse(record, "record.duplicate")
             return
-        relative = self._relative(source)
-        row, code = self._label_row(relative)
-        subject = self._subject(relative, row)
+        row, code = self._label_row(item)
+        subject = self._subject(item, row)
         if code or subject is None:
             self.account.refuse(record, code or "subject.missing")
             return
-        opened = self.process.read("picture", source.path)
+        opened = self.process.read("picture", held.path)
         if isinstance(opened, Failure):
             self.account.refuse(record, opened.code)
             return
@@ -123,16 +136,16 @@ class PictureReader:
             "modality": self.options.image_modality,
             "label": row.label if row else None,
         }
-        image = self._write(record, opened, subject)
+        image = self._write(record, item.sha256, opened, subject)
         if row:
             row.is_used = True
-        self._accepted.add(source.sha256)
-        key = pairing_key(relative)
+        self._accepted.add(item.sha256)
+        key = pairing_key(item.relative)
         self._images[key] = None if key in self._images else image
         self.account.accept(record)
 
-    def _write(self, record: Record, opened: Opened, subject: Subject) -> Image:
-        stage, sha256 = self.account.stage, record.source.sha256
+    def _write(self, record: Record, sha256: str, opened: Opened, subject: Subject) -> Image:
+        stage = self.account.stage
         instance_id = self.identity.uid(f"picture:{sha256}")
         row = instance_row(record, opened.header, instance_id, subject, self.identity)
         stage.write(IMAGING_INSTANCE, [row])
@@ -140,9 +153,9 @@ class PictureReader:
         stage.write(IMAGING_FRAME, [frame_row(record, c, instance_id, subject) for c in frames])
         return Image(sha256, instance_id, subject.patient_id, row["rows"], row["columns"])
 
-    def _read_mask(self, source: Source) -> None:
-        record = self.account.open_file(source, Kind.MASK.unit)
-        key = pairing_key(self._relative(source))
+    def _read_mask(self, held: Held) -> None:
+        record = self.account.open(held.item)
+        key = pairing_key(held.item.relative)
         image = self._images.get(key)
         if self._masks[key] > 1:
             self.account.refuse(record, "mask.ambiguous")
@@ -151,7 +164,7 @@ class PictureReader:
             is_ambiguous = key in self._images
             self.account.refuse(record, "mask.ambiguous_image" if is_ambiguous else "mask.no_image")
             return
-        opened = self.process.read("mask", source.path)
+        opened = self.process.read("mask", held.path)
         if isinstance(opened, Failure):
             self.account.refuse(record, opened.code)
             return
@@ -160,29 +173,37 @@ class PictureReader:
         if (cell.height, cell.width) != (image.height, image.width):
             self.account.refuse(record, "mask.other_size")
             return
-        mask_id = self.identity.token("mask", f"{image.sha256}/{source.sha256}")
+        mask_id = self.identity.token("mask", f"{image.sha256}/{held.item.sha256}")
         row = mask_row(record, cell, mask_id, image.instance_id, image.patient_id)
         self.account.stage.write(IMAGING_MASK, [row])
         self.account.accept(record)
 
-    def _label_row(self, path: PurePath) -> tuple[LabelRow | None, str | None]:
+    def _label_row(self, item: Item) -> tuple[LabelRow | None, str | None]:
         """The label row of a picture, or the code of what makes it doubtful."""
-        if self._table is None:
+        found = self._tables.get(item.root) or self._tables.get(NO_ROOT)
+        if found is None:
             return None, "label.no_table" if self.options.labels else None
-        row, is_by_stem = self._table.find(path)
-        if row and is_by_stem and self._stems[stem_of(path)] > 1:
-            return None, "label.ambiguous"
-        return row, None
+        _, table = found
+        if len(item.relative.parts) > 1 and (row := table.find(item.relative)):
+            return row, None
+        for name in _short_names(item):
+            if row := table.find(name):
+                return (None, "label.ambiguous") if self._names[name] > 1 else (row, None)
+        return None, None
 
-    def _subject(self, path: PurePath, row: LabelRow | None) -> Subject | None:
+    def _subject(self, item: Item, row: LabelRow | None) -> Subject | None:
         try:
             if row and row.patient:
                 return self.identity.subject(None, row.patient)
             if self.options.subjects == "per_record":
-                return self.identity.subject(PER_RECORD_SYSTEM, stem_of(path))
+                return self.identity.subject(PER_RECORD_SYSTEM, stem_of(item.name))
         except UnresolvedSubject:
             return None
         return None
 
-    def _relative(self, source: Source) -> PurePath:
-        return source.path.relative_to(self.delivery.root)
+
+def _short_names(item: Item) -> list[PurePosixPath]:
+    """What a label table may call a picture beside its path in the delivery."""
+    stem = PurePosixPath(stem_of(item.name))
+    within = item.name.with_name(stem_of(item.name))
+    return list(dict.fromkeys([within, stem] if item.root != NO_ROOT else [stem]))

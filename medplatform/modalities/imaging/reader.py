@@ -1,21 +1,23 @@
-"""Reads an imaging delivery into a stage, file by file, in bounded memory.
+"""Reads an imaging delivery into a stage, item by item, in bounded memory.
 
 DICOM files are looked through twice: first for their SOP Instance UIDs alone, so that of two
 files that claim the same UID with different content neither is read.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import islice
 
 from medplatform.lake import Stage
-from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
-from medplatform.modalities.imaging.layout import Kind, kind_of
+from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
 from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell
 from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
+from medplatform.modalities.imaging.sources import Contents, Held, Refused
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
@@ -43,15 +45,28 @@ def read_files(
     progress: Progress,
 ) -> None:
     """Read a delivery with a reading process that may serve others too."""
-    kinds: dict[Kind, list[Source]] = defaultdict(list)
-    for source in delivery.sources:
-        kinds[kind_of(source.path)].append(source)
     account = Account(stage)
-    for source in kinds[Kind.SIDECAR]:
-        account.keep(source, Kind.SIDECAR.unit, "sidecar", {})
-    DicomReader(account, identity, process, progress).read(kinds[Kind.DICOM])
+    dicom = DicomReader(account, identity, process, progress)
     pictures = PictureReader(delivery, account, identity, process, progress)
-    pictures.read(kinds[Kind.TABLE], kinds[Kind.PICTURE], kinds[Kind.MASK])
+    with Contents(delivery, stage.folder) as contents:
+        for found in contents.survey():
+            if isinstance(found, Refused):
+                account.refuse_unread(found)
+                continue
+            with found:
+                _look_at(found, account, dicom)
+            progress("headers", contents.surveyed, len(delivery.sources))
+        images = contents.items(Kind.DICOM)
+        dicom.read(contents.fetch(images), len(images))
+        pictures.read(contents)
+
+
+def _look_at(held: Held, account: Account, dicom: "DicomReader") -> None:
+    match held.item.kind:
+        case Kind.DICOM:
+            dicom.identify(held)
+        case Kind.SIDECAR:
+            account.keep(held.item)
 
 
 class DicomReader:
@@ -69,32 +84,33 @@ class DicomReader:
         self._accepted: set[str] = set()
         self._accepted_uids: set[str] = set()
 
-    def read(self, sources: list[Source]) -> None:
+    def identify(self, held: Held) -> None:
+        """Look at one for its SOP Instance UID, before any of them is read."""
+        sha256 = held.item.sha256
+        if sha256 not in self._uids and (uid := self.process.identify(held.path)):
+            self._uids[sha256] = uid
+            self._contents[uid].add(sha256)
+
+    def read(self, files: Iterable[Held], total: int) -> None:
         """Read all of them."""
-        for number, source in enumerate(sources, 1):
-            self._identify(source)
-            self.progress("DICOM headers", number, len(sources))
-        for number, source in enumerate(sources, 1):
-            self._read_file(source)
-            self.progress("DICOM files", number, len(sources))
+        for number, held in enumerate(files, 1):
+            with held:
+                self._read_file(held)
+            self.progress("DICOM files", number, total)
 
-    def _identify(self, source: Source) -> None:
-        if source.sha256 not in self._uids and (uid := self.process.identify(source.path)):
-            self._uids[source.sha256] = uid
-            self._contents[uid].add(source.sha256)
-
-    def _read_file(self, source: Source) -> None:
-        record = self.account.open_file(source, Kind.DICOM.unit)
-        uid = self._uids.get(source.sha256)
-        if source.sha256 in self._accepted:
+    def _read_file(self, held: Held) -> None:
+        record = self.account.open(held.item)
+        sha256 = held.item.sha256
+        uid = self._uids.get(sha256)
+        if sha256 in self._accepted:
             self.account.refuse(record, "record.duplicate")
         elif uid and len(self._contents[uid]) > 1:
             self.account.refuse(record, "record.conflict", element="(0008,0018)")
         else:
-            self._read_content(record)
+            self._read_content(record, held)
 
-    def _read_content(self, record: Record) -> None:
-        opened = self.process.read("dicom", record.source.path)
+    def _read_content(self, record: Record, held: Held) -> None:
+        opened = self.process.read("dicom", held.path)
         if isinstance(opened, Failure):
             self.account.refuse(
                 record, opened.code, element=opened.element, resource_type=opened.sop_class_uid
@@ -120,7 +136,7 @@ class DicomReader:
         self._write(record, opened, subject)
         for problem in header.problems:
             self.account.remark(record, problem, sop_class_uid)
-        self._accepted.add(record.source.sha256)
+        self._accepted.add(held.item.sha256)
         self._accepted_uids.add(header.sop_instance_uid or "")
         self.account.accept(record)
 

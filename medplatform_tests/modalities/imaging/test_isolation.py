@@ -21,6 +21,7 @@ from medplatform.modalities.imaging.dicom import open_dataset
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess, ReadingProcessError
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.records import Failure, Limits
+from medplatform.modalities.imaging.sources import contents
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.imaging.conftest import (
@@ -73,7 +74,7 @@ def test_nothing_of_a_crashed_file_reaches_the_lake(
     delivery = open_delivery(folder.parents[1], "imaging", folder.name)
     (folder / "2.dcm").unlink()
     os.mkfifo(folder / "2.dcm")
-    monkeypatch.setattr(reader, "kind_of", lambda _: Kind.DICOM)  # it would wait for the pipe
+    monkeypatch.setattr(contents, "kind_of", lambda _: Kind.DICOM)  # it would wait for the pipe
     stage = Stage(tmp_path / "stage", "g")
     with ReadingProcess(Limits(seconds=3)) as process:
         reader.read_files(delivery, stage, identity, process, silent)
