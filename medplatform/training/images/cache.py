@@ -88,6 +88,12 @@ class ImageCache:
         """How the pixels were made."""
         return self.manifest["key"]["transform"]
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The stored values of `image` that become 0 and 1, by default all that uint8 has."""
+        low, high = self.transform.get("limits", (0, 255))
+        return float(low), float(high)
+
     @cached_property
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Each array as it is mapped, (rows, channels, height, width) or with depth; read-only."""
