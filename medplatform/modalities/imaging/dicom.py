@@ -14,6 +14,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, SegmentationStorage
 
+from medplatform.modalities.imaging.annotation.objects import read_annotations
 from medplatform.modalities.imaging.decode import (
     PIXEL_KEYWORDS,
     check_size,
@@ -24,6 +25,7 @@ from medplatform.modalities.imaging.elements import Elements, element
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.header import read_header, sop_class
 from medplatform.modalities.imaging.records import Limits, Reading
+from medplatform.modalities.imaging.segmentation import read_segmentation
 from medplatform.modalities.imaging.values import to_uid
 
 if TYPE_CHECKING:
@@ -102,13 +104,13 @@ def _read(dataset: FileDataset, class_uid: str | None, limits: Limits) -> Readin
         if _is_image(dataset, class_uid):
             raise Unusable("pixels.missing", element("PixelData"))
         header.columns["frames"] = 0
-        return Reading(header, [])
+        annotations, problems = read_annotations(dataset, class_uid)
+        header.problems += problems
+        return Reading(header, list(annotations))
     check_size(header.columns, limits)
     settle_transfer_syntax(dataset, header)
     if class_uid in SEGMENTATIONS:
-        from medplatform.modalities.imaging.segmentation import read_masks
-
-        masks, problems = read_masks(dataset)
+        masks, problems = read_segmentation(dataset)
         header.problems += problems
         return Reading(header, list(masks))
     return read_frames(dataset, header)

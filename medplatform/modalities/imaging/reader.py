@@ -15,10 +15,20 @@ from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
-from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell
-from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
+from medplatform.modalities.imaging.records import Annotation, Failure, FrameCell, MaskCell
+from medplatform.modalities.imaging.rows import (
+    annotation_row,
+    frame_row,
+    instance_row,
+    segment_mask_row,
+)
 from medplatform.modalities.imaging.sources import Contents, Held, Refused
-from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
+from medplatform.modalities.imaging.tables import (
+    IMAGING_ANNOTATION,
+    IMAGING_FRAME,
+    IMAGING_INSTANCE,
+    IMAGING_MASK,
+)
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
@@ -157,13 +167,15 @@ class DicomReader:
                 stage.write(
                     IMAGING_MASK,
                     [
-                        mask_row(
-                            record,
-                            cell,
-                            identity.token("mask", f"{sop_instance_uid}/{cell.number}"),
-                            identity.uid(cell.source_uid or ""),
-                            subject.patient_id,
-                        )
-                        for cell in masks
+                        segment_mask_row(record, c, sop_instance_uid, subject, identity)
+                        for c in masks
                     ],
                 )
+            annotations = [c for c in cells if isinstance(c, Annotation)]
+            stage.write(
+                IMAGING_ANNOTATION,
+                [
+                    annotation_row(record, c, sop_instance_uid, subject, identity)
+                    for c in annotations
+                ],
+            )

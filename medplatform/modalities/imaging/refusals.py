@@ -34,10 +34,16 @@ REASONS: dict[str, str] = {
     "mask.other_size": "The mask has another height or width than its image. Deliver it in the "
     "size of the image.",
     "mask.lossy": "A mask stored with loss does not have exact edges. Deliver masks as PNG.",
-    "mask.no_source_image": "A frame of the segmentation does not name the one image frame it was "
-    "drawn on; it is left out.",
+    "mask.no_place": "A frame of the segmentation says neither which image it was drawn on nor "
+    "where it lies. Its mask is kept without a place.",
+    "mask.no_segment_number": "A frame of the segmentation does not say which segment it shows. "
+    "Its mask is kept under number 0.",
     "mask.undescribed_segment": "The segment of a mask is not described in the Segment Sequence "
     "(0062,0002), so its meaning is left empty.",
+    "annotation.private_code": "A concept or unit is coded in a private scheme, which is free text "
+    "of its maker, and is left empty.",
+    "annotation.point_count": "A contour has another number of points than it declares; those that "
+    "it has are kept.",
     "label.unreadable": "The label table is not a UTF-8 CSV file with the columns that "
     "delivery.json names. Correct label_file_column and label_patient_column, or the table.",
     "label.no_table": "delivery.json names a label table that the delivery does not hold. Add the "

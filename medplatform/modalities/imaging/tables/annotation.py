@@ -97,7 +97,8 @@ IMAGING_ANNOTATION = Table(
         ),
         _number("item_number", "Number of a contour or shape within its group, from 1."),
         _pseudonym(
-            "tracking_id", "Keyed Tracking Unique Identifier: the same finding over time (TID 1501)."
+            "tracking_id",
+            "Keyed Tracking Unique Identifier: the same finding over time (TID 1501).",
         ),
         Column(
             name="geometric_type",
@@ -137,7 +138,7 @@ IMAGING_ANNOTATION = Table(
         ),
         *_code("finding_code", "The finding that it is about"),
         *_code("site_code", "Where in the body it is"),
-        *_code("laterality_code", "Side of that site"),
+        *_code("site_modifier_code", "Side or part of that site"),
         *_code("method_code", "How it was measured"),
         *_code("derivation_code", "What the value is of several, such as their mean"),
         Column(
