@@ -1,0 +1,161 @@
+"""The images and frames of the lake that count, and where in space the frames lie.
+
+Never reads pixels.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from medplatform.lake import Lake, Table
+from medplatform.modalities.ehr.deleted import find_deleted_patients
+from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
+
+POSITION = ("x", "y", "z")
+ORIENTATION = ("row_x", "row_y", "row_z", "column_x", "column_y", "column_z")
+"""Direction cosines of a row (towards higher columns), and of a column (towards higher rows)."""
+SPACING = ("row_spacing", "column_spacing")
+RIGID = 1e-2
+"""By how much squares and products of direction cosines may be off: they are often rounded."""
+
+_LINEAGE = ("delivery", "source_id", "record_number")
+_OF_BOTH = (
+    "image_position_mm",
+    "image_orientation",
+    "pixel_spacing_row_mm",
+    "pixel_spacing_column_mm",
+    "slice_thickness_mm",
+)
+_INSTANCE = pl.Schema(
+    {
+        "instance_id": pl.String,
+        "series_id": pl.String,
+        "study_id": pl.String,
+        "patient_id": pl.String,
+        "modality": pl.String,
+        "body_part": pl.String,
+        "frames": pl.Int32,
+        "instance_number": pl.Int32,
+        "study_at": pl.Datetime("us", "UTC"),
+        "acquired_at": pl.Datetime("us", "UTC"),
+        "image_type": pl.List(pl.String),
+        "frame_of_reference_id": pl.String,
+        "acquisition_number": pl.Int32,
+        "temporal_position": pl.Int32,
+        "echo_time_ms": pl.Float64,
+        "b_value": pl.Float64,
+        "trigger_time_ms": pl.Float64,
+    }
+)
+_FRAME = pl.Schema(
+    {
+        "instance_id": pl.String,
+        "frame_number": pl.Int32,
+        "height": pl.Int32,
+        "width": pl.Int32,
+        "pixel_sha256": pl.String,
+    }
+)
+_GEOMETRY = pl.Schema(
+    {
+        "image_position_mm": pl.List(pl.Float64),
+        "image_orientation": pl.List(pl.Float64),
+        "pixel_spacing_row_mm": pl.Float64,
+        "pixel_spacing_column_mm": pl.Float64,
+        "slice_thickness_mm": pl.Float64,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What series are assembled from: current images with a series, and their frames.
+
+    `refused` are refusals of images of which the series is known: series_id, study_id, code.
+    """
+
+    instances: pl.DataFrame
+    frames: pl.DataFrame
+
+
+def read_images(lake: Lake) -> Images:
+    """The images that count: of each the newest delivery, none of a deleted patient.
+
+    Of images of one delivery that of the smallest source_id counts, as in the warehouse
+    (`medplatform.lake.current`); frames are those of the row that counts.
+    """
+    instances = (
+        _scan(lake, IMAGING_INSTANCE, pl.Schema({**_INSTANCE, **_GEOMETRY}))
+        .filter(~pl.col("patient_id").is_in(find_deleted_patients(lake)))
+        .sort("delivery", "source_id", "record_number", descending=[True, False, False])
+        .unique("instance_id", keep="first", maintain_order=True)
+    )
+    frames = _scan(lake, IMAGING_FRAME, pl.Schema({**_FRAME, **_GEOMETRY})).join(
+        instances.select("instance_id", *_LINEAGE), on=["instance_id", *_LINEAGE], how="semi"
+    )
+    both = pl.collect_all([instances, frames])
+    return Images(*(frame.drop(_LINEAGE) for frame in both))
+
+
+def find_planes(images: Images) -> pl.DataFrame:
+    """One row per frame, with what its image says and where it lies in space.
+
+    Columns x, y, z of the first pixel, the direction cosines, the spacings and `thickness` in the
+    patient system (LPS, mm), null where the frame or its image does not say. What the frame says
+    goes before what its image says; one position is none of several frames. `is_placed` where all
+    are there, and the directions are perpendicular ones of length 1.
+    """
+    instance = images.instances.rename({name: f"{name}_of_image" for name in _OF_BOTH})
+    own = images.frames.join(instance, on="instance_id", how="inner")
+    is_single = pl.col("frames") == 1
+
+    def either(name: str) -> pl.Expr:
+        return pl.coalesce(name, f"{name}_of_image")
+
+    position = pl.coalesce(
+        "image_position_mm", pl.when(is_single).then(pl.col("image_position_mm_of_image"))
+    )
+    return (
+        own.with_columns(
+            *_numbers(position, POSITION),
+            *_numbers(either("image_orientation"), ORIENTATION),
+            either("pixel_spacing_row_mm").alias("row_spacing"),
+            either("pixel_spacing_column_mm").alias("column_spacing"),
+            either("slice_thickness_mm").alias("thickness"),
+        )
+        .with_columns(is_placed=_is_placed())
+        .drop(*_OF_BOTH, *(f"{name}_of_image" for name in _OF_BOTH))
+    )
+
+
+def _is_placed() -> pl.Expr:
+    a, b = ORIENTATION[:3], ORIENTATION[3:]
+
+    def dot(left: tuple[str, ...], right: tuple[str, ...]) -> pl.Expr:
+        return pl.sum_horizontal(
+            (pl.col(i) * pl.col(j) for i, j in zip(left, right, strict=True)), ignore_nulls=False
+        )
+
+    is_rigid = [
+        (dot(a, a) - 1).abs() < RIGID,
+        (dot(b, b) - 1).abs() < RIGID,
+        dot(a, b).abs() < RIGID,
+    ]
+    known = [pl.col(name).is_finite() for name in POSITION]
+    spaced = [pl.col(name) > 0 for name in SPACING]
+    return pl.all_horizontal(*is_rigid, *known, *spaced).fill_null(value=False)
+
+
+def _numbers(values: pl.Expr, names: Iterable[str]) -> list[pl.Expr]:
+    return [
+        values.list.get(number, null_on_oob=True).alias(name) for number, name in enumerate(names)
+    ]
+
+
+def _scan(lake: Lake, table: Table, columns: pl.Schema) -> pl.LazyFrame:
+    """Columns of a table with their lineage; null where the table does not declare one."""
+    declared = {column.name for column in table.all_columns}
+    absent = [pl.lit(None, dtype).alias(n) for n, dtype in columns.items() if n not in declared]
+    stored = [name for name in columns if name in declared]
+    return lake.scan(table, [*stored, *_LINEAGE]).with_columns(absent)
