@@ -1,0 +1,89 @@
+"""The elements of a file from its bytes, by the walker."""
+
+import zlib
+from mmap import mmap
+from typing import NamedTuple
+
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+
+from medplatform.modalities.imaging.flatten.element import Element
+from medplatform.modalities.imaging.flatten.walker import Pixels, Unsure, Walker
+
+PREFIX = 128
+"""Length of the preamble, behind which `DICM` stands (PS3.10 7.1)."""
+_META = PREFIX + 4
+_TRANSFER_SYNTAX = "00020010"
+
+
+class Walked(NamedTuple):
+    """The elements of a file, and where in it its pixel data is.
+
+    In a deflated file the place is that in the inflated data set.
+    """
+
+    elements: list[Element]
+    pixels: Pixels | None
+
+
+def walk_file(data: bytes | mmap, *, most_inflated: int) -> Walked | None:
+    """The elements of a file; None where only pydicom can tell.
+
+    At most so many bytes of a deflated data set are inflated; None where it has more.
+    """
+    if data[PREFIX:_META] != b"DICM":
+        return None
+    walker = Walker(data)
+    try:
+        start = walker.walk_meta(_META)
+        syntax = _transfer_syntax(walker.elements)
+        if syntax in (None, ExplicitVRBigEndian):
+            return None
+        if syntax == DeflatedExplicitVRLittleEndian:
+            return _walk_deflated(walker.elements, data[start:], most_inflated)
+        walker.walk(start, is_implicit=syntax == ImplicitVRLittleEndian)
+    except Unsure:
+        return None
+    return Walked(walker.elements, walker.pixels)
+
+
+def find_text(beginning: bytes, path: str) -> tuple[str, ...] | None:
+    """The text of an element at the top of a data set, from the first bytes of its file.
+
+    None where there is none, or only pydicom can tell.
+    """
+    if beginning[PREFIX:_META] != b"DICM":
+        return None
+    walker = Walker(beginning)
+    try:
+        start = walker.walk_meta(_META)
+        syntax = _transfer_syntax(walker.elements)
+        if syntax in (None, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
+            return None
+        is_implicit = syntax == ImplicitVRLittleEndian
+        walker.walk(start, is_implicit=is_implicit, last_tag=int(path, 16))
+    except Unsure:
+        return None
+    last = walker.elements[-1]
+    return last.text if last.path == path else None
+
+
+def _transfer_syntax(meta: list[Element]) -> str | None:
+    text = next((element.text for element in meta if element.path == _TRANSFER_SYNTAX), None)
+    return text[0] if text and len(text) == 1 else None
+
+
+def _walk_deflated(meta: list[Element], content: bytes, most: int) -> Walked | None:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(content, most)
+    except zlib.error:
+        return None
+    if not inflater.eof:
+        return None
+    walker = Walker(inflated)
+    walker.walk(0, is_implicit=False)
+    return Walked(meta + walker.elements, walker.pixels)
