@@ -27,8 +27,10 @@ def permutation(seed: int, epoch: int, count: int, device: torch.device) -> Tens
 
 
 def _keys(seed: int, epoch: int, rows: Tensor) -> Tensor:
-    run = _mix(_mix(torch.full_like(rows, seed) + _GAMMA) + epoch * _GAMMA)
-    return _mix(run + rows * _GAMMA)
+    keys = torch.zeros_like(rows)
+    for part in (torch.full_like(rows, seed), torch.full_like(rows, epoch), rows):
+        keys = _mix(keys + (part + 1) * _GAMMA)
+    return keys
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ while the device computes. On a CPU the mapped file itself is what batches are t
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Literal, NamedTuple
 
@@ -66,6 +67,8 @@ class Resident:
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
         """The rows that are named by `order` (0 … K - 1), `size` at a time, each with its part of
         `order`; both on the device."""
+        if not len(order):
+            return
         if self.is_resident and self.device.type != "cpu":
             for index in order.to(self.device).split(size):
                 yield index, tuple(tensor[index] for tensor in self._tensors)
@@ -89,7 +92,8 @@ class Resident:
                 yield pending.popleft().result().receive()
 
 
-class _Sent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Sent:
     """A batch on its way to the device."""
 
     index: Tensor
@@ -125,7 +129,10 @@ class _Buffer:
             tensors = tuple(
                 pinned[: len(rows)].to(self._device, non_blocking=True) for pinned in self._pinned
             )
-            return _Sent(index.to(self._device), tensors, self._stream.record_event())
+            index = index.to(self._device)
+            arrival = torch.cuda.Event()
+            arrival.record(self._stream)
+            return _Sent(index, tensors, arrival)
 
 
 class Batch(NamedTuple):

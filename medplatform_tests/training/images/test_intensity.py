@@ -66,7 +66,7 @@ class TestWindow:
     @pytest.mark.parametrize("width", [0, -1, float("nan"), float("inf")])
     @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
     def test_a_width_that_the_standard_excludes_is_none(self, width: float, function) -> None:
-        with pytest.raises(ValueError, match="C.11.2.1.2"):
+        with pytest.raises(ValueError, match=r"No .* window"):
             Window(0, width, function)
         assert choose_window(0, width, function) is None
 
