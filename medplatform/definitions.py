@@ -14,6 +14,7 @@ from medplatform.defs.meds import meds_assets
 from medplatform.defs.models import model_assets
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
 from medplatform.defs.views import view_assets
+from medplatform.defs.volumes import volume_assets
 from medplatform.defs.warehouse import dbt_resource, warehouse_assets
 from medplatform.installation import Installation
 from medplatform.settings import Settings, get_settings
@@ -43,6 +44,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     assets = [
         *export_assets(settings),
         *ingest_assets(),
+        *volume_assets(),
         *view_assets(installation.views),
         *warehouse_assets(),
         *meds_assets(),

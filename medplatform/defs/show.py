@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medplatform.lake import Lake, Phi, Table
+from medplatform.lake import Column, Lake, Phi, Table
 from medplatform.modalities.modality import Progress
 
 PREVIEW_ROWS = 5
@@ -19,6 +19,11 @@ PLOT_BYTES = 60_000
 
 
 def column_schema(table: Table) -> dg.TableSchema:
+    """The column panel of a table of the lake."""
+    return schema_of_columns(table.all_columns, table.key)
+
+
+def schema_of_columns(columns: Sequence[Column], key: tuple[str, ...]) -> dg.TableSchema:
     """The column panel of an asset: type, constraints, meaning, unit and PHI class."""
     return dg.TableSchema(
         columns=[
@@ -28,7 +33,7 @@ def column_schema(table: Table) -> dg.TableSchema:
                 description=column.description + (f" Unit: {column.unit}." if column.unit else ""),
                 constraints=dg.TableColumnConstraints(
                     nullable=not column.required,
-                    unique=table.key == (column.name,),
+                    unique=key == (column.name,),
                     other=[
                         *([f"one of {', '.join(column.values)}"] if column.values else []),
                         *([f">= {column.minimum:g}"] if column.minimum is not None else []),
@@ -37,7 +42,7 @@ def column_schema(table: Table) -> dg.TableSchema:
                 ),
                 tags={"phi": column.phi.value.replace(" ", "-")},
             )
-            for column in table.all_columns
+            for column in columns
         ]
     )
 

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi
+from medplatform.volumes.tables import SERIES, STUDY, VOLUME, Derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,16 @@ UCUM_CONVERSION = MartInput(
         ),
     ),
 )
-MART_INPUTS = (POLYGENIC_SCORE, UCUM_CONVERSION)
+
+
+def _derived(table: Derived) -> MartInput:
+    return MartInput(
+        name=table.name, description=table.description, columns=table.columns, key=table.key
+    )
+
+
+IMAGING_SERIES, IMAGING_STUDY, IMAGING_VOLUME = map(_derived, (SERIES, STUDY, VOLUME))
+MART_INPUTS = (POLYGENIC_SCORE, UCUM_CONVERSION, IMAGING_SERIES, IMAGING_STUDY, IMAGING_VOLUME)
 
 MEDICATION_CODING = NestedInput(
     name="medication_coding",
@@ -181,10 +191,23 @@ MEDICATION_CODING = NestedInput(
 )
 NESTED_INPUTS = (MEDICATION_CODING,)
 
+_INPUTS = "medplatform.inputs"
 
-def write_input(table: MartInput, rows: pl.DataFrame, marts: Path) -> None:
-    """Replace the file of a mart input at once: readers see the old or the new one, whole."""
+
+def write_input(
+    table: MartInput, rows: pl.DataFrame, marts: Path, *, inputs: str | None = None
+) -> None:
+    """Replace the file of a mart input at once: readers see the old or the new one, whole.
+
+    `inputs` is a digest of what it was computed from, which the file keeps (`digest_of_inputs`).
+    """
     marts.mkdir(parents=True, exist_ok=True)
     draft = marts / f".{table.name}.parquet.draft"
-    rows.write_parquet(draft)
+    rows.write_parquet(draft, metadata={_INPUTS: inputs} if inputs else None)
     draft.replace(marts / f"{table.name}.parquet")
+
+
+def digest_of_inputs(table: MartInput, marts: Path) -> str | None:
+    """What the file of a mart input was computed from; None where it does not say or is not."""
+    path = marts / f"{table.name}.parquet"
+    return pl.read_parquet_metadata(path).get(_INPUTS) if path.exists() else None

@@ -39,7 +39,7 @@ def test_sources_lead_to_the_assets_that_fill_them() -> None:
         source["config"]["meta"]["dagster"]["asset_key"]
         for source in (*lake["tables"], *inputs["tables"], *nested["tables"])
     ]
-    marts = [["marts", "polygenic_score"], ["marts", "ucum_conversion"]]
+    marts = [["marts", table.name] for table in MART_INPUTS]
     assert keys == [*(["lake", name] for name in TABLES), *marts, ["lake", "ehr_fhir"]]
 
 
