@@ -1,0 +1,24 @@
+"""De-identification of DICOM data sets by PS3.15 Annex E, in two steps.
+
+`prepare` runs where files are read, without a key: it removes, empties, replaces and cleans, and
+marks what is left to do. `finish` does that where the key is: UIDs, dates and ids. What pixels may
+show is decided by `pixel_treatment` and done by `blank`.
+"""
+
+from medplatform.modalities.imaging.deidentify.burned_in import Treatment, blank, pixel_treatment
+from medplatform.modalities.imaging.deidentify.finish import finish
+from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy, PolicyError
+from medplatform.modalities.imaging.deidentify.prepare import Prepared, prepare
+
+__all__ = [
+    "PLATFORM_POLICY",
+    "Policy",
+    "PolicyError",
+    "Prepared",
+    "Treatment",
+    "Treatment",
+    "blank",
+    "finish",
+    "pixel_treatment",
+    "prepare",
+]

@@ -1,0 +1,159 @@
+"""Text in pixels: where images are known to show some, and which may show some anywhere.
+
+The regions of `burned_in.json` are those that pydicom/deid and RSNA CTP publish for screens and
+captures of some devices. An image that shows what it was made for, such as a slice of CT, is taken
+for clean; one whose modality or making suggests text, and which no rule fits, is refused.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+from medplatform.modalities.imaging.deidentify.policy import Policy
+from medplatform.modalities.imaging.deidentify.screens import Screen, read_screen
+from medplatform.modalities.imaging.flatten import Element
+
+MAY_SHOW_TEXT = "pixels.may_show_text"
+MAY_SHOW_FACE = "pixels.may_show_face"
+
+
+class Region(NamedTuple):
+    """Pixels from `left` and `top`, to `right` and `bottom` exclusively."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Treatment(NamedTuple):
+    """What is done with the pixels of one image.
+
+    Attributes
+    ----------
+    keeps
+        Regions outside of which all is blanked; None for no such limit.
+    blanks
+        Regions that are blanked.
+    refusal
+        Code of the reason for which the image must not be read.
+    is_clean
+        Whether the pixels show no text once they are treated.
+    looks_for_words
+        Whether the policy wants words looked for, as the image is of a kind that may show some.
+    """
+
+    keeps: tuple[Region, ...] | None = None
+    blanks: tuple[Region, ...] = ()
+    refusal: str | None = None
+    is_clean: bool = True
+    looks_for_words: bool = False
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether pixels are certain to be blanked."""
+        return self.keeps is not None or bool(self.blanks)
+
+
+def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
+    """What a policy asks to be done with the pixels of a data set, as delivered."""
+    screen = read_screen(elements)
+    if policy.recognizable_features == "refuse" and screen.may_show_face:
+        return Treatment(refusal=MAY_SHOW_FACE)
+    if not policy.clean_pixel_data:
+        return Treatment(is_clean=False)
+    keeps = _keeps(screen)
+    blanks = _blanks(screen)
+    is_treated = keeps is not None or bool(blanks)
+    if not is_treated and (screen.says_text or not _is_trusted(screen, policy)):
+        if policy.ocr == "blank" and not screen.shows_document:
+            return Treatment(looks_for_words=True)
+        return Treatment(refusal=MAY_SHOW_TEXT)
+    return Treatment(
+        keeps,
+        blanks,
+        looks_for_words=policy.ocr != "off" and (is_treated or screen.is_suspect),
+    )
+
+
+def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:
+    """A frame (rows, columns) or (rows, columns, samples) with its texts blanked.
+
+    The array itself where there is nothing to blank, else a copy; blank is 0, or the least value
+    of signed pixels.
+    """
+    if not treatment.changes_pixels:
+        return array
+    empty = array.min() if array.dtype.kind in "if" else 0
+    blanked = array.copy()
+    if treatment.keeps is not None:
+        blanked[...] = empty
+        for left, top, right, bottom in treatment.keeps:
+            blanked[top:bottom, left:right] = array[top:bottom, left:right]
+    for left, top, right, bottom in treatment.blanks:
+        blanked[top:bottom, left:right] = empty
+    return blanked
+
+
+def _is_trusted(screen: Screen, policy: Policy) -> bool:
+    """Whether an image that no rule fits is taken for free of text."""
+    if screen.shows_document:
+        return False
+    return screen.says_no_text or screen.modality in policy.declared_clean or not screen.is_suspect
+
+
+def _keeps(screen: Screen) -> tuple[Region, ...] | None:
+    """The regions of ultrasound (PS3.3 C.8.5.5), where they leave out a part of the picture."""
+    regions = tuple(Region(*corners) for corners in screen.ultrasound_regions)
+    if not regions or any(region.top < _BANNER * screen.rows for region in regions):
+        return None
+    return regions
+
+
+def _blanks(screen: Screen) -> tuple[Region, ...]:
+    for rule in _rules():
+        if rule.fits(screen):
+            return rule.regions
+    return ()
+
+
+class _Rule(NamedTuple):
+    """Regions that show text, in images of which attributes contain some words or numbers."""
+
+    texts: dict[str, list[list[str]]]
+    numbers: dict[str, list[int]]
+    regions: tuple[Region, ...]
+
+    def fits(self, screen: Screen) -> bool:
+        """Whether all conditions hold."""
+        for keyword, groups in self.texts.items():
+            text = screen.texts.get(keyword, "")
+            if not all(any(word in text for word in words) for words in groups):
+                return False
+        return all(
+            screen.numbers.get(keyword) in numbers for keyword, numbers in self.numbers.items()
+        )
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    content = json.loads(files(__package__).joinpath("burned_in.json").read_text("utf-8"))
+    rules = []
+    for rule in content["rules"]:
+        texts: dict[str, list[list[str]]] = {}
+        numbers: dict[str, list[int]] = {}
+        for keyword, values in rule["when"].items():
+            if isinstance(values[0], int):
+                numbers[keyword] = values
+            else:
+                texts[keyword] = [value.split("|") for value in values]
+        rules.append(_Rule(texts, numbers, tuple(Region(*box) for box in rule["boxes"])))
+    return tuple(rules)
+
+
+_BANNER = 0.02
+"""Regions that begin in this part of the rows include what stands above the picture."""

@@ -1,0 +1,62 @@
+"""The second step, where the key is: UIDs, dates and ids of a prepared data set."""
+
+import re
+from collections.abc import Callable
+
+from medplatform.modalities.imaging.deidentify.prepared import Prepared
+from medplatform.modalities.imaging.deidentify.values import shift_date, shift_datetime
+from medplatform.modalities.imaging.flatten import Element
+from medplatform.privacy import Identity, Subject
+
+TOKEN_KINDS = {
+    "00120040": "clinical_trial_subject",
+    "00120042": "clinical_trial_reading",
+    "00400512": "container",
+    "00400551": "specimen",
+}
+"""Ids that become tokens of a kind, so that equal ones stay equal; their VR is LO."""
+
+_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,3})){1,10}")
+"""UIDs that the standard defines (PS3.6 A): no number in them is long enough to be somebody's."""
+
+
+def finish(prepared: Prepared, identity: Identity, subject: Subject) -> list[Element]:
+    """The elements of a data set, de-identified.
+
+    UIDs are replaced consistently over files and runs but for those that the standard defines;
+    dates are moved by the subject's days, and what is no date is emptied.
+    """
+    elements = prepared.elements.copy()
+    _replace(elements, prepared.uids, _remembering(lambda uid: _uid(uid, identity)))
+    for place in prepared.dates:
+        shift = shift_date if elements[place].vr == "DA" else shift_datetime
+        texts = [shift(text, subject.shift) for text in elements[place].text or ()]
+        elements[place] = elements[place]._replace(text=tuple(texts) if any(texts) else ())
+    for place in prepared.patients:
+        elements[place] = elements[place]._replace(vr="LO", text=(subject.patient_id,))
+    for place in prepared.tokens:
+        kind = TOKEN_KINDS[elements[place].path[-8:]]
+        _replace(elements, [place], lambda value, kind=kind: identity.token(kind, value))
+    return elements
+
+
+def _uid(value: str, identity: Identity) -> str:
+    return value if _STANDARD_UID.fullmatch(value) else identity.uid(value)
+
+
+def _replace(elements: list[Element], places: list[int], replace: Callable[[str], str]) -> None:
+    for place in places:
+        texts = elements[place].text or ()
+        replaced = tuple([replace(text) if text.strip() else "" for text in texts])
+        elements[place] = elements[place]._replace(text=replaced)
+
+
+def _remembering(function: Callable[[str], str]) -> Callable[[str], str]:
+    known: dict[str, str] = {}
+
+    def ask(value: str) -> str:
+        if value not in known:
+            known[value] = function(value)
+        return known[value]
+
+    return ask
