@@ -105,7 +105,7 @@ def _elements(dataset: Dataset, level: _Level) -> Iterator[Element]:
         if level.depth == 0 and tag in PIXEL_TAGS:
             continue
         stored = dataset.get_item(tag, keep_deferred=True)
-        creator = None if is_private_creator(tag) else creators.get(tag >> 8)
+        creator = None if is_private_creator(tag) else creators.get(tag >> 8) or None
         vr = _vr(stored, tag, creator, level)
         path = f"{level.prefix}{tag:08X}"
         if vr == "SQ" and (items := _items(stored, charset)) is not None:

@@ -33,6 +33,11 @@ def _strings(content: bytes, _charset: Charset) -> Value:
     return tuple(content.decode(LATIN_1).rstrip(PADDING).split("\\")), None, None
 
 
+def _uids(content: bytes, _charset: Charset) -> Value:
+    parts = content.decode(LATIN_1).rstrip(PADDING).split("\\")
+    return tuple([part.strip() for part in parts]), None, None
+
+
 def _titles(content: bytes, _charset: Charset) -> Value:
     return tuple([part.strip() for part in content.decode(LATIN_1).split("\\")]), None, None
 
@@ -139,7 +144,7 @@ WORD_BYTES = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
 """VRs whose bytes have an order, with the length of their words."""
 
 CONVERTERS: Mapping[str, Converter] = {
-    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM", "UI"), _strings),
+    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM"), _strings),
     **dict.fromkeys(("LO", "SH", "UC"), _texts),
     **dict.fromkeys(("LT", "ST", "UT"), _paragraph),
     **dict.fromkeys(("OB", "OD", "OF", "OL", "OV", "OW", "UN"), _bytes),
@@ -150,6 +155,7 @@ CONVERTERS: Mapping[str, Converter] = {
     "DS": _decimals,
     "IS": _integers,
     "PN": _names,
+    "UI": _uids,
     "UR": _link,
 }
 EMPTY: Mapping[str, Value] = {

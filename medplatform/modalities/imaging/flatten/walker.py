@@ -90,7 +90,10 @@ class Walker:
         ------
         Unsure
         """
-        return self._walk(position, _Level(is_implicit=False), _LAST_OF_META)
+        start = self._walk(position, _Level(is_implicit=False), _LAST_OF_META)
+        if any(element.is_broken for element in self.elements):
+            raise Unsure
+        return start
 
     def walk(self, position: int, *, is_implicit: bool, last_tag: int = UNDEFINED) -> None:
         """Walk over the data set, but for its pixel data, no farther than a tag.
@@ -137,7 +140,7 @@ class Walker:
                 return position
             if tag == _ITEM_END and is_open:
                 return position + 8
-            if tag <= previous or not (vr or is_implicit):
+            if not previous < tag < _ITEM or not (vr or is_implicit):
                 raise Unsure
             previous = tag
             if group & 1:
@@ -241,6 +244,8 @@ class Walker:
             if tag == LUT_DATA:
                 raise Unsure
             vr = resolve_vr(vr, tag, pixel_representation=pixel_representation, lut_entries=None)
+        if vr not in VRS:  # delimiters have none
+            raise Unsure
         return vr
 
     def _pixel_data(self, tag: int, vr: str, start: int, length: int) -> int:
@@ -267,13 +272,16 @@ class Walker:
             found.vr in CHARSET_VRS or found.vr == "SQ" for found in self.elements[first:]
         ):
             raise Unsure
-        return charset_of(names)
+        try:
+            return charset_of(names)
+        except ValueError:
+            raise Unsure from None
 
 
 def _seems_explicit(data: bytes | mmap, position: int) -> bool:
     """Whether a VR stands behind the first tag of a data set: what pydicom goes by."""
-    first, second = data[position + 4 : position + 6]
-    return first in _CAPITALS and second in _CAPITALS
+    vr = data[position + 4 : position + 6]
+    return len(vr) < 2 or (vr[0] in _CAPITALS and vr[1] in _CAPITALS)
 
 
 def _only(text: tuple[str, ...] | None) -> str:
