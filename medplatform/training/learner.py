@@ -8,6 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from medplatform.clinical.predictions import Predictions
+from medplatform.lake import Snapshot
+from medplatform.training.data import Split, load_rows
 from medplatform.training.recipe import TrainingConfig
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ class Learner(ABC, Generic[ConfigT]):
     @abstractmethod
     def tensors(self, rows: pl.DataFrame) -> "tuple[Tensor, Tensor]":
         """Inputs and targets of rows, in the compact dtype they are kept in on the device."""
+
+    def load(self, snapshot: Snapshot, split: Split) -> "tuple[Tensor, Tensor]":
+        """Inputs and targets of a split; of images they may be mapped files, to be read only."""
+        return self.tensors(load_rows(snapshot, split))
 
     @abstractmethod
     def build_model(self, x: "Tensor", y: "Tensor") -> "nn.Module":

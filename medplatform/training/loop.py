@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from medplatform.training.checkpoint import load_checkpoint, save_checkpoint
 from medplatform.training.device import autocast, make_deterministic
+from medplatform.training.images.resident import Resident
 from medplatform.training.learner import Learner
 from medplatform.training.recipe import TrainingConfig, TrainingError
 
@@ -57,7 +58,8 @@ def train(
     Parameters
     ----------
     training, validation
-        Inputs and targets; they are moved to the device as a whole.
+        Inputs and targets. They are copied to the device once; training data for which it has no
+        room are streamed to it.
     checkpoint, key
         File written after every epoch; resumed from if it was written under the same key.
     report
@@ -74,8 +76,9 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    x, y = (tensor.to(device) for tensor in training)
-    steps = math.ceil(len(x) / config.batch_size)
+    held_out = [tensor.to(device) for tensor in validation]
+    data = Resident(training, device)
+    steps = math.ceil(len(data) / config.batch_size)
     best: dict[str, Any] = {"epoch": 0, "value": -math.inf, "weights": _copy(model)}
     history: list[dict[str, float]] = []
 
@@ -93,24 +96,24 @@ def train(
         started = time.monotonic()
         torch.manual_seed(config.seed + epoch)
         generator = torch.Generator().manual_seed(config.seed + epoch)
-        order = torch.randperm(len(x), generator=generator)
+        order = torch.randperm(len(data), generator=generator)
         total = 0.0
         model.train()
-        for step, batch in enumerate(order.split(config.batch_size)):
+        for step, (_, batch) in enumerate(data.batches(order, config.batch_size)):
             done = ((epoch - 1) * steps + step) / (config.epochs * steps)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _schedule(done)
-            xb, yb = learner.augment(x[batch], y[batch], generator)
+            x, y = learner.augment(batch[0], batch[1], generator)
             with autocast(device):
-                loss = learner.loss(model, xb, yb)
+                loss = learner.loss(model, x, y)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             optimizer.step()
-            total += loss.item() * len(batch)
+            total += loss.item() * len(batch[0])
         model.eval()
         with torch.no_grad(), autocast(device):
-            found = learner.validate(model, *(tensor.to(device) for tensor in validation))
+            found = learner.validate(model, *held_out)
         value = found[learner.objective] * (1 if learner.maximise else -1)
         if not math.isfinite(total + value):
             raise TrainingDiverged(
@@ -119,7 +122,7 @@ def train(
             )
         metrics = {f"validation_{name}": value for name, value in found.items()}
         metrics |= {
-            "train_loss": total / len(x),
+            "train_loss": total / len(data),
             "learning_rate": optimizer.param_groups[0]["lr"],
             "epoch_seconds": time.monotonic() - started,
         }

@@ -116,8 +116,8 @@ def _train(
 
     learner = recipe.learner(job.config)
     validation_rows = load_rows(snapshot, "validation")
-    training = learner.tensors(load_rows(snapshot, "train"))
-    validation = learner.tensors(validation_rows)
+    training = learner.load(snapshot, "train")
+    validation = learner.load(snapshot, "validation")
     _write_environment(log, snapshot)
 
     def report(epoch: int, metrics: dict[str, float]) -> None:

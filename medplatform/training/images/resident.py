@@ -6,7 +6,7 @@ while the device computes. On a CPU the mapped file itself is what batches are t
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
@@ -44,12 +44,13 @@ class Resident:
 
     def __init__(
         self,
-        tensors: Sequence[Tensor],
+        tensors: Iterable[Tensor],
         device: torch.device,
         *,
         rows: Tensor | None = None,
         placement: Placement = "auto",
     ) -> None:
+        tensors = tuple(tensors)
         count = len(tensors[0])
         self.device = device
         self.rows = torch.arange(count) if rows is None else rows.cpu()
@@ -58,8 +59,8 @@ class Resident:
             placement == "auto" and size <= free_memory(device) * DEVICE_SHARE
         )
         if self.is_resident and device.type != "cpu":
-            tensors = [_copy(tensor, self.rows, device) for tensor in tensors]
-        self._tensors = tuple(tensors)
+            tensors = tuple(_copy(tensor, self.rows, device) for tensor in tensors)
+        self._tensors = tensors
 
     def __len__(self) -> int:
         return len(self.rows)
