@@ -9,7 +9,7 @@ import sys
 import click
 
 from medplatform import __version__
-from medplatform.cli import data, export, ingest, keys, models, operate, policy, views
+from medplatform.cli import data, export, export_nifti, ingest, keys, models, operate, policy, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +44,7 @@ for _command in (
     models.audit,
 ):
     cli.add_command(_command)
+export.export.add_command(export_nifti.export_nifti)
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def _index(slices: pl.DataFrame) -> pl.DataFrame:
     ]
     return slices.with_columns(
         index=steps.cast(pl.Int32).cum_sum().over("volume"),
-        beside=pl.sum_horizontal(part**2 for part in beside).sqrt(),
+        beside=pl.sum_horizontal(part**2 for part in beside).sqrt().fill_nan(0),  # single: 0 / 0
     )
 
 

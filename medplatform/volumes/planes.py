@@ -19,15 +19,15 @@ SPACING = ("row_spacing", "column_spacing")
 RIGID = 1e-2
 """By how much squares and products of direction cosines may be off: they are often rounded."""
 
-_LINEAGE = ("delivery", "source_id", "record_number")
-_OF_BOTH = (
-    "image_position_mm",
-    "image_orientation",
-    "pixel_spacing_row_mm",
-    "pixel_spacing_column_mm",
-    "slice_thickness_mm",
-)
-_INSTANCE = pl.Schema(
+LINEAGE = ("delivery", "source_id", "record_number")
+_GEOMETRY = {
+    "image_position_mm": pl.List(pl.Float64),
+    "image_orientation": pl.List(pl.Float64),
+    "pixel_spacing_row_mm": pl.Float64,
+    "pixel_spacing_column_mm": pl.Float64,
+    "slice_thickness_mm": pl.Float64,
+}
+INSTANCE_COLUMNS = pl.Schema(
     {
         "instance_id": pl.String,
         "series_id": pl.String,
@@ -46,34 +46,24 @@ _INSTANCE = pl.Schema(
         "echo_time_ms": pl.Float64,
         "b_value": pl.Float64,
         "trigger_time_ms": pl.Float64,
+        **_GEOMETRY,
     }
 )
-_FRAME = pl.Schema(
+FRAME_COLUMNS = pl.Schema(
     {
         "instance_id": pl.String,
         "frame_number": pl.Int32,
         "height": pl.Int32,
         "width": pl.Int32,
         "pixel_sha256": pl.String,
-    }
-)
-_GEOMETRY = pl.Schema(
-    {
-        "image_position_mm": pl.List(pl.Float64),
-        "image_orientation": pl.List(pl.Float64),
-        "pixel_spacing_row_mm": pl.Float64,
-        "pixel_spacing_column_mm": pl.Float64,
-        "slice_thickness_mm": pl.Float64,
+        **_GEOMETRY,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What series are assembled from: current images with a series, and their frames.
-
-    `refused` are refusals of images of which the series is known: series_id, study_id, code.
-    """
+    """What series are assembled from: the images that count, and their frames."""
 
     instances: pl.DataFrame
     frames: pl.DataFrame
@@ -85,17 +75,22 @@ def read_images(lake: Lake) -> Images:
     Of images of one delivery that of the smallest source_id counts, as in the warehouse
     (`medplatform.lake.current`); frames are those of the row that counts.
     """
-    instances = (
-        _scan(lake, IMAGING_INSTANCE, pl.Schema({**_INSTANCE, **_GEOMETRY}))
+    instances = current_images(lake, INSTANCE_COLUMNS)
+    frames = _scan(lake, IMAGING_FRAME, FRAME_COLUMNS).join(
+        instances.select("instance_id", *LINEAGE), on=["instance_id", *LINEAGE], how="semi"
+    )
+    both = pl.collect_all([instances, frames])
+    return Images(*(frame.drop(LINEAGE) for frame in both))
+
+
+def current_images(lake: Lake, columns: pl.Schema) -> pl.LazyFrame:
+    """The rows of `imaging_instance` that count, with their lineage."""
+    return (
+        _scan(lake, IMAGING_INSTANCE, columns)
         .filter(~pl.col("patient_id").is_in(find_deleted_patients(lake)))
         .sort("delivery", "source_id", "record_number", descending=[True, False, False])
         .unique("instance_id", keep="first", maintain_order=True)
     )
-    frames = _scan(lake, IMAGING_FRAME, pl.Schema({**_FRAME, **_GEOMETRY})).join(
-        instances.select("instance_id", *_LINEAGE), on=["instance_id", *_LINEAGE], how="semi"
-    )
-    both = pl.collect_all([instances, frames])
-    return Images(*(frame.drop(_LINEAGE) for frame in both))
 
 
 def find_planes(images: Images) -> pl.DataFrame:
@@ -106,7 +101,7 @@ def find_planes(images: Images) -> pl.DataFrame:
     goes before what its image says; one position is none of several frames. `is_placed` where all
     are there, and the directions are perpendicular ones of length 1.
     """
-    instance = images.instances.rename({name: f"{name}_of_image" for name in _OF_BOTH})
+    instance = images.instances.rename({name: f"{name}_of_image" for name in _GEOMETRY})
     own = images.frames.join(instance, on="instance_id", how="inner")
     is_single = pl.col("frames") == 1
 
@@ -125,7 +120,7 @@ def find_planes(images: Images) -> pl.DataFrame:
             either("slice_thickness_mm").alias("thickness"),
         )
         .with_columns(is_placed=_is_placed())
-        .drop(*_OF_BOTH, *(f"{name}_of_image" for name in _OF_BOTH))
+        .drop(*_GEOMETRY, *(f"{name}_of_image" for name in _GEOMETRY))
     )
 
 
@@ -158,4 +153,4 @@ def _scan(lake: Lake, table: Table, columns: pl.Schema) -> pl.LazyFrame:
     declared = {column.name for column in table.all_columns}
     absent = [pl.lit(None, dtype).alias(n) for n, dtype in columns.items() if n not in declared]
     stored = [name for name in columns if name in declared]
-    return lake.scan(table, [*stored, *_LINEAGE]).with_columns(absent)
+    return lake.scan(table, [*stored, *LINEAGE]).with_columns(absent)
