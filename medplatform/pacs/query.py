@@ -1,6 +1,7 @@
 """Which images are asked for."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medplatform.pacs.errors import QueryError
+from medplatform.pacs.header import InstanceKey
 
 # Without wildcards and list separators, which would ask for more than is meant (PS3.4, C.2.2.2).
 _Text = Annotated[str, Field(pattern=r"^[^*?\\,\x00-\x1f]{1,64}$")]
@@ -25,6 +27,15 @@ class Study(NamedTuple):
     accession: str = ""
     modalities: tuple[str, ...] = ()
     series: int | None = None
+
+
+@dataclass(slots=True)
+class Listing:
+    """The instances of each series, and how many more the server counts and does not list."""
+
+    series: list[list[InstanceKey]] = field(default_factory=list)
+    missing_series: int = 0
+    missing_instances: int = 0
 
 
 class Query(BaseModel):

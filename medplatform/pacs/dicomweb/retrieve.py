@@ -1,16 +1,15 @@
 """WADO-RS (PS3.18, 10.4): instances as the server holds them, from the network to the disk."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from medplatform.pacs.dicomweb.multipart import Malformed, Multipart, boundary_of
 from medplatform.pacs.dicomweb.search import segment
-from medplatform.pacs.draft import Draft
+from medplatform.pacs.fetch import Connection
 from medplatform.pacs.header import Header, InstanceKey, NotDicom, read_header
 from medplatform.transfer.client import TRANSIENT, Client
 from medplatform.transfer.errors import ServerUnavailable
@@ -23,22 +22,6 @@ _ACCEPT = (
     "application/dicom",
 )
 _NOT_ACCEPTABLE = frozenset({400, 406, 415})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one retrieval may bring.
-
-    Parameters
-    ----------
-    instance_bytes
-        The largest instance.
-    instances
-        After so many, no more studies are looked through; the next run continues.
-    """
-
-    instance_bytes: int = 16 << 30
-    instances: int = 100_000
 
 
 class _Unusable(Exception):
@@ -56,19 +39,12 @@ class _BrokeOff(Exception):
 class Retriever:
     """Fetches instances of one server into a draft. Safe to use from several threads."""
 
-    def __init__(
-        self,
-        client: Client,
-        base_url: str,
-        draft: Draft,
-        limits: Limits,
-        kept: Callable[[InstanceKey], None],
-    ) -> None:
+    def __init__(self, client: Client, base_url: str, connection: Connection) -> None:
         self._client = client
         self._base_url = base_url
-        self._draft = draft
-        self._limits = limits
-        self._kept = kept
+        self._draft = connection.draft
+        self._limits = connection.limits
+        self._kept = connection.kept
         self._accept = _ACCEPT[0]
 
     def fetch_series(self, keys: Sequence[InstanceKey], *, whole: bool) -> Counter[str]:
@@ -165,7 +141,7 @@ class Retriever:
                 # Under the name that it was asked by: archives exist that list a study under
                 # another UID than its files have.
                 if self._draft.keep(part, Header(key, header.sha256)):
-                    self._kept(key)
+                    self._kept()
             elif is_alone:
                 raise _Unusable("is another instance than was asked for")
         finally:

@@ -6,7 +6,6 @@ for, give all at once, or the same page for ever.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ import httpx
 
 from medplatform.pacs.errors import SearchFailed
 from medplatform.pacs.header import InstanceKey
-from medplatform.pacs.query import Query, Study
+from medplatform.pacs.query import Listing, Query, Study
 from medplatform.transfer.client import Client
 from medplatform.transfer.errors import AuthorizationFailed
 
@@ -32,15 +31,6 @@ _SERIES_OF_STUDY = "00201206"
 _INSTANCES_OF_SERIES = "00201209"
 
 Attributes = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Listing:
-    """The instances of each series, and how many more the server counts and does not list."""
-
-    series: list[list[InstanceKey]] = field(default_factory=list)
-    missing_series: int = 0
-    missing_instances: int = 0
 
 
 class Search:

@@ -1,32 +1,25 @@
-"""Images of a DICOMweb server as a delivery: searched for, fetched, counted, put into landing."""
+"""What every way of fetching images has in common: search, leave out, fetch, count, deliver."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from medplatform.lake import DISK_FULL
 from medplatform.modalities.modality import Progress, silent
-from medplatform.pacs.dicomweb.client import Client
-from medplatform.pacs.dicomweb.retrieve import Limits, Retriever
-from medplatform.pacs.dicomweb.search import Listing, Search
-from medplatform.pacs.dicomweb.secret import Secret
 from medplatform.pacs.draft import ROOT, Draft
 from medplatform.pacs.errors import PacsError, RetrievalFailed
 from medplatform.pacs.header import InstanceKey
 from medplatform.pacs.index import Index
-from medplatform.pacs.query import Query, Study
+from medplatform.pacs.query import Listing, Query, Study
 from medplatform.pacs.retrieval import Retrieval, close, demand_free, new_name
-from medplatform.transfer.hosts import Hosts
 from medplatform.transfer.private import hold_lock
-from medplatform.transfer.waiting import Network
 
-SOURCE = "dicomweb"
 INSTANCE_NOT_LISTED = "is counted by the server, and not listed"
 SERIES_NOT_LISTED = "a series is counted by the server, and not listed"
 # A server that refuses this many instances would refuse the others too.
@@ -36,45 +29,83 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one retrieval may bring.
+
+    Parameters
+    ----------
+    instance_bytes
+        The largest instance.
+    instances
+        After so many, no more studies are looked through; the next run continues.
+    """
+
+    instance_bytes: int = 16 << 30
+    instances: int = 100_000
+
+
+class Source(Protocol):
+    """A PACS, asked in one of its languages.
+
+    `name` begins the names of deliveries; `parallel` says how many threads may use it.
+    """
+
+    name: str
+    parallel: int
+
+    def studies(self, query: Query) -> Iterator[Study]:
+        """The studies that a query may find images in, each once."""
+        ...
+
+    def instances(self, study: Study, query: Query) -> Listing:
+        """The instances of a study that a query asks for, each once."""
+        ...
+
+    def fetch_series(self, keys: Sequence[InstanceKey], *, whole: bool) -> Counter[str]:
+        """Fetch instances of one series into the draft; {reason: instances that did not come}."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a source is given: where its files go, what they may be, how it hears of an end.
+
+    `kept` is called once for each instance that the draft has taken.
+    """
+
+    draft: Draft
+    limits: Limits
+    stop: threading.Event
+    kept: Callable[[], None]
+
+
+Connect = Callable[[Connection], AbstractContextManager[Source]]
+"""Opens a source."""
+
+
 def tell_nobody(_sentence: str) -> None:
     """Notices that nobody reads."""
 
 
-def fetch_images(
+def fetch(
+    connect: Connect,
     query: Query,
     *,
-    base_url: str,
+    address: str,
     landing: Path,
     delivery: str | None = None,
-    secret: Secret | None = None,
-    allowed_hosts: Iterable[str] = (),
-    network: Network | None = None,
     limits: Limits | None = None,
     progress: Progress = silent,
     notify: Callable[[str], None] = tell_nobody,
 ) -> Retrieval:
-    """Fetch into landing, as a closed delivery, what a server has and no delivery brought yet.
-
-    Run again after it was killed, it continues: what was fetched is not fetched again. An instance
-    that could not be had is named by its reason and asked for by the next run.
+    """Fetch into landing, as a closed delivery, what a PACS has and no delivery brought yet.
 
     Parameters
     ----------
-    base_url
-        The DICOMweb service, e.g. `https://pacs.example.org/dicom-web`.
-    landing
-        Root of landing; the delivery is `landing/imaging/<delivery>`.
-    delivery
-        Its name. Default: one that sorts by time.
-    secret
-        Default: none is shown, for servers that need none.
-    allowed_hosts
-        Hosts beside that of the server which it may redirect to, as `host`, `host:port` or
-        `http://host:port`.
-    progress
-        Called with ("studies", done, found) and ("instances", done, wanted).
-    notify
-        Called with sentences for people.
+    address
+        What the PACS is told by: a run with the same one and the same query continues one that was
+        killed.
 
     Raises
     ------
@@ -83,20 +114,18 @@ def fetch_images(
     DeliveryError
         The name of the delivery is unusable or taken.
     """
-    base_url = base_url.rstrip("/")
-    hosts = Hosts(base_url, allowed_hosts)
-    name = delivery or new_name(SOURCE)
-    demand_free(landing, name)
-    digest = sha256(f"{base_url}\n{query.digest}".encode()).hexdigest()[:16]
+    if delivery:
+        demand_free(landing, delivery)
+    digest = sha256(f"{address}\n{query.digest}".encode()).hexdigest()[:16]
     with ExitStack() as stack:
-        lock = landing / ROOT / ".locks" / f"{SOURCE}-{digest}"
+        lock = landing / ROOT / ".locks" / f"fetch-{digest}"
         stack.enter_context(hold_lock(lock, "fetches the same images"))
         index = stack.enter_context(Index(landing))
-        client = stack.enter_context(Client(hosts, network or Network(), threading.Event(), secret))
         try:
-            draft = Draft(landing / ROOT / f"{SOURCE}-{digest}")
-            run = _Run(query, base_url, client, draft, index, limits or Limits(), progress, notify)
-            return run.fetch(landing, name)
+            draft = Draft(landing / ROOT / f"fetch-{digest}")
+            run = _Run(query, draft, index, limits or Limits(), progress, notify)
+            source = stack.enter_context(connect(run.connection))
+            return run.fetch(source, landing, delivery or new_name(source.name))
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
@@ -120,43 +149,39 @@ class _Work:
 
 
 class _Run:
-    """One run of `fetch_images`."""
+    """One run of `fetch`."""
 
     def __init__(
         self,
         query: Query,
-        base_url: str,
-        client: Client,
         draft: Draft,
         index: Index,
         limits: Limits,
         progress: Progress,
         notify: Callable[[str], None],
     ) -> None:
+        self.connection = Connection(draft, limits, threading.Event(), self._count)
         self._query = query
-        self._client = client
         self._draft = draft
         self._index = index
         self._limits = limits
         self._progress = progress
         self._notify = notify
-        self._search = Search(client, base_url)
-        self._retriever = Retriever(client, base_url, draft, limits, self._count)
         self._lock = threading.Lock()
         self._fetched = 0
         self._wanted = 0
 
-    def fetch(self, landing: Path, name: str) -> Retrieval:
+    def fetch(self, source: Source, landing: Path, name: str) -> Retrieval:
         """Search, fetch, close."""
-        work = self._find()
+        work = self._find(source)
         self._forget_others(work)
-        self._fetch(work)
+        self._fetch(source, work)
         return close(
             self._draft,
             landing,
             name,
             self._index,
-            source=SOURCE,
+            source=source.name,
             found=work.found,
             delivered_before=work.delivered_before,
             failures=work.failures,
@@ -164,11 +189,14 @@ class _Run:
             is_complete=work.is_complete,
         )
 
-    def _find(self) -> _Work:
+    def _find(self, source: Source) -> _Work:
+        def list_study(study: Study) -> Listing:
+            return source.instances(study, self._query)
+
         work = _Work()
         seen: set[InstanceKey] = set()
-        studies = self._search.studies(self._query)
-        with closing(self._in_parallel(self._list, self._until_full(studies, work))) as results:
+        studies = self._until_full(source.studies(self._query), work)
+        with closing(self._in_parallel(source.parallel, list_study, studies)) as results:
             for done, listing in enumerate(results, 1):
                 self._note(listing, work, seen)
                 self._progress("studies", done, done)
@@ -184,9 +212,6 @@ class _Run:
                 )
                 return
             yield study
-
-    def _list(self, study: Study) -> Listing:
-        return self._search.instances(study, self._query)
 
     def _note(self, listing: Listing, work: _Work, seen: set[InstanceKey]) -> None:
         for series in listing.series:
@@ -213,28 +238,29 @@ class _Run:
         if self._fetched:
             self._notify(f"{self._fetched} instances are here from a run before.")
 
-    def _fetch(self, work: _Work) -> None:
-        def fetch(task: tuple[list[InstanceKey], bool]) -> Counter[str]:
+    def _fetch(self, source: Source, work: _Work) -> None:
+        def fetch_series(task: tuple[list[InstanceKey], bool]) -> Counter[str]:
             keys, is_whole = task
             wanted = [key for key in keys if not self._draft.holds(key)]
-            return self._retriever.fetch_series(wanted, whole=is_whole and wanted == keys)
+            whole = is_whole and wanted == keys
+            return source.fetch_series(wanted, whole=whole) if wanted else Counter()
 
-        with closing(self._in_parallel(fetch, iter(work.series))) as results:
+        tasks = iter(work.series)
+        with closing(self._in_parallel(source.parallel, fetch_series, tasks)) as results:
             for failures in results:
                 work.failures += failures
                 if not self._fetched and work.failures.total() >= _MOST_FAILED:
                     raise _none_given(work.failures)
 
-    def _count(self, _key: InstanceKey) -> None:
+    def _count(self) -> None:
         with self._lock:
             self._fetched += 1
             self._progress("instances", self._fetched, self._wanted)
 
     def _in_parallel(
-        self, work: Callable[[_Task], _Result], tasks: Iterator[_Task]
+        self, parallel: int, work: Callable[[_Task], _Result], tasks: Iterator[_Task]
     ) -> Generator[_Result, None, None]:
         """Results as they come, few tasks ahead."""
-        parallel = self._client.network.parallel
         pending: set[Future[_Result]] = set()
         with ThreadPoolExecutor(parallel, thread_name_prefix="pacs") as pool:
             try:
@@ -250,7 +276,7 @@ class _Run:
                     for future in done:
                         yield future.result()
             except BaseException:
-                self._client.stop.set()
+                self.connection.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
 

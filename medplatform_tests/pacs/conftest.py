@@ -1,0 +1,29 @@
+"""What the tests of a PACS share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medplatform_tests.pacs.network import private_network
+from medplatform_tests.pacs.orthanc import Orthanc, running_orthanc
+from medplatform_tests.pacs.site import Site
+
+
+@pytest.fixture(scope="module")
+def orthanc_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    # Its DICOM port listens on every address of the machine, so it gets a machine without any.
+    with private_network(), running_orthanc(tmp_path_factory.mktemp("pacs") / "orthanc") as server:
+        yield server
+
+
+@pytest.fixture
+def orthanc(orthanc_of_module: Orthanc) -> Orthanc:
+    """A PACS without images."""
+    orthanc_of_module.clear()
+    return orthanc_of_module
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
