@@ -5,6 +5,8 @@ Sizes are checked before anything is inflated. What cannot be read raises `Unusa
 
 import io
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,16 +17,17 @@ from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, SegmentationStorage
 
 from medplatform.modalities.imaging.annotation.objects import read_annotations
-from medplatform.modalities.imaging.decode import (
-    PIXEL_KEYWORDS,
+from medplatform.modalities.imaging.description import (
     check_size,
-    read_frames,
+    settle_description,
     settle_transfer_syntax,
 )
 from medplatform.modalities.imaging.elements import Elements, element
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.header import read_header, sop_class
-from medplatform.modalities.imaging.records import Limits, Reading
+from medplatform.modalities.imaging.image import read_frames
+from medplatform.modalities.imaging.pixel_data import has_pixels
+from medplatform.modalities.imaging.records import Cell, Limits, Reading
 from medplatform.modalities.imaging.segmentation import read_segmentation
 from medplatform.modalities.imaging.values import to_uid
 
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 LABEL_MAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 SEGMENTATIONS = frozenset({str(SegmentationStorage), LABEL_MAP_SEGMENTATION_STORAGE})
 
+DEFERRED_BYTES = 16 << 20
+"""Larger values stay in the file until they are asked for, frame by frame."""
+
 _SIGNATURE_OFFSET = 128
 _SOP_INSTANCE_UID = 0x00080018
 _IDENTIFYING_BYTES = 1 << 16  # the first elements of a deflated data set
@@ -42,20 +48,19 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 
 
 def read_dicom(path: Path, limits: Limits) -> Reading:
-    """Read and decode a file to the end.
+    """Read a file; its frames are decoded as they are asked for.
 
     Raises
     ------
     Unusable
-        The file is not DICOM, damaged, too large, or its pixels cannot be decoded.
+        The file is not DICOM, damaged, too large, or its pixels cannot be decoded; also while
+        the cells are read.
     """
     dataset = open_dataset(path, limits)
     class_uid = sop_class(dataset)
-    try:
-        return _read(dataset, class_uid, limits)
-    except Unusable as error:
-        failure = error.failure
-        raise Unusable(failure.code, failure.element, class_uid) from error
+    with _named(class_uid):
+        reading = _read(dataset, class_uid, limits)
+    return Reading(reading.header, _cells(reading.cells, class_uid))
 
 
 def open_dataset(path: Path, limits: Limits) -> FileDataset:
@@ -74,7 +79,7 @@ def open_dataset(path: Path, limits: Limits) -> FileDataset:
             if has_preamble and (found := _open_deflated(stream, limits.pixel_bytes)):
                 return found
             stream.seek(0)
-            return dcmread(stream, force=not has_preamble)
+            return dcmread(stream, defer_size=DEFERRED_BYTES, force=not has_preamble)
         except MemoryError:
             raise Unusable("dicom.too_large") from None
         except READ_ERRORS:
@@ -96,24 +101,40 @@ def sop_instance_uid(path: Path) -> str | None:
             return None  # the reading itself will say why
 
 
+@contextmanager
+def _named(class_uid: str | None) -> Iterator[None]:
+    """Have a failure say of what SOP class the file is."""
+    try:
+        yield
+    except Unusable as error:
+        failure = error.failure
+        raise Unusable(failure.code, failure.element, class_uid) from error
+
+
+def _cells(cells: Iterable[Cell], class_uid: str | None) -> Iterator[Cell]:
+    with _named(class_uid):
+        yield from cells
+
+
 def _read(dataset: FileDataset, class_uid: str | None, limits: Limits) -> Reading:
     header = read_header(dataset)
     if not header.sop_instance_uid:
         raise Unusable("dicom.no_sop_instance_uid", element("SOPInstanceUID"))
-    if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
+    if not has_pixels(dataset):
         if _is_image(dataset, class_uid):
             raise Unusable("pixels.missing", element("PixelData"))
         header.columns["frames"] = 0
         annotations, problems = read_annotations(dataset, class_uid)
         header.problems += problems
         return Reading(header, list(annotations))
-    check_size(header.columns, limits)
     settle_transfer_syntax(dataset, header)
+    settle_description(dataset, header)
+    check_size(dataset, limits)
     if class_uid in SEGMENTATIONS:
         masks, problems = read_segmentation(dataset)
         header.problems += problems
         return Reading(header, list(masks))
-    return read_frames(dataset, header)
+    return Reading(header, read_frames(dataset, header))
 
 
 def _is_image(dataset: Dataset, class_uid: str | None) -> bool:

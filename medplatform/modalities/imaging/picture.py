@@ -33,7 +33,8 @@ def read_picture(path: Path, limits: Limits) -> Reading:
         `picture.unreadable` or `dicom.too_large`.
     """
     array = _decode(path, limits)
-    cell = frame_cell(array, 1)
+    photometric = "RGB" if array.ndim == 3 else "MONOCHROME2"
+    cell = frame_cell(array, 1, columns={"photometric": photometric})
     bits = 8 * array.dtype.itemsize
     header = Header(
         columns={
@@ -44,7 +45,7 @@ def read_picture(path: Path, limits: Limits) -> Reading:
             "bits_allocated": bits,
             "bits_stored": bits,
             "is_signed": False,
-            "photometric": "RGB" if cell.channels == 3 else "MONOCHROME2",
+            "photometric": photometric,
             "pixel_sha256": cell.pixel_sha256,
         }
     )

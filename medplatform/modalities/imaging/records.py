@@ -3,6 +3,7 @@
 They live between two processes of one machine and are never stored; `rows` makes rows of them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one file may cost the reading process."""
+    """What one file may cost the reading process.
+
+    Attributes
+    ----------
+    seconds
+        To read a file, and one more for each `bytes_per_second` of it.
+    memory_bytes
+        Beyond what the process takes before it reads.
+    file_bytes
+        Of the file.
+    pixel_bytes
+        Of one decoded frame, and of what is inflated at once.
+    all_pixel_bytes
+        Of all decoded frames, which are not held at once.
+    """
 
     seconds: int = 120
+    bytes_per_second: int = 4 << 20
     memory_bytes: int = 4 << 30
-    file_bytes: int = 2 << 30
+    file_bytes: int = 16 << 30
     pixel_bytes: int = 2 << 30
+    all_pixel_bytes: int = 64 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,30 @@ class Failure:
     sop_class_uid: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """Where the pixels of a frame lie, as far as it is said: in mm, and in the whole of its tiles.
+
+    `matrix_column` and `matrix_row` count from 1.
+    """
+
+    image_position_mm: list[float] | None = None
+    image_orientation: list[float] | None = None
+    pixel_spacing_row_mm: float | None = None
+    pixel_spacing_column_mm: float | None = None
+    matrix_column: int | None = None
+    matrix_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """The first and the last slice of a volume, and how many volumes follow one another."""
+
+    volumes: int
+    first: Plane
+    last: Plane
+
+
 @dataclass(slots=True, kw_only=True)
 class Header:
     """What is read of an image apart from its pixels.
@@ -52,11 +93,16 @@ class Header:
     acquired_at: datetime | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameCell:
-    """One frame, compressed."""
+    """One frame, compressed.
+
+    `columns` holds columns of `imaging_frame` that need no de-identification; the moment is in
+    UTC and not yet shifted.
+    """
 
     frame_number: int
     height: int
@@ -66,21 +112,8 @@ class FrameCell:
     codec: str
     pixels: bytes
     pixel_sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plane:
-    """Where the pixels of a frame lie, as far as it is said: in mm, and in the whole of its tiles.
-
-    `matrix_column` and `matrix_row` count from 1.
-    """
-
-    image_position_mm: list[float] | None = None
-    image_orientation: list[float] | None = None
-    pixel_spacing_row_mm: float | None = None
-    pixel_spacing_column_mm: float | None = None
-    matrix_column: int | None = None
-    matrix_row: int | None = None
+    acquired_at: datetime | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +168,7 @@ Cell = FrameCell | MaskCell | Annotation
 
 @dataclass(slots=True)
 class Reading:
-    """One file, read and decoded to the end."""
+    """One file: its header, which is complete when the last cell has been read or decoded."""
 
     header: Header
-    cells: list[Cell]
+    cells: Iterable[Cell]

@@ -22,6 +22,14 @@ REASONS: dict[str, str] = {
     "in the encoding of the data set.",
     "pixels.undecodable": "The pixel data cannot be decoded. Export the object again, best "
     "uncompressed or in JPEG 2000.",
+    "pixels.no_decoder": "The pixel data is in a transfer syntax that no decoder reads, such as a "
+    "video or a private one. Export the object again, best uncompressed or in JPEG 2000.",
+    "pixels.other_size": "A compressed frame has another number of rows or columns than the object "
+    "says, as in forged files and in tiles that were cut. Export the object again.",
+    "pixels.undescribed": "The object holds pixels but does not say how they are laid out. Export "
+    "it again.",
+    "pixels.assumed": "The object does not say how its pixels are laid out in this respect; they "
+    "are read as the standard has it for the simplest case.",
     "pixels.missing": "The object is an image, but its file ends before the pixels or has none. "
     "Export it again.",
     "pixels.truncated": "The pixel data ends before the last frame. Export the object again.",

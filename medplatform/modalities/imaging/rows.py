@@ -43,6 +43,8 @@ def frame_row(record: Record, cell: FrameCell, instance_id: str, subject: Subjec
         "codec": cell.codec,
         "pixels": cell.pixels,
         "pixel_sha256": cell.pixel_sha256,
+        **cell.columns,
+        "acquired_at": subject.shift(cell.acquired_at) if cell.acquired_at else None,
         **_lineage(record),
     }
 

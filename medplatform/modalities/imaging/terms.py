@@ -47,6 +47,12 @@ VIEWS = _terms(
 )
 """View Position (0018,5101): PS3.3 C.8.1.1, C.8.7, and the mammography views of CID 4014."""
 
+RESCALE_TYPES = _terms("OD HU US MGML Z_EFF ED EDW HU_MOD PCT PROP_PERCENT")
+"""Rescale Type (0028,1054): PS3.3 C.11.1.1.2."""
+
+VOI_FUNCTIONS = _terms("LINEAR LINEAR_EXACT SIGMOID")
+"""VOI LUT Function (0028,1056): PS3.3 C.11.2.1.3."""
+
 TERMINOLOGIES = frozenset({"SCT", "SRT", "SNM3", "DCM", "FMA", "UMLS", "LN", "RADLEX", "UBERON"})
 """Coding Scheme Designators (0008,0102) of public terminologies, PS3.16 8."""
 

@@ -59,11 +59,12 @@ def serve(connection: Connection, limits: Limits) -> None:
 def _read(task: str, path: Path, limits: Limits) -> Failure | tuple[Header, list[Cell]]:
     try:
         reading = TASKS[task](path, limits)
+        cells = list(reading.cells)
     except Unusable as error:
         return error.failure
     except MemoryError:
         return Failure("dicom.too_large")
-    return reading.header, reading.cells
+    return reading.header, cells
 
 
 def _silence() -> None:

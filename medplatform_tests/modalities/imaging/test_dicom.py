@@ -187,8 +187,8 @@ def _missing_frame(path: Path) -> None:
     image.save_as(path)
 
 
-def _no_photometric(path: Path) -> None:
-    save(make_image(PhotometricInterpretation=None), path)
+def _no_bits(path: Path) -> None:
+    save(make_image(BitsAllocated=None), path)
 
 
 def _garbled_codestream(path: Path) -> None:
@@ -225,8 +225,8 @@ def _cut_before_pixels(path: Path) -> None:
         (_cut_before_pixels, "pixels.missing", "(7FE0,0010)"),
         (_short_pixels, "pixels.truncated", "(7FE0,0010)"),
         (_missing_frame, "pixels.truncated", "(7FE0,0010)"),
-        (_no_photometric, "pixels.undecodable", "(7FE0,0010)"),
-        (_garbled_codestream, "pixels.undecodable", "(7FE0,0010)"),
+        (_no_bits, "pixels.undescribed", "(0028,0100)"),
+        (_garbled_codestream, "pixels.other_size", "(7FE0,0010)"),
         (_forged_size, "dicom.too_large", "(7FE0,0010)"),
         (_no_patient, "subject.missing", "(0010,0020)"),
         (_unknown_issuer, "subject.unknown_issuer", "(0010,0020)"),

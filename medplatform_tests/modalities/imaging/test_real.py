@@ -58,7 +58,7 @@ def test_pixels_are_those_of_pydicom(process: ReadingProcess) -> None:
         opened = process.read("dicom", path)
         assert isinstance(opened, Opened), path.name
         cells = list(opened.cells)
-        if isinstance(cells[0], MaskCell):
+        if any(isinstance(cell, MaskCell) for cell in cells):
             continue
         assert _sha256(expected) == opened.header.columns["pixel_sha256"], path.name
         stored = [_decode(cell) for cell in cells if isinstance(cell, FrameCell)]
