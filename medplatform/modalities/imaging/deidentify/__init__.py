@@ -16,7 +16,6 @@ __all__ = [
     "PolicyError",
     "Prepared",
     "Treatment",
-    "Treatment",
     "blank",
     "finish",
     "pixel_treatment",

@@ -55,7 +55,7 @@ def empty(element: Element) -> Element:
 
 
 def dummy(element: Element) -> Element:
-    """D: a value that says nothing. A sequence stays, since its items are acted on by themselves."""
+    """D: a value that says nothing; a sequence stays, since its items are acted on one by one."""
     if element.vr == "SQ":
         return element
     text, number, binary = DUMMIES.get(element.vr, ((ANONYMIZED,), None, None))

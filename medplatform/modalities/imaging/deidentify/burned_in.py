@@ -5,16 +5,15 @@ captures of some devices. An image that shows what it was made for, such as a sl
 for clean; one whose modality or making suggests text, and which no rule fits, is refused.
 """
 
-import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 
 from medplatform.modalities.imaging.deidentify.policy import Policy
 from medplatform.modalities.imaging.deidentify.screens import Screen, read_screen
+from medplatform.modalities.imaging.deidentify.table import read_data
 from medplatform.modalities.imaging.flatten import Element
 
 MAY_SHOW_TEXT = "pixels.may_show_text"
@@ -141,7 +140,7 @@ class _Rule(NamedTuple):
 
 @cache
 def _rules() -> tuple[_Rule, ...]:
-    content = json.loads(files(__package__).joinpath("burned_in.json").read_text("utf-8"))
+    content = read_data("burned_in")
     rules = []
     for rule in content["rules"]:
         texts: dict[str, list[list[str]]] = {}

@@ -6,6 +6,7 @@ has the value that the platform's own policy gives it.
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,11 +142,14 @@ class Policy(BaseModel):
         content = json.loads(self.model_dump_json())
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what the policy does; equal in every process and for every spelling."""
         does = self.model_dump_json(exclude={"name", "description"})
         return hashlib.sha256(does.encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 PLATFORM_POLICY = Policy()

@@ -55,9 +55,11 @@ _TECHNICAL = frozenset(
     | {"00541105", "00420012"}
 )
 """Texts about device and technique, such as Manufacturer and Convolution Kernel."""
-_AGE, _OFFSET = "00101010", "00080201"
+_TYPED = frozenset({"00180015", "00700002", "00700080", "00700005"})
+"""Code strings that somebody types: Body Part Examined, Graphic Layer, Content Label."""
+_OFFSET = "00080201"
 _FIXED: dict[str, Action] = {
-    **{tag: _REMOVE for tag in STAMPS},
+    **dict.fromkeys(STAMPS, _REMOVE),
     **{tag: Action(keep, Mark.CODE) for tag in CODES},
     PATIENT_ID: Action(empty),
     "00080005": Action(keep_code_string),
@@ -149,7 +151,7 @@ class Rules:
         otherwise = basic.apply
         if tag == _OFFSET:
             return Action(keep_offset)
-        if vr in _TEXTS:
+        if vr in _TEXTS or tag in _TYPED:
             return Action(self._text(tag, otherwise))
         if vr in _DATES:
             return Action(keep, Mark.DATE) if self.policy.dates == "shift" else self._date(basic)

@@ -28,10 +28,9 @@ _NUMBERS = {"00280010": "Rows", "00280011": "Columns", "00281051": "WindowWidth"
 _READ = frozenset(_TEXTS) | frozenset(_NUMBERS)
 
 NATIVE = frozenset(
-    """
-    CT MR PT NM DX CR MG IO PX RG XA RF OP OPT OPTENF OCT IVOCT SM GM RTIMAGE RTDOSE SEG BI TG
-    BMD OPV KER AR LEN IOL M3D OSS
-    """.split()
+    {"CT", "MR", "PT", "NM", "DX", "CR", "MG", "IO", "PX", "RG", "XA", "RF", "OP", "OPT", "OPTENF"}
+    | {"OCT", "IVOCT", "SM", "GM", "RTIMAGE", "RTDOSE", "SEG", "BI", "TG", "BMD", "OPV", "KER"}
+    | {"AR", "LEN", "IOL", "M3D", "OSS"}
 )
 """Modalities whose images show what was measured, and text only where they are captures."""
 

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+_PACKAGE = "medplatform.modalities.imaging.deidentify"
 REMOVED_GROUPS = ("50", "60")
 """Beginnings of the tags of curves and overlays, whose graphics may be letters."""
 
@@ -20,7 +21,7 @@ class Attribute(NamedTuple):
 @cache
 def attributes() -> dict[str, Attribute]:
     """The rows of Table E.1-1 by tag (eight hexadecimal digits; `X` where any digit will do)."""
-    return {tag: Attribute(*row) for tag, row in _content("confidentiality")["attributes"].items()}
+    return {tag: Attribute(*row) for tag, row in read_data("confidentiality")["attributes"].items()}
 
 
 @cache
@@ -29,7 +30,7 @@ def attribute_types() -> dict[str, int]:
 
     Conditional types count as unconditional.
     """
-    return _content("confidentiality")["types"]
+    return read_data("confidentiality")["types"]
 
 
 @cache
@@ -39,9 +40,10 @@ def safe_private_vrs() -> dict[tuple[str, str], str]:
     >>> safe_private_vrs()["Philips PET Private Group", "705300"]
     'DS'
     """
-    creators: dict[str, dict[str, str]] = _content("safe_private")["creators"]
+    creators: dict[str, dict[str, str]] = read_data("safe_private")["creators"]
     return {(name, tag): vr for name, tags in creators.items() for tag, vr in tags.items()}
 
 
-def _content(name: str) -> dict:
-    return json.loads(files(__package__).joinpath(f"{name}.json").read_text("utf-8"))
+def read_data(name: str) -> dict:
+    """A JSON file of this package."""
+    return json.loads(files(_PACKAGE).joinpath(f"{name}.json").read_text("utf-8"))

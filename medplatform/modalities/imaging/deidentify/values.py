@@ -27,8 +27,8 @@ DUMMIES: dict[str, tuple[tuple[str, ...] | None, tuple[float, ...] | None, bytes
     "UI": (("2.25.0",), None, None),
     "UR": (("about:blank",), None, None),
     "UV": (("0",), None, None),
-    **{vr: (None, (0,), None) for vr in ("FD", "FL", "SL", "SS", "UL", "US")},
-    **{vr: (None, None, b"\0" * 8) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")},
+    **dict.fromkeys(("FD", "FL", "SL", "SS", "UL", "US"), (None, (0,), None)),
+    **dict.fromkeys(("OB", "OD", "OF", "OL", "OV", "OW", "UN"), (None, None, b"\x00" * 8)),
 }
 """Values (text, number, binary) that a VR allows and that say nothing; other VRs take a text."""
 

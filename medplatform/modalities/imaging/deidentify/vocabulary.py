@@ -116,6 +116,8 @@ def is_term(text: str) -> bool:
     """
     if len(text) > MAX_CHARACTERS:
         return False
+    if text in BODY_PARTS:
+        return True
     is_after_number = has_word = False
     for token in _SEPARATORS.split(text.lower()):
         word = token.strip(".")
