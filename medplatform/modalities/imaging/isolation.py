@@ -1,18 +1,22 @@
 """A reading process that is started again when a file has killed it."""
 
 import json
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits
+from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits, SpoolFull
 
 
 class ReadingProcessError(RuntimeError):
@@ -27,19 +31,36 @@ class Opened:
     cells: Iterator[Cell]
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    task: str
+    path: Path
+    spool: Path
+
+
 class ReadingProcess:
     """Reads files in a process of its own; a context manager, not thread-safe.
 
     A file that makes the process die is answered with a `Failure` of code `dicom.crashed` or
     `dicom.timeout`, and the next file gets a new process.
+
+    Parameters
+    ----------
+    limits
+        What one file may cost.
+    folder
+        Where the cells of a file lie until they are taken. Default: a temporary folder.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, folder: Path | None = None) -> None:
         self.limits = limits or Limits()
         self.starts = 0
+        self._spool = TemporaryDirectory(dir=folder, prefix="cells-")
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self._pending = 0
+        self._pending: deque[_Request] = deque()
+        self._requests = 0
+        self._opened: Path | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +72,7 @@ class ReadingProcess:
         _traceback: TracebackType | None,
     ) -> None:
         self._stop()
+        self._spool.cleanup()
 
     @property
     def pid(self) -> int | None:
@@ -59,36 +81,73 @@ class ReadingProcess:
 
     def identify(self, path: Path) -> str | None:
         """SOP Instance UID of a file, None where it cannot be read."""
-        answer = self._ask("identify", path)
-        return None if isinstance(answer, Failure) else answer
+        self.submit("identify", path)
+        return self.receive_uid()
 
     def read(self, task: str, path: Path) -> Opened | Failure:
         """Read a file as `dicom`, `picture` or `mask`. Ends the cells of the file before it."""
-        answer = self._ask(task, path)
+        self.submit(task, path)
+        return self.receive()
+
+    def submit(self, task: str, path: Path) -> None:
+        """Ask for a file without waiting for the answer; files are read in this order."""
+        self._requests += 1
+        request = _Request(task, path, Path(self._spool.name) / str(self._requests))
+        self._pending.append(request)
+        if self._connection is None:
+            self._start()
+        else:
+            self._send(request)
+
+    def receive(self) -> Opened | Failure:
+        """The answer to the oldest request to read. Ends the cells of the file before it.
+
+        Raises
+        ------
+        OSError
+            The disk is full.
+        """
+        answer = self._receive()
         if isinstance(answer, Failure):
             return answer
-        header, self._pending = answer
-        return Opened(header, self._cells())
+        header, number = answer
+        return Opened(header, self._cells(number))
 
-    def _cells(self) -> Iterator[Cell]:
-        while self._pending:
-            assert self._connection
-            cell = self._connection.recv()
-            self._pending -= 1
-            yield cell
+    def receive_uid(self) -> str | None:
+        """The answer to the oldest request to identify."""
+        answer = self._receive()
+        return None if isinstance(answer, Failure) else answer
 
-    def _ask(self, task: str, path: Path) -> Any:
-        for _ in self._cells():
-            pass  # nobody wanted them
-        connection = self._connection or self._start()
+    def _receive(self) -> Any:
+        if self._opened:
+            self._opened.unlink(missing_ok=True)
+        if self._connection is None:
+            self._start()
+        assert self._connection
         try:
-            connection.send((task, path))
-            return connection.recv()
+            answer = self._connection.recv()
         except (EOFError, OSError):
-            return Failure(self._stop())
+            answer = Failure(self._stop())
+        request = self._pending.popleft()
+        self._opened = request.spool
+        if isinstance(answer, SpoolFull):
+            raise OSError(answer.errno, answer.strerror)
+        return answer
 
-    def _start(self) -> Connection:
-        """Start a fresh interpreter: forking one that runs threads may deadlock."""
+    def _cells(self, number: int) -> Iterator[Cell]:
+        assert self._opened
+        with self._opened.open("rb") as stream:
+            for _ in range(number):
+                yield pickle.load(stream)
+
+    def _send(self, request: _Request) -> None:
+        assert self._connection
+        # A process that has just died is noticed when its answer is asked for.
+        with suppress(OSError):
+            self._connection.send((request.task, request.path, request.spool))
+
+    def _start(self) -> None:
+        """Start a fresh interpreter (forking one that runs threads may deadlock), and ask it."""
         here, there = socket.socketpair()
         with here, there:
             self._process = subprocess.Popen(
@@ -100,9 +159,9 @@ class ReadingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-            connection = self._connection = Connection(here.detach())
+            self._connection = Connection(here.detach())
         try:
-            connection.recv()
+            self._connection.recv()
         except (EOFError, OSError) as error:
             self._stop()
             raise ReadingProcessError(
@@ -110,11 +169,11 @@ class ReadingProcess:
                 "Is medplatform installed with all its dependencies?"
             ) from error
         self.starts += 1
-        return connection
+        for request in self._pending:
+            self._send(request)
 
     def _stop(self) -> str:
         """End the process and say what had ended it, as a code."""
-        self._pending = 0
         if self._connection:
             self._connection.close()
             self._connection = None

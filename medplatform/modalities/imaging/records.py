@@ -76,6 +76,10 @@ class Extent:
     last: Plane
 
 
+class SpoolFull(OSError):
+    """The cells of a file could not be written: a fault of the disk, not of the file."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Header:
     """What is read of an image apart from its pixels.

@@ -7,11 +7,12 @@ reader (see `isolation`) starts the next. Run as `python -m medplatform.modaliti
 
 import json
 import os
+import pickle
 import resource
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,47 @@ from typing import Any
 from medplatform.modalities.imaging.dicom import read_dicom, sop_instance_uid
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.picture import read_mask, read_picture
-from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits, Reading
+from medplatform.modalities.imaging.records import (
+    Cell,
+    Failure,
+    Header,
+    Limits,
+    Reading,
+    SpoolFull,
+)
 
 Task = Callable[[Path, Limits], Reading]
 
-TASKS: dict[str, Task] = {"dicom": read_dicom, "picture": read_picture, "mask": read_mask}
+
+def _read_volume(path: Path, limits: Limits) -> Reading:
+    from medplatform.modalities.imaging.nifti.reading import read_volume
+
+    return read_volume(path, limits)
+
+
+def _read_label_map(path: Path, limits: Limits) -> Reading:
+    from medplatform.modalities.imaging.nifti.reading import read_label_map
+
+    return read_label_map(path, limits)
+
+
+TASKS: dict[str, Task] = {
+    "dicom": read_dicom,
+    "picture": read_picture,
+    "mask": read_mask,
+    "volume": _read_volume,  # needs nibabel, which few deliveries do
+    "label_map": _read_label_map,
+}
 IDENTIFY = "identify"
 READY = "ready"
 
 
 def serve(connection: Connection, limits: Limits) -> None:
-    """Answer requests of (task, path) until the other end closes.
+    """Answer requests of (task, path, spool) until the other end closes.
 
-    The answer to `identify` is a UID or None; to the tasks a `Failure`, or a header, the number
-    of cells and the cells. Cells are sent only when the whole file has been read, so that a file
-    that kills the process leaves nothing behind.
+    The answer to `identify` is a UID or None; to the tasks a `Failure`, or a header and the number
+    of cells, which are in the file `spool` by then, one pickle after another. They count only when
+    that has been said, so that a file that kills the process leaves nothing behind.
     """
     _limit_memory(limits.memory_bytes)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, inside C code too
@@ -41,30 +68,47 @@ def serve(connection: Connection, limits: Limits) -> None:
     connection.send(READY)
     while True:
         try:
-            task, path = connection.recv()
+            task, path, spool = connection.recv()
         except EOFError:
             return
         signal.alarm(limits.seconds)
-        answer: Any = sop_instance_uid(path) if task == IDENTIFY else _read(task, path, limits)
+        if task == IDENTIFY:
+            answer: Any = sop_instance_uid(path)
+        else:
+            signal.alarm(limits.seconds + path.stat().st_size // limits.bytes_per_second)
+            answer = _read(task, path, spool, limits)
         signal.alarm(0)
-        cells: list[Cell] = []
-        if isinstance(answer, tuple):
-            cells = answer[1]
-            answer = (answer[0], len(cells))
         connection.send(answer)
-        for cell in cells:
-            connection.send(cell)
 
 
-def _read(task: str, path: Path, limits: Limits) -> Failure | tuple[Header, list[Cell]]:
+def _read(
+    task: str, path: Path, spool: Path, limits: Limits
+) -> Failure | SpoolFull | tuple[Header, int]:
     try:
         reading = TASKS[task](path, limits)
-        cells = list(reading.cells)
+        number = _write(reading.cells, spool)
     except Unusable as error:
         return error.failure
     except MemoryError:
         return Failure("dicom.too_large")
-    return reading.header, cells
+    except SpoolFull as error:
+        return error
+    return reading.header, number
+
+
+def _write(cells: Iterable[Cell], spool: Path) -> int:
+    """Write cells as they come, none of them held; how many there were."""
+    number = 0
+    with spool.open("wb") as stream:
+        for cell in cells:
+            content = pickle.dumps(cell, pickle.HIGHEST_PROTOCOL)
+            try:
+                stream.write(content)
+                stream.flush()
+            except OSError as error:
+                raise SpoolFull(error.errno, os.strerror(error.errno or 0)) from None
+            number += 1
+    return number
 
 
 def _silence() -> None:
