@@ -6,8 +6,8 @@ from functools import partial
 
 from medplatform.lake import Lake, LedgerEntry, Stage
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.imaging import layout
 from medplatform.modalities.imaging.configuration import Configuration
+from medplatform.modalities.imaging.sources.count import count_records
 from medplatform.modalities.imaging.tables import TABLES
 from medplatform.modalities.modality import Modality, Progress
 from medplatform.privacy import Identity
@@ -27,7 +27,7 @@ def _read(
 
 
 def _count(source: Source) -> dict[str, int]:
-    return layout.count_records(source.path)
+    return count_records(source.path)
 
 
 def _draw(

@@ -4,6 +4,24 @@ Reasons are fixed sentences, so no value of a record can reach them.
 """
 
 REASONS: dict[str, str] = {
+    "file.truncated": "The archive or compressed file ends early; what stands before the break was "
+    "read. Deliver the whole file again.",
+    "file.corrupt": "The archive, the file in it or the compressed data are damaged; what stands "
+    "before the damage was read. Deliver the file again.",
+    "file.too_large": "The file is larger when unpacked than what is unpacked at once: 2 GiB, 8 GiB "
+    "for an archive, 256 GiB for all files of an archive. Deliver it in parts.",
+    "file.too_many": "The archive holds more files than are read of one; the first of them were "
+    "read. Deliver it in parts.",
+    "file.bomb": "The file in the archive shares its data with others, or grows more than a "
+    "thousandfold when unpacked, so it was not read. Deliver the file itself.",
+    "file.encrypted": "The file in the archive is encrypted. Pack it without a password.",
+    "file.compression": "The archive is of a format, or the file in it compressed in a way, that is "
+    "not known here. Pack it as zip with deflate, or as tar.",
+    "file.nested": "Archives lie within archives more than three deep. Deliver the innermost ones.",
+    "file.special": "The member of the archive is a link, a device or a file with holes. Pack the "
+    "file itself.",
+    "file.unsafe_name": "The name of the file in the archive leads out of the archive. Pack it "
+    "with relative names.",
     "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG nor JPEG. Remove it from the "
     "delivery, or convert it to one of these.",
     "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end. Export "
@@ -34,6 +52,27 @@ REASONS: dict[str, str] = {
     "Export it again.",
     "pixels.truncated": "The pixel data ends before the last frame. Export the object again.",
     "picture.unreadable": "The picture cannot be decoded. Export it again as PNG or JPEG.",
+    "nifti.unreadable": "The file is not a NIfTI-1 or NIfTI-2 file, or damaged. Export it again.",
+    "nifti.truncated": "The file ends before its last voxel. Export it again.",
+    "nifti.pair": "The header says that the voxels are in a file of their own (.hdr and .img). "
+    "Deliver both as one .nii file.",
+    "nifti.no_voxels": "The header describes no image: it has fewer than two axes, or an empty "
+    "one. Export the file again.",
+    "nifti.unsupported_type": "The voxels are complex numbers, or of more than 64 bits. Deliver "
+    "magnitude and phase as files of their own, or 64-bit numbers.",
+    "nifti.no_geometry": "The file says neither by sform nor by qform where its voxels lie. They "
+    "are kept without position and orientation.",
+    "nifti.two_geometries": "sform and qform of the file say different places. The sform was "
+    "taken.",
+    "nifti.sheared": "The axes of the voxels do not stand at right angles, so the slices do not "
+    "lie one above the other.",
+    "mask.not_labels": "The values of a label map number nothing: some are negative, no whole "
+    "numbers or colours, or there are more than 1,024 of them. Deliver whole numbers, 0 for the "
+    "background.",
+    "mask.other_place": "The mask lies elsewhere than its image: their affines differ. Resample "
+    "the mask onto the image.",
+    "mask.first_volume": "The image has several volumes and the mask one; it is kept as one of "
+    "the first volume.",
     "mask.no_image": "No accepted image of the delivery has the stem of this mask. Deliver the "
     "image beside it, in images/ or in the folder that holds masks/.",
     "mask.ambiguous_image": "Several images of the delivery have the stem of this mask. Give each "
@@ -57,6 +96,12 @@ REASONS: dict[str, str] = {
     "label.no_table": "delivery.json names a label table that the delivery does not hold. Add the "
     "file, or correct `labels` in delivery.json.",
     "label.malformed": "The row has not one cell for each column. Write one row per line.",
+    "label.bad_box": "The box of a row is incomplete, is no number, or has no area. Correct the "
+    "row, or label_box_columns and label_box_form in delivery.json.",
+    "label.box_outside": "The box of a row has no pixel of its image. Correct the row: boxes are "
+    "in pixels, from the upper left corner.",
+    "label.box_beyond": "A part of the box of a row lies beyond the edge of its image; the box is "
+    "kept as it is.",
     "label.no_image": "The row names no image of the delivery that was accepted. Deliver the "
     "image, or remove the row.",
     "label.ambiguous": "Several images of the delivery have this stem, and the label table does "

@@ -4,9 +4,11 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from medplatform.modalities.imaging.layout import Kind, count_records, kind_of, pairing_key
+from medplatform.modalities.imaging.layout import Kind, kind_of, pairing_key
+from medplatform.modalities.imaging.sources.count import count_records
 
 _DICOM = bytes(128) + b"DICM"
+_DIRECTORY_CLASS = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10\x00"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -17,7 +19,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
         ("IM000001", b"", Kind.DICOM),
         ("report.txt", _DICOM, Kind.DICOM),
         ("masks/1.dcm", _DICOM, Kind.DICOM),
-        ("scan.nii.gz", b"\x1f\x8b", Kind.DICOM),
         ("a.PNG", b"", Kind.PICTURE),
         ("a.bin", _PNG, Kind.PICTURE),
         ("a", b"\xff\xd8\xff\xe0", Kind.PICTURE),
@@ -25,7 +26,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
         ("masks/old/a.png", _PNG, Kind.PICTURE),
         ("labels.csv", b"", Kind.TABLE),
         ("README.md", b"", Kind.SIDECAR),
-        ("DICOMDIR", _DICOM, Kind.SIDECAR),
+        ("DICOMDIR", _DICOM, Kind.DIRECTORY),
+        ("dicomdir", b"", Kind.DIRECTORY),
+        ("DICOMDIR.dcm", _DICOM, Kind.DIRECTORY),
+        ("index", _DICOM + _DIRECTORY_CLASS, Kind.DIRECTORY),
     ],
 )
 def test_the_signature_goes_before_the_name(

@@ -1,19 +1,44 @@
 """The contents of a delivery: looked over once, then handed out as often as they are wanted."""
 
+import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from itertools import count, groupby
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.imaging.layout import Kind, kind_of
-from medplatform.modalities.imaging.sources.item import Held, Item, Refused, readable_path
+from medplatform.modalities.imaging.layout import Kind, kind_of_content, read_head
+from medplatform.modalities.imaging.sources.archive import Member, read_file
+from medplatform.modalities.imaging.sources.container import (
+    MAX_ARCHIVE_BYTES,
+    MAX_MEMBER_BYTES,
+    container_of,
+)
+from medplatform.modalities.imaging.sources.item import (
+    NO_ROOT,
+    Held,
+    Item,
+    Refused,
+    readable_path,
+)
+from medplatform.modalities.imaging.sources.plain import Broken
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+class ContentChanged(RuntimeError):
+    """A delivered file is not what it was when it was looked over."""
 
 
 class Contents:
     """What a delivery holds; a context manager that removes what it unpacked.
+
+    Members of archives are unpacked one by one, once for each time that they are handed out: what
+    lies on disk at a time is what is held.
 
     Parameters
     ----------
@@ -27,8 +52,10 @@ class Contents:
         self.delivery = delivery
         self.surveyed = 0
         self._spool = TemporaryDirectory(dir=folder, prefix="unpacked-")
+        self._names = count()
         self._items: dict[Kind, list[Item]] = defaultdict(list)
         self._numbers: Counter[str] = Counter()
+        self._first_numbers: dict[Path, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,18 +79,102 @@ class Contents:
             yield from self._survey_source(source)
 
     def fetch(self, items: Collection[Item]) -> Iterator[Held]:
-        """Some of the items that the survey met, in its order; whoever takes one releases it."""
-        for item in items:
-            yield Held(item, item.source.path)
+        """Some of the items that the survey met, in its order; whoever takes one releases it.
+
+        Raises
+        ------
+        ContentChanged
+            An archive does not hold them any more.
+        """
+        for source, group in groupby(items, key=lambda item: item.source):
+            wanted = {item.number: item for item in group}
+            if source.path not in self._first_numbers:
+                yield from (Held(item, source.path) for item in wanted.values())
+            else:
+                yield from self._fetch_members(source, wanted)
 
     def _survey_source(self, source: Source) -> Iterator[Held | Refused]:
-        self._numbers[source.source_id] += 1
+        name = readable_path(source.path.relative_to(self.delivery.root))
+        head = read_head(source.path)
+        if container_of(name, head) is None:
+            yield Held(self._add(source, kind_of_content(source.path, head), name), source.path)
+            return
+        before = self._numbers[source.source_id]
+        self._first_numbers[source.path] = before + 1
+        yield from self._survey_archive(source)
+        if self._numbers[source.source_id] == before:
+            yield Held(self._add(source, Kind.ARCHIVE, name), source.path)
+
+    def _survey_archive(self, source: Source) -> Iterator[Held | Refused]:
+        left = MAX_ARCHIVE_BYTES
+        for member in self._members(source):
+            try:
+                path, digest = self._unpack(member, min(left, MAX_MEMBER_BYTES))
+            except Broken as error:
+                number = self._next_number(source)
+                yield Refused(source=source, number=number, unit=member.unit, code=error.code)
+            else:
+                left -= path.stat().st_size
+                assert member.kind
+                item = self._add(source, member.kind, member.name, member.root, digest)
+                yield Held(item, path, is_spooled=True)
+
+    def _fetch_members(self, source: Source, wanted: dict[int, Item]) -> Iterator[Held]:
+        """Unpack those again that are wanted."""
+        for number, member in enumerate(self._members(source), self._first_numbers[source.path]):
+            if item := wanted.pop(number, None):
+                try:
+                    path, digest = self._unpack(member, MAX_MEMBER_BYTES)
+                except Broken:
+                    raise ContentChanged from None
+                if digest != item.sha256:
+                    raise ContentChanged
+                yield Held(item, path, is_spooled=True)
+            if not wanted:
+                return
+        raise ContentChanged
+
+    def _members(self, source: Source) -> Iterator[Member]:
+        name = readable_path(source.path.relative_to(self.delivery.root))
+        return read_file(source.path, name, self._spool.name)
+
+    def _unpack(self, member: Member, most: int) -> tuple[Path, str]:
+        """Write a member to a private file; the file and the SHA-256 of its bytes."""
+        suffix = member.name.suffix if _SUFFIX.fullmatch(member.name.suffix) else ""
+        path = Path(self._spool.name, f"{next(self._names)}{suffix}")
+        digest, size = hashlib.sha256(), 0
+        try:
+            with path.open("xb") as file:
+                for chunk in member.chunks():
+                    size += len(chunk)
+                    if size > most:
+                        raise Broken("file.too_large")
+                    digest.update(chunk)
+                    file.write(chunk)
+        except Broken:
+            path.unlink()
+            raise
+        return path, digest.hexdigest()
+
+    def _add(
+        self,
+        source: Source,
+        kind: Kind,
+        name: PurePosixPath,
+        root: PurePosixPath = NO_ROOT,
+        sha256: str | None = None,
+    ) -> Item:
         item = Item(
             source=source,
-            number=self._numbers[source.source_id],
-            kind=kind_of(source.path),
-            sha256=source.sha256,
-            name=readable_path(source.path.relative_to(self.delivery.root)),
+            number=self._next_number(source),
+            kind=kind,
+            sha256=sha256 or source.sha256,
+            name=name,
+            root=root,
         )
-        self._items[item.kind].append(item)
-        yield Held(item, source.path)
+        self._items[kind].append(item)
+        return item
+
+    def _next_number(self, source: Source) -> int:
+        self._numbers[source.source_id] += 1
+        return self._numbers[source.source_id]

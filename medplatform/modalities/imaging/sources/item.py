@@ -8,8 +8,7 @@ from typing import Self
 
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.imaging.layout import Kind
-
-NO_ROOT = PurePosixPath()
+from medplatform.modalities.imaging.sources.container import NO_ROOT, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Item:
     @property
     def relative(self) -> PurePosixPath:
         """Its path in the delivery, as if every archive were a folder."""
-        return self.root / self.name
+        return place_of(self.root, self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
