@@ -26,6 +26,8 @@ PART_BYTES = 32 << 20
 PENDING_BYTES = 64 << 20
 """Of all tables together, before the largest is written. Sorting it takes as much once more."""
 CHUNK_ROWS = 4096
+LARGE_GROUP_ROWS = 4
+"""Of a table with large cells: to read one of them, its whole row group is read."""
 
 QUARANTINE = Table(
     name="quarantine",
@@ -277,7 +279,7 @@ def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
             compression="none" if table.large else "zstd",
             use_dictionary=table.is_open or strings,  # pyright: ignore[reportArgumentType] - stubs know bool only
             write_statistics=[c.name for c in table.all_columns if c.name not in table.large],  # pyright: ignore[reportArgumentType]
-            row_group_size=16 if table.large else 1 << 20,
+            row_group_size=LARGE_GROUP_ROWS if table.large else 1 << 20,
         )
         stream.flush()
         os.fsync(stream.fileno())
