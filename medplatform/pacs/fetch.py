@@ -48,11 +48,13 @@ class Limits:
 class Source(Protocol):
     """A PACS, asked in one of its languages.
 
-    `name` begins the names of deliveries; `parallel` says how many threads may use it.
+    `name` begins the names of deliveries; `parallel` says how many threads may use it; `remarks`
+    fills with what it has to say, as {remark: times}.
     """
 
     name: str
     parallel: int
+    remarks: Counter[str]
 
     def studies(self, query: Query) -> Iterator[Study]:
         """The studies that a query may find images in, each once."""
@@ -185,7 +187,7 @@ class _Run:
             found=work.found,
             delivered_before=work.delivered_before,
             failures=work.failures,
-            remarks=work.remarks,
+            remarks=work.remarks + source.remarks,
             is_complete=work.is_complete,
         )
 

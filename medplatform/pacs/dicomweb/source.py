@@ -1,5 +1,6 @@
 """A DICOMweb server as a source of images."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,7 @@ class _DicomWeb:
         search = Search(opened, base_url)
         self.name = "dicomweb"
         self.parallel = opened.network.parallel
+        self.remarks: Counter[str] = Counter()
         self.studies = search.studies
         self.instances = search.instances
         self.fetch_series = Retriever(opened, base_url, connection).fetch_series
