@@ -62,7 +62,7 @@ def _summarise(slices: pl.DataFrame) -> pl.DataFrame:
         *same,
         pl.col("height").first().alias("rows"),
         pl.col("width").first().alias("columns"),
-        pl.col("thickness").min(),
+        pl.col("depth").first(),
         pl.col("step").first(),
         pl.len().cast(pl.Int64).alias("images"),
         (pl.col("index").max() + 1).alias("slices"),
@@ -80,14 +80,14 @@ def _summarise(slices: pl.DataFrame) -> pl.DataFrame:
 def _with_step_vector(volumes: pl.DataFrame) -> pl.DataFrame:
     """From one slice to the next: `step_x`, `step_y`, `step_z`; the spacing and the tilt of it.
 
-    Of a single slice along the normal, as far as it is thick.
+    Of a single slice along the normal, to where the next one would be.
     """
     normal = find_normal([pl.col(name) for name in ORIENTATION])
     is_stack = pl.col("images") > 1
     steps = [
         pl.when(is_stack)
         .then((pl.col(f"{axis}_last") - pl.col(f"{axis}_first")) / (pl.col("slices") - 1))
-        .otherwise(part * pl.when(pl.col("thickness") > 0).then("thickness"))
+        .otherwise(part * pl.when(pl.col("depth") > 0).then("depth"))
         .alias(f"step_{axis}")
         for axis, part in zip(POSITION, normal, strict=True)
     ]

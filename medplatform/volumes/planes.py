@@ -16,17 +16,22 @@ POSITION = ("x", "y", "z")
 ORIENTATION = ("row_x", "row_y", "row_z", "column_x", "column_y", "column_z")
 """Direction cosines of a row (towards higher columns), and of a column (towards higher rows)."""
 SPACING = ("row_spacing", "column_spacing")
+_SPACING_COLUMNS = ("pixel_spacing_row_mm", "pixel_spacing_column_mm")
 RIGID = 1e-2
 """By how much squares and products of direction cosines may be off: they are often rounded."""
 
 LINEAGE = ("delivery", "source_id", "record_number")
-_GEOMETRY = {
+_OF_BOTH = {
     "image_position_mm": pl.List(pl.Float64),
     "image_orientation": pl.List(pl.Float64),
     "pixel_spacing_row_mm": pl.Float64,
     "pixel_spacing_column_mm": pl.Float64,
     "slice_thickness_mm": pl.Float64,
+    "spacing_between_slices_mm": pl.Float64,
+    "image_type": pl.List(pl.String),
+    "acquired_at": pl.Datetime("us", "UTC"),
 }
+"""What a frame says of itself, else its image of it."""
 INSTANCE_COLUMNS = pl.Schema(
     {
         "instance_id": pl.String,
@@ -38,15 +43,12 @@ INSTANCE_COLUMNS = pl.Schema(
         "frames": pl.Int32,
         "instance_number": pl.Int32,
         "study_at": pl.Datetime("us", "UTC"),
-        "acquired_at": pl.Datetime("us", "UTC"),
-        "image_type": pl.List(pl.String),
         "frame_of_reference_id": pl.String,
         "acquisition_number": pl.Int32,
-        "temporal_position": pl.Int32,
         "echo_time_ms": pl.Float64,
-        "b_value": pl.Float64,
-        "trigger_time_ms": pl.Float64,
-        **_GEOMETRY,
+        "b_value_s_mm2": pl.Float64,
+        "frame_reference_ms": pl.Float64,
+        **_OF_BOTH,
     }
 )
 FRAME_COLUMNS = pl.Schema(
@@ -56,7 +58,10 @@ FRAME_COLUMNS = pl.Schema(
         "height": pl.Int32,
         "width": pl.Int32,
         "pixel_sha256": pl.String,
-        **_GEOMETRY,
+        "stack_id": pl.String,
+        "temporal_position": pl.Int32,
+        "matrix_row": pl.Int32,
+        **_OF_BOTH,
     }
 )
 
@@ -96,31 +101,31 @@ def current_images(lake: Lake, columns: pl.Schema) -> pl.LazyFrame:
 def find_planes(images: Images) -> pl.DataFrame:
     """One row per frame, with what its image says and where it lies in space.
 
-    Columns x, y, z of the first pixel, the direction cosines, the spacings and `thickness` in the
-    patient system (LPS, mm), null where the frame or its image does not say. What the frame says
-    goes before what its image says; one position is none of several frames. `is_placed` where all
-    are there, and the directions are perpendicular ones of length 1.
+    Columns x, y, z of the first pixel, the direction cosines and the spacings in the patient system
+    (LPS, mm), and `depth`, how far the next slice would be; null where the frame or its image does
+    not say. What the frame says goes before what its image says; one position is none of several
+    frames. `is_placed` where all are there, the directions are perpendicular ones of length 1, and
+    the frame is no tile of a slide.
     """
-    instance = images.instances.rename({name: f"{name}_of_image" for name in _GEOMETRY})
-    own = images.frames.join(instance, on="instance_id", how="inner")
+    instance = images.instances.rename({name: f"{name}_of_image" for name in _OF_BOTH})
     is_single = pl.col("frames") == 1
-
-    def either(name: str) -> pl.Expr:
-        return pl.coalesce(name, f"{name}_of_image")
-
-    position = pl.coalesce(
-        "image_position_mm", pl.when(is_single).then(pl.col("image_position_mm_of_image"))
-    )
+    of_image = {name: pl.col(f"{name}_of_image") for name in _OF_BOTH}
+    of_image["image_position_mm"] = pl.when(is_single).then(of_image["image_position_mm"])
     return (
-        own.with_columns(
-            *_numbers(position, POSITION),
-            *_numbers(either("image_orientation"), ORIENTATION),
-            either("pixel_spacing_row_mm").alias("row_spacing"),
-            either("pixel_spacing_column_mm").alias("column_spacing"),
-            either("slice_thickness_mm").alias("thickness"),
+        images.frames.join(instance, on="instance_id", how="inner")
+        .with_columns(pl.coalesce(name, said).alias(name) for name, said in of_image.items())
+        .with_columns(
+            *_numbers("image_position_mm", POSITION),
+            *_numbers("image_orientation", ORIENTATION),
         )
-        .with_columns(is_placed=_is_placed())
-        .drop(*_GEOMETRY, *(f"{name}_of_image" for name in _GEOMETRY))
+        .rename(dict(zip(_SPACING_COLUMNS, SPACING, strict=True)))
+        .with_columns(
+            is_placed=_is_placed(),
+            depth=pl.coalesce(
+                pl.col("spacing_between_slices_mm").abs(), pl.col("slice_thickness_mm")
+            ),
+        )
+        .drop("image_position_mm", "image_orientation", *(f"{name}_of_image" for name in _OF_BOTH))
     )
 
 
@@ -139,12 +144,14 @@ def _is_placed() -> pl.Expr:
     ]
     known = [pl.col(name).is_finite() for name in POSITION]
     spaced = [pl.col(name) > 0 for name in SPACING]
-    return pl.all_horizontal(*is_rigid, *known, *spaced).fill_null(value=False)
+    placed = pl.all_horizontal(*is_rigid, *known, *spaced).fill_null(value=False)
+    return placed & pl.col("matrix_row").is_null()
 
 
-def _numbers(values: pl.Expr, names: Iterable[str]) -> list[pl.Expr]:
+def _numbers(column: str, names: Iterable[str]) -> list[pl.Expr]:
     return [
-        values.list.get(number, null_on_oob=True).alias(name) for number, name in enumerate(names)
+        pl.col(column).list.get(number, null_on_oob=True).alias(name)
+        for number, name in enumerate(names)
     ]
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.ehr.tables import PATIENT
-from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
+from medplatform.modalities.imaging.tables import IMAGING_FRAME
 
 SAMPLES_OF_PHOTOMETRIC = {"MONOCHROME1": 1, "MONOCHROME2": 1, "RGB": 3}
 """Photometric Interpretations (PS3.3 C.7.6.3.1.2) of stored frames, and their samples per pixel:
@@ -38,17 +38,15 @@ def find_unknown_patients(series: pl.DataFrame, lake: Lake) -> pl.DataFrame:
 
 
 def count_photometrics(lake: Lake) -> pl.DataFrame:
-    """Frames per `modality`, `photometric` and samples per pixel, and whether that `fits`."""
-    frames = lake.scan(IMAGING_FRAME, ["instance_id", "channels", "delivery"])
-    images = lake.scan(IMAGING_INSTANCE, ["instance_id", "modality", "photometric", "delivery"])
+    """Frames per `photometric` and samples per pixel, and whether that `fits`."""
     expected = pl.col("photometric").replace_strict(
         SAMPLES_OF_PHOTOMETRIC, default=None, return_dtype=pl.Int32
     )
     return (
-        frames.join(images, on=["instance_id", "delivery"], how="inner")
-        .group_by("modality", "photometric", samples_per_pixel="channels")
+        lake.scan(IMAGING_FRAME, ["photometric", "channels"])
+        .group_by("photometric", samples_per_pixel="channels")
         .agg(frames=pl.len())
         .with_columns(fits=(expected == pl.col("samples_per_pixel")).fill_null(value=False))
-        .sort("fits", "modality", "photometric", "samples_per_pixel")
+        .sort("fits", "photometric", "samples_per_pixel")
         .collect()
     )

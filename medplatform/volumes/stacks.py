@@ -15,10 +15,11 @@ from medplatform.volumes.planes import ORIENTATION, POSITION, SPACING
 
 DIMENSIONS = (
     "acquisition_number",
+    "stack_id",
     "temporal_position",
     "echo_time_ms",
-    "b_value",
-    "trigger_time_ms",
+    "b_value_s_mm2",
+    "frame_reference_ms",
     "image_type",
 )
 """What tells frames of one place apart, in the order in which it is tried."""
@@ -28,6 +29,8 @@ OF_SPACING = tuple(f"{name}_number" for name in SPACING)
 OF_ONE_STACK = ("series_id", "patient_id", "frame_of_reference_id", "height", "width")
 IN_TIME = ("acquired_at", "instance_number", "instance_id", "frame_number")
 
+_FOLLOWING = ("acquisition_number", "stack_id")
+"""Dimensions of which the values may lie behind each other in space."""
 _SMALLEST_PART = 3
 
 
@@ -70,8 +73,8 @@ def _split(frame: pl.DataFrame, dimension: str) -> pl.DataFrame:
     """Split the volumes in which a dimension tells frames of one place apart.
 
     It does so where it leaves fewer duplicates, and has no more values than frames are at a place:
-    an acquisition per slice is no dimension. Acquisitions that follow each other with a gap between
-    are told apart too, where each is an even stack for itself.
+    an acquisition per slice is no dimension. Acquisitions and stacks that lie behind each other
+    with a gap between are told apart too, where each is an even stack for itself.
     """
     volumes = _count_duplicates(frame, ["volume"]).join(
         frame.group_by("volume").agg(values=pl.col(dimension).n_unique()), on="volume"
@@ -85,7 +88,7 @@ def _split(frame: pl.DataFrame, dimension: str) -> pl.DataFrame:
         (pl.col("left") < pl.col("duplicates")) & (pl.col("values") <= pl.col("most"))
     )
     split = set(tells["volume"])
-    if dimension == "acquisition_number":
+    if dimension in _FOLLOWING:
         split |= _find_gapped(frame.join(many, on="volume", how="semi"), dimension)
     return _renumber(frame, pl.col("volume").is_in(list(split)), dimension)
 

@@ -81,7 +81,7 @@ _GEOMETRY = (
     _length(
         "slice_spacing_mm",
         "Distance between the planes of neighbouring slices along the normal, the usual one where "
-        "it varies; the slice thickness of a single slice.",
+        "it varies; of a single slice what is said to be the spacing, else its thickness.",
     ),
     Column(
         name="affine",
@@ -180,7 +180,8 @@ VOLUME = Derived(
         Column(
             name="temporal_position",
             dtype=pa.int32(),
-            description="Temporal Position Identifier (0020,0100) where all slices have the same.",
+            description="Temporal Position Identifier (0020,0100) or Index (0020,9128) where all "
+            "slices have the same.",
         ),
         Column(
             name="echo_time_ms",
@@ -189,10 +190,16 @@ VOLUME = Derived(
             description="Echo Time (0018,0081) where all slices have the same.",
         ),
         Column(
-            name="b_value",
+            name="b_value_s_mm2",
             dtype=pa.float64(),
             unit="s/mm2",
             description="Diffusion b-value (0018,9087) where all slices have the same.",
+        ),
+        Column(
+            name="frame_reference_ms",
+            dtype=pa.float64(),
+            unit="ms",
+            description="Frame Reference Time (0054,1300) where all slices have the same.",
         ),
         Column(
             name="repetition",

@@ -12,6 +12,7 @@ AXIAL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 CORONAL = [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 SAGITTAL = [0.0, 1.0, 0.0, 0.0, 0.0, -1.0]
 SLICES = 24
+OF_FRAME = ("stack_id", "temporal_position", "matrix_row")
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ def make_images(rows: Iterable[Row]) -> Images:
     rows = list(rows)
     frames = [
         {"instance_id": row["instance_id"], "frame_number": 1}
-        | {name: row.get(name) for name in ("height", "width", "pixel_sha256")}
+        | {name: row.get(name) for name in ("height", "width", "pixel_sha256", *OF_FRAME)}
         for row in rows
         if row["frames"]
     ]

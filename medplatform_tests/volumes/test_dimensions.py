@@ -31,7 +31,8 @@ def make_points(**columns: list[Any]) -> list[Row]:
         {"acquisition_number": [3, 4, 5, 6]},
         {"temporal_position": [1, 2, 3, 4]},
         {"echo_time_ms": [5.0, 10.0, 15.0, 20.0]},
-        {"b_value": [0.0, 500.0, 1000.0, 2000.0]},
+        {"frame_reference_ms": [0.0, 60000.0, 120000.0, 180000.0]},
+        {"b_value_s_mm2": [0.0, 500.0, 1000.0, 2000.0]},
     ],
     ids=lambda columns: next(iter(columns)),
 )

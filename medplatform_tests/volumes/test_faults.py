@@ -200,6 +200,11 @@ def test_projections_have_no_geometry_and_no_fault() -> None:
     assert (series["geometry_status"], series["faults"]) == ("no_volume", [])
 
 
+def test_tiles_of_a_slide_are_no_slices() -> None:
+    series = one_series(put_together(make_stack(4, modality="SM", matrix_row=1)))
+    assert (series["geometry_status"], series["faults"]) == ("no_volume", [])
+
+
 def test_pictures_without_a_series_are_in_no_row() -> None:
     assembly = put_together([make_slice(0, series_id=None, study_id=None)])
     assert (
