@@ -76,7 +76,10 @@ class FrameGroups:
         return Description(found, acquired_at)
 
     def _top(self) -> dict[str, Any]:
-        columns = {"image_type": self.elements.read("ImageType", _to_terms)}
+        columns: dict[str, Any] = {
+            "image_type": self.elements.read("ImageType", _to_terms),
+            "temporal_position": self.elements.read("TemporalPositionIdentifier", to_integer),
+        }
         for keywords in _GROUPS.values():
             columns |= self._values(self.elements.dataset, keywords)
         return columns

@@ -166,7 +166,7 @@ IMAGING_FRAME = Table(
         Column(
             name="temporal_position",
             dtype=pa.int32(),
-            description="Temporal Position Index (0020,9128).",
+            description="Temporal Position Index (0020,9128), or Identifier (0020,0100).",
         ),
         Column(
             name="acquired_at",
