@@ -103,6 +103,7 @@ class Contents:
         self._first_numbers[source.path] = before + 1
         yield from self._survey_archive(source)
         if self._numbers[source.source_id] == before:
+            del self._first_numbers[source.path]
             yield Held(self._add(source, Kind.ARCHIVE, name), source.path)
 
     def _survey_archive(self, source: Source) -> Iterator[Held | Refused]:

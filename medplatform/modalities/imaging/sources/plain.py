@@ -145,7 +145,19 @@ def _open_gzip(packed: IO[bytes]) -> Stream:
 def _open_zstandard(packed: IO[bytes]) -> Stream:
     import pyarrow as pa
 
-    return pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
+    return pa.CompressedInputStream(pa.PythonFile(_Unclosed(packed), mode="r"), "zstd")
+
+
+class _Unclosed:
+    """A file that Arrow cannot close: it is read again."""
+
+    closed = False
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self.read = packed.read
+
+    def close(self) -> None:
+        """Leave the file open."""
 
 
 _OPENERS: dict[Container, Callable[[IO[bytes]], Stream]] = {

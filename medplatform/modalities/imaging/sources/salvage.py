@@ -65,7 +65,7 @@ def _read_header(stream: IO[bytes], head: bytes, at: int) -> _Header | None:
     if _ZIP64_SIZE in (packed, size):
         size, packed = _large_sizes(extra, size, packed)
     encoding = "utf-8" if flags & _UTF8 else "cp437"
-    text = name.decode(encoding, "backslashreplace")
+    text = name.decode(encoding, "surrogateescape")
     begin = at + _LOCAL.size + name_bytes + extra_bytes
     return _Header(text, flags, method, crc, packed, size, begin)
 
