@@ -20,6 +20,7 @@ _MODALITY_OF = {
     "labels": "imaging",
     "label_file_column": "imaging",
     "label_patient_column": "imaging",
+    "label_column": "imaging",
     "image_modality": "imaging",
     "genome_build": "genomics",
     "fhir_release": "ehr",
@@ -58,10 +59,11 @@ class ModalityName(click.ParamType):
     is_flag=True,
     help="Declare that each image or sample is a person of its own (public data sets).",
 )
-@click.option("--labels", help="Label table (CSV) of a PNG or JPEG folder, by its path in PATH.")
+@click.option("--labels", help="Label table (CSV) of a folder of images, by its path in PATH.")
 @click.option("--label-file-column", help="Its column that names the image file.")
 @click.option("--label-patient-column", help="Its column that names the patient.")
-@click.option("--image-modality", help="DICOM modality of PNG or JPEG images, e.g. DX.")
+@click.option("--label-column", help="Its column that holds the class, by default label.")
+@click.option("--image-modality", help="DICOM modality of PNG, JPEG or NIfTI images, e.g. DX.")
 @click.option(
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
 )

@@ -30,7 +30,7 @@ class DeliveryOptions(BaseModel):
         ),
     ] = "resolve"
     labels: Annotated[
-        str | None, Field(description="Label table (CSV) of a PNG or JPEG folder.")
+        str | None, Field(description="Label table (CSV) of a folder of images.")
     ] = None
     label_file_column: Annotated[
         str | None, Field(description="Column of the label table that names the image file.")
@@ -38,8 +38,23 @@ class DeliveryOptions(BaseModel):
     label_patient_column: Annotated[
         str | None, Field(description="Column of the label table that names the patient.")
     ] = None
+    label_column: Annotated[
+        str | None,
+        Field(description="Column of the label table that holds the class, `label` by default."),
+    ] = None
+    label_box_columns: Annotated[
+        tuple[str, str, str, str] | None,
+        Field(
+            description="Columns of the label table that hold a box in pixels: x, y, width and "
+            "height, or with `label_box_form: corners` the smallest x and y and the largest."
+        ),
+    ] = None
+    label_box_form: Annotated[
+        Literal["size", "corners"],
+        Field(description="What the third and fourth column of a box are."),
+    ] = "size"
     image_modality: Annotated[
-        str, Field(description="DICOM modality of PNG or JPEG images, e.g. SM, DX, OT.")
+        str, Field(description="DICOM modality of PNG, JPEG or NIfTI images, e.g. SM, DX, MR, OT.")
     ] = "OT"
     genome_build: Annotated[
         Literal["GRCh37", "GRCh38"] | None,

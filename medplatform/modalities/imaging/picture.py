@@ -73,7 +73,8 @@ def read_mask(path: Path, limits: Limits) -> Reading:
         pixels=pixels,
         foreground_pixels=int(np.count_nonzero(mask)),
     )
-    return Reading(Header(), [cell])
+    size = {"rows": cell.height, "columns": cell.width, "frames": 1}
+    return Reading(Header(columns=size), [cell])
 
 
 def _decode(path: Path, limits: Limits, *, as_mask: bool = False) -> np.ndarray:

@@ -1,29 +1,40 @@
-"""Reads the PNG and JPEG pictures of a delivery, with their masks and label table."""
+"""Reads the images of a delivery that name no patient: pictures and volumes, with their masks."""
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import PurePath, PurePosixPath
+from itertools import islice
+from math import dist
+from pathlib import PurePath
 
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
-from medplatform.modalities.imaging.labels import (
-    LabelRow,
-    LabelTable,
-    count_label_rows,
-    read_labels,
-)
+from medplatform.modalities.imaging.labelling import Found, Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind, pairing_key, stem_of
-from medplatform.modalities.imaging.records import Failure, FrameCell, MaskCell, Problem
+from medplatform.modalities.imaging.records import (
+    Extent,
+    Failure,
+    FrameCell,
+    MaskCell,
+    Plane,
+    Problem,
+)
 from medplatform.modalities.imaging.rows import frame_row, instance_row, mask_row
 from medplatform.modalities.imaging.sources import Contents, Held, Item
-from medplatform.modalities.imaging.sources.item import NO_ROOT
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE, IMAGING_MASK
 from medplatform.modalities.modality import Progress
 from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
-LABEL_UNIT = "label"
+CELLS_PER_WRITE = 64
+_TASKS = {
+    Kind.PICTURE: "picture",
+    Kind.MASK: "mask",
+    Kind.VOLUME: "volume",
+    Kind.LABEL_MAP: "label_map",
+}
+_TOLERANCE = 0.1
+"""How far, in parts of a pixel, a mask may lie off its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +46,12 @@ class Image:
     patient_id: str
     height: int
     width: int
+    frames: int
+    extent: Extent | None
 
 
 class PictureReader:
-    """The pictures of one delivery."""
+    """The pictures and volumes of one delivery."""
 
     def __init__(
         self,
@@ -46,112 +59,80 @@ class PictureReader:
         account: Account,
         identity: Identity,
         process: ReadingProcess,
+        labelling: Labelling,
         progress: Progress,
     ) -> None:
-        self.delivery = delivery
         self.options = delivery.options
         self.account = account
         self.identity = identity
         self.process = process
+        self.labelling = labelling
         self.progress = progress
-        self._tables: dict[PurePosixPath, tuple[Record, LabelTable]] = {}
-        self._names: Counter[PurePosixPath] = Counter()
         self._images: dict[tuple[PurePath, str], Image | None] = {}
         self._masks: Counter[tuple[PurePath, str]] = Counter()
         self._accepted: set[str] = set()
 
     def read(self, contents: Contents) -> None:
-        """Read all of them: a picture needs its label row, a mask its picture."""
-        self._read_tables(contents)
-        pictures, masks = contents.items(Kind.PICTURE), contents.items(Kind.MASK)
-        for item in pictures:
-            self._names.update(_short_names(item))
-        for number, held in enumerate(contents.fetch(pictures), 1):
+        """Read all of them: an image needs its label row, a mask its image."""
+        images = [*contents.items(Kind.PICTURE), *contents.items(Kind.VOLUME)]
+        masks = [*contents.items(Kind.MASK), *contents.items(Kind.LABEL_MAP)]
+        for number, held in enumerate(contents.fetch(images), 1):
             with held:
-                self._read_picture(held)
-            self.progress("pictures", number, len(pictures))
+                self._read_image(held)
+            self.progress("pictures", number, len(images))
         self._masks.update(pairing_key(item.relative) for item in masks)
         for number, held in enumerate(contents.fetch(masks), 1):
             with held:
                 self._read_mask(held)
             self.progress("masks", number, len(masks))
-        for record, table in self._tables.values():
-            self._settle_labels(record, table)
 
-    def _read_tables(self, contents: Contents) -> None:
-        """Read the declared label table; other CSV files stay in landing with their rows.
-
-        An archive may hold one of its own, which is for the pictures in it.
-        """
-        for held in contents.fetch(contents.items(Kind.TABLE)):
-            with held:
-                item = held.item
-                roots = [
-                    root
-                    for root, name in ((NO_ROOT, item.relative), (item.root, item.name))
-                    if name.as_posix() == self.options.labels and root not in self._tables
-                ]
-                if not roots:
-                    self.account.keep(item, {LABEL_UNIT: count_label_rows(held.path)})
-                    continue
-                table = read_labels(held.path, self.options)
-                record = self.account.open(item)
-                self._tables[roots[0]] = record, table
-                if table.is_readable:
-                    self.account.accept(record)
-                else:
-                    self.account.refuse(record, "label.unreadable")
-
-    def _settle_labels(self, record: Record, table: LabelTable) -> None:
-        """Accept the rows whose image was accepted, refuse the others."""
-        source = record.source
-        self.account.stage.count(source.source_id, LABEL_UNIT, delivered=table.delivered)
-        for number, code in table.refused:
-            self.account.refuse(Record(source, LABEL_UNIT, number), code)
-        for row in table.rows.values():
-            label = Record(source, LABEL_UNIT, row.number)
-            if not row.is_used:
-                self.account.refuse(label, "label.no_image")
-                continue
-            if row.is_too_long:
-                self.account.remark(label, Problem("label.too_long"))
-            self.account.accept(label)
-
-    def _read_picture(self, held: Held) -> None:
+    def _read_image(self, held: Held) -> None:
         item = held.item
         record = self.account.open(item)
         if item.sha256 in self._accepted:
             self.account.refuse(record, "record.duplicate")
             return
-        row, code = self._label_row(item)
-        subject = self._subject(item, row)
+        found, code = self.labelling.find(item)
+        subject = self._subject(item, found)
         if code or subject is None:
             self.account.refuse(record, code or "subject.missing")
             return
-        opened = self.process.read("picture", held.path)
+        opened = self.process.read(_TASKS[item.kind], held.path)
         if isinstance(opened, Failure):
             self.account.refuse(record, opened.code)
             return
         opened.header.columns |= {
             "modality": self.options.image_modality,
-            "label": row.label if row else None,
+            "label": found.labels.label if found else None,
         }
-        image = self._write(record, item.sha256, opened, subject)
-        if row:
-            row.is_used = True
+        image = self._write(record, item, opened, subject)
+        if found:
+            labelled = labelled_image(opened.header, image.instance_id, image.patient_id)
+            self.labelling.attach(found, labelled)
         self._accepted.add(item.sha256)
         key = pairing_key(item.relative)
         self._images[key] = None if key in self._images else image
+        for problem in opened.header.problems:
+            self.account.remark(record, problem)
         self.account.accept(record)
 
-    def _write(self, record: Record, sha256: str, opened: Opened, subject: Subject) -> Image:
-        stage = self.account.stage
-        instance_id = self.identity.uid(f"picture:{sha256}")
-        row = instance_row(record, opened.header, instance_id, subject, self.identity)
+    def _write(self, record: Record, item: Item, opened: Opened, subject: Subject) -> Image:
+        stage, header = self.account.stage, opened.header
+        instance_id = self.identity.uid(f"{item.kind}:{item.sha256}")
+        row = instance_row(record, header, instance_id, subject, self.identity)
         stage.write(IMAGING_INSTANCE, [row])
-        frames = [c for c in opened.cells if isinstance(c, FrameCell)]
-        stage.write(IMAGING_FRAME, [frame_row(record, c, instance_id, subject) for c in frames])
-        return Image(sha256, instance_id, subject.patient_id, row["rows"], row["columns"])
+        frames = (cell for cell in opened.cells if isinstance(cell, FrameCell))
+        while batch := list(islice(frames, CELLS_PER_WRITE)):
+            stage.write(IMAGING_FRAME, [frame_row(record, c, instance_id, subject) for c in batch])
+        return Image(
+            item.sha256,
+            instance_id,
+            subject.patient_id,
+            row["rows"],
+            row["columns"],
+            row["frames"],
+            header.extent,
+        )
 
     def _read_mask(self, held: Held) -> None:
         record = self.account.open(held.item)
@@ -164,37 +145,30 @@ class PictureReader:
             is_ambiguous = key in self._images
             self.account.refuse(record, "mask.ambiguous_image" if is_ambiguous else "mask.no_image")
             return
-        opened = self.process.read("mask", held.path)
-        if isinstance(opened, Failure):
-            self.account.refuse(record, opened.code)
+        opened = self.process.read(_TASKS[held.item.kind], held.path)
+        code = opened.code if isinstance(opened, Failure) else _misfit(opened, image)
+        if isinstance(opened, Failure) or code:
+            self.account.refuse(record, code or "mask.other_size")
             return
-        cell = next(opened.cells)
-        assert isinstance(cell, MaskCell)
-        if (cell.height, cell.width) != (image.height, image.width):
-            self.account.refuse(record, "mask.other_size")
-            return
-        mask_id = self.identity.token("mask", f"{image.sha256}/{held.item.sha256}")
-        row = mask_row(record, cell, mask_id, image.instance_id, image.patient_id)
-        self.account.stage.write(IMAGING_MASK, [row])
+        if opened.header.columns["frames"] != image.frames:
+            self.account.remark(record, Problem("mask.first_volume"))
+        self._write_masks(record, held.item, opened, image)
         self.account.accept(record)
 
-    def _label_row(self, item: Item) -> tuple[LabelRow | None, str | None]:
-        """The label row of a picture, or the code of what makes it doubtful."""
-        found = self._tables.get(item.root) or self._tables.get(NO_ROOT)
-        if found is None:
-            return None, "label.no_table" if self.options.labels else None
-        _, table = found
-        if len(item.relative.parts) > 1 and (row := table.find(item.relative)):
-            return row, None
-        for name in _short_names(item):
-            if row := table.find(name):
-                return (None, "label.ambiguous") if self._names[name] > 1 else (row, None)
-        return None, None
+    def _write_masks(self, record: Record, item: Item, opened: Opened, image: Image) -> None:
+        masks = (cell for cell in opened.cells if isinstance(cell, MaskCell))
+        while batch := list(islice(masks, CELLS_PER_WRITE)):
+            rows = []
+            for cell in batch:
+                name = f"{image.sha256}/{item.sha256}/{cell.number}"
+                mask_id = self.identity.token("mask", name)
+                rows.append(mask_row(record, cell, mask_id, image.instance_id, image.patient_id))
+            self.account.stage.write(IMAGING_MASK, rows)
 
-    def _subject(self, item: Item, row: LabelRow | None) -> Subject | None:
+    def _subject(self, item: Item, found: Found | None) -> Subject | None:
         try:
-            if row and row.patient:
-                return self.identity.subject(None, row.patient)
+            if found and found.labels.patient:
+                return self.identity.subject(None, found.labels.patient)
             if self.options.subjects == "per_record":
                 return self.identity.subject(PER_RECORD_SYSTEM, stem_of(item.name))
         except UnresolvedSubject:
@@ -202,8 +176,30 @@ class PictureReader:
         return None
 
 
-def _short_names(item: Item) -> list[PurePosixPath]:
-    """What a label table may call a picture beside its path in the delivery."""
-    stem = PurePosixPath(stem_of(item.name))
-    within = item.name.with_name(stem_of(item.name))
-    return list(dict.fromkeys([within, stem] if item.root != NO_ROOT else [stem]))
+def _misfit(opened: Opened, image: Image) -> str | None:
+    """Why a mask is not of its image, as a code.
+
+    One of a single volume is taken for the first of several, which share their slices.
+    """
+    columns, extent = opened.header.columns, opened.header.extent
+    volumes = image.extent.volumes if image.extent else 1
+    is_as_large = (columns["rows"], columns["columns"]) == (image.height, image.width)
+    if not is_as_large or columns["frames"] not in (image.frames, image.frames / volumes):
+        return "mask.other_size"
+    if extent and image.extent:
+        ends = ((extent.first, image.extent.first), (extent.last, image.extent.last))
+        if any(_lie_apart(mine, other) for mine, other in ends):
+            return "mask.other_place"
+    return None
+
+
+def _lie_apart(mask: Plane, image: Plane) -> bool:
+    """Whether two planes lie in different places, where both say where they lie."""
+    pixel = min(image.pixel_spacing_row_mm or 1.0, image.pixel_spacing_column_mm or 1.0)
+    for mine, other, most in (
+        (mask.image_position_mm, image.image_position_mm, _TOLERANCE * pixel),
+        (mask.image_orientation, image.image_orientation, _TOLERANCE / 10),
+    ):
+        if mine and other and dist(mine, other) > most:
+            return True
+    return False

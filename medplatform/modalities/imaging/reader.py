@@ -13,6 +13,7 @@ from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
+from medplatform.modalities.imaging.labelling import Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
 from medplatform.modalities.imaging.records import Annotation, Failure, FrameCell, MaskCell
@@ -56,8 +57,9 @@ def read_files(
 ) -> None:
     """Read a delivery with a reading process that may serve others too."""
     account = Account(stage)
-    dicom = DicomReader(account, identity, process, progress)
-    pictures = PictureReader(delivery, account, identity, process, progress)
+    labelling = Labelling(delivery.options, account, identity)
+    dicom = DicomReader(account, identity, process, labelling, progress)
+    pictures = PictureReader(delivery, account, identity, process, labelling, progress)
     with Contents(delivery, stage.folder) as contents:
         for found in contents.survey():
             if isinstance(found, Refused):
@@ -66,16 +68,18 @@ def read_files(
             with found:
                 _look_at(found, account, dicom)
             progress("headers", contents.surveyed, len(delivery.sources))
+        labelling.read(contents)
         images = contents.items(Kind.DICOM)
         dicom.read(contents.fetch(images), len(images))
         pictures.read(contents)
+        labelling.settle()
 
 
 def _look_at(held: Held, account: Account, dicom: "DicomReader") -> None:
     match held.item.kind:
         case Kind.DICOM:
             dicom.identify(held)
-        case Kind.SIDECAR:
+        case Kind.SIDECAR | Kind.ARCHIVE | Kind.DIRECTORY:
             account.keep(held.item)
 
 
@@ -83,11 +87,17 @@ class DicomReader:
     """The DICOM files of one delivery."""
 
     def __init__(
-        self, account: Account, identity: Identity, process: ReadingProcess, progress: Progress
+        self,
+        account: Account,
+        identity: Identity,
+        process: ReadingProcess,
+        labelling: Labelling,
+        progress: Progress,
     ) -> None:
         self.account = account
         self.identity = identity
         self.process = process
+        self.labelling = labelling
         self.progress = progress
         self._contents: dict[str, set[str]] = defaultdict(set)
         self._uids: dict[str, str] = {}
@@ -143,14 +153,20 @@ class DicomReader:
                 resource_type=sop_class_uid,
             )
             return
-        self._write(record, opened, subject)
+        found, _ = self.labelling.find(held.item)
+        if found:
+            header.columns["label"] = found.labels.label
+        instance_id = self._write(record, opened, subject)
+        if found:
+            self.labelling.attach(found, labelled_image(header, instance_id, subject.patient_id))
         for problem in header.problems:
             self.account.remark(record, problem, sop_class_uid)
         self._accepted.add(held.item.sha256)
         self._accepted_uids.add(header.sop_instance_uid or "")
         self.account.accept(record)
 
-    def _write(self, record: Record, opened: Opened, subject: Subject) -> None:
+    def _write(self, record: Record, opened: Opened, subject: Subject) -> str:
+        """Write the rows of an object; returns the id of its instance."""
         stage, identity = self.account.stage, self.identity
         sop_instance_uid = opened.header.sop_instance_uid or ""
         instance_id = identity.uid(sop_instance_uid)
@@ -179,3 +195,4 @@ class DicomReader:
                     for c in annotations
                 ],
             )
+        return instance_id

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from medplatform.modalities.imaging.account import Record
+from medplatform.modalities.imaging.labels import LabelledImage, LabelRow
 from medplatform.modalities.imaging.records import Annotation, FrameCell, Header, MaskCell
 from medplatform.privacy import Identity, Subject
 
@@ -113,6 +114,27 @@ def annotation_row(
         "patient_id": subject.patient_id,
         "annotation_type": cell.annotation_type,
         "annotated_at": subject.shift(cell.annotated_at) if cell.annotated_at else None,
+        **_lineage(record),
+    }
+
+
+def label_row(record: Record, row: LabelRow, image: LabelledImage, identity: Identity) -> Row:
+    """A row of `imaging_annotation` for the box of a label table."""
+    assert row.box
+    corners = "/".join(map(str, row.box))
+    return {
+        "annotation_id": identity.token(
+            "annotation", f"{image.instance_id}/{row.label or ''}/{corners}"
+        ),
+        "patient_id": image.patient_id,
+        "annotation_type": "label",
+        "instance_id": image.instance_id,
+        "frame_number": 1 if image.frames == 1 else None,
+        "geometric_type": "BOX",
+        "coordinate_system": "frame",
+        "point_count": 2,
+        "points": list(row.box),
+        "label": row.label,
         **_lineage(record),
     }
 

@@ -4,11 +4,13 @@ NIfTI counts x to the right, y to the front and z up (RAS+); DICOM counts x to t
 back and z up (LPS+). The first axis of NIfTI is the column of a frame, the second its row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from medplatform.modalities.imaging.nifti.volume import Header
+from medplatform.modalities.imaging.nifti.volume import READ_ERRORS, NiftiHeader
 from medplatform.modalities.imaging.records import Plane, Problem
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -43,7 +45,9 @@ class Geometry:
         )
 
 
-def read_geometry(header: Header, shape: tuple[int, ...]) -> tuple[Geometry, list[Problem]]:
+def read_geometry(
+    header: NiftiHeader, shape: tuple[int, int, int]
+) -> tuple[Geometry, list[Problem]]:
     """Where the voxels lie: the sform goes before the qform, as in every other reader.
 
     Parameters
@@ -52,7 +56,7 @@ def read_geometry(header: Header, shape: tuple[int, ...]) -> tuple[Geometry, lis
         Columns, rows and slices.
     """
     scale = _MM.get(int(header["xyzt_units"]) & _UNIT_BITS, 1.0)
-    sform, qform = _forms(header)
+    sform, qform = _form(header.get_sform), _form(header.get_qform)
     problems = []
     if sform is not None and qform is not None and _differ(sform, qform, shape):
         problems.append(Problem("nifti.two_geometries", "sform_code"))
@@ -70,31 +74,15 @@ def read_geometry(header: Header, shape: tuple[int, ...]) -> tuple[Geometry, lis
     return Geometry(affine, (column, row, depth)), problems
 
 
-def is_same(one: Plane, other: Plane) -> bool:
-    """Whether two planes lie in the same place, as far as both say where they lie."""
-    ours = (one.image_position_mm, one.image_orientation)
-    theirs = (other.image_position_mm, other.image_orientation)
-    if None in ours or None in theirs:
-        return True
-    size = min(
-        one.pixel_spacing_row_mm or 1.0,
-        one.pixel_spacing_column_mm or 1.0,
-    )
-    return bool(
-        np.allclose(ours[0] or [], theirs[0] or [], rtol=0, atol=_TOLERANCE * size)
-        and np.allclose(ours[1] or [], theirs[1] or [], rtol=0, atol=_TOLERANCE / 10)
-    )
-
-
-def _forms(header: Header) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The sform and the qform in RAS+, each None where its code is 0 or it maps to no volume."""
-    found = []
-    for read in (header.get_sform, header.get_qform):
+def _form(read: Callable[..., Any]) -> np.ndarray | None:
+    """The sform or qform in RAS+, None where its code is 0 or it maps to no volume."""
+    try:
         form, code = read(coded=True)
-        affine = np.zeros((4, 4)) if form is None or not code else np.array(form, np.float64)
-        is_volume = np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0
-        found.append(affine if is_volume else None)
-    return found[0], found[1]
+    except READ_ERRORS:
+        return None
+    affine = np.zeros((4, 4)) if form is None or not code else np.array(form, np.float64)
+    is_volume = np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0
+    return affine if is_volume else None
 
 
 def _differ(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:

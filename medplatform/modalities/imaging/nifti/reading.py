@@ -2,7 +2,7 @@
 
 A frame is a slice of the third axis, transposed: rows run along the second axis of the file,
 columns along the first. Further axes, such as time, come after the slices: frame
-`t * slices + z + 1` is slice z of volume t.
+`t * slices + z + 1` is slice z of volume t. Alpha is left out.
 """
 
 import hashlib
@@ -16,11 +16,22 @@ from medplatform.modalities.imaging import codec
 from medplatform.modalities.imaging.decode import frame_cell
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.nifti.geometry import Geometry, read_geometry
-from medplatform.modalities.imaging.nifti.volume import READ_ERRORS, Volume, open_volume
-from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Problem, Reading
+from medplatform.modalities.imaging.nifti.volume import Volume, describe_volume, read_frames
+from medplatform.modalities.imaging.records import (
+    Extent,
+    FrameCell,
+    Header,
+    Limits,
+    MaskCell,
+    Plane,
+    Reading,
+)
 
 MAX_LABELS = 1024
+"""A label map with more shows values, not labels."""
+
 _LARGEST_LABEL = 2**31 - 1
+_ROUNDING = 1e-3
 
 
 def read_volume(path: Path, limits: Limits) -> Reading:
@@ -29,20 +40,11 @@ def read_volume(path: Path, limits: Limits) -> Reading:
     Raises
     ------
     Unusable
-        See `open_volume`.
+        See `describe_volume`; also while the cells are read.
     """
-    volume = open_volume(path, limits)
-    geometry, problems = _geometry(volume)
-    header = Header(columns=_columns(volume, geometry), problems=problems)
-    if volume.has_alpha:
-        header.problems.append(Problem("nifti.alpha", "datatype"))
-    digest = hashlib.sha256()
-    cells = []
-    for number, frame in enumerate(_frames(volume), 1):
-        digest.update(codec.pixel_bytes(frame))
-        cells.append(frame_cell(frame, number))
-    header.columns["pixel_sha256"] = digest.hexdigest()
-    return Reading(header, list(cells))
+    volume = describe_volume(path, limits)
+    geometry, header = _describe(volume)
+    return Reading(header, _frame_cells(path, volume, geometry, header))
 
 
 def read_label_map(path: Path, limits: Limits) -> Reading:
@@ -53,86 +55,114 @@ def read_label_map(path: Path, limits: Limits) -> Reading:
     Raises
     ------
     Unusable
-        See `open_volume`; `mask.not_labels` for values that number nothing.
+        See `describe_volume`; `mask.not_labels` for values that number nothing; also while the
+        cells are read.
     """
-    volume = open_volume(path, limits)
-    geometry, problems = _geometry(volume)
-    labels = _labels(volume)
-    smallest = labels[0][0] if labels else 1
-    cells: list[MaskCell] = []
-    slices = volume.voxels.shape[2]
-    for frame_number, frame in enumerate(_frames(volume), 1):
-        plane = geometry.plane((frame_number - 1) % slices)
-        shown = [(n, m) for n, value in labels if (m := frame == value).any()]
-        for label, mask in shown or [(smallest, np.zeros(frame.shape, bool))]:
-            name, pixels = codec.encode_mask(mask)
-            cells.append(
-                MaskCell(
-                    number=len(cells) + 1,
-                    frame_number=frame_number,
-                    segment_number=label,
-                    plane=plane,
-                    height=mask.shape[0],
-                    width=mask.shape[1],
-                    codec=name,
-                    pixels=pixels,
-                    foreground_pixels=int(np.count_nonzero(mask)),
-                )
-            )
-    return Reading(Header(columns=_columns(volume, geometry), problems=problems), list(cells))
+    volume = describe_volume(path, limits)
+    if volume.channels > 1:
+        raise Unusable("mask.not_labels")
+    geometry, header = _describe(volume)
+    return Reading(header, _mask_cells(path, volume, geometry))
 
 
-def _frames(volume: Volume) -> Iterator[np.ndarray]:
-    """(rows, columns) or (rows, columns, 3) of each slice, volume after volume."""
-    for further in range(volume.voxels.shape[3]):
-        for index in range(volume.voxels.shape[2]):
-            yield np.ascontiguousarray(volume.voxels[:, :, index, further].swapaxes(0, 1))
+def _frame_cells(
+    path: Path, volume: Volume, geometry: Geometry, header: Header
+) -> Iterator[FrameCell]:
+    digest = hashlib.sha256()
+    for number, frame in enumerate(read_frames(path, volume), 1):
+        digest.update(codec.pixel_bytes(frame))
+        columns = {
+            "photometric": header.columns["photometric"],
+            "rescale_slope": volume.slope,
+            "rescale_intercept": volume.intercept,
+            **_placed(geometry.plane((number - 1) % volume.shape[2])),
+        }
+        yield frame_cell(frame, number, columns=columns)
+    header.columns["pixel_sha256"] = digest.hexdigest()
 
 
-def _geometry(volume: Volume) -> tuple[Geometry, list[Problem]]:
-    try:
-        return read_geometry(volume.header, volume.voxels.shape[:3])
-    except READ_ERRORS:
-        return Geometry(None, (None, None, None)), [Problem("nifti.no_geometry", "qform_code")]
+def _mask_cells(path: Path, volume: Volume, geometry: Geometry) -> Iterator[MaskCell]:
+    labels: dict[int, Any] = {}
+    empty: list[int] = []
+    number = 0
+    for frame_number, frame in enumerate(read_frames(path, volume), 1):
+        shown = _labels(volume, frame)
+        labels |= shown
+        if len(labels) > MAX_LABELS:
+            raise Unusable("mask.not_labels")
+        if not shown:
+            empty.append(frame_number)
+        for label, stored in shown.items():
+            number += 1
+            plane = geometry.plane((frame_number - 1) % volume.shape[2])
+            yield _mask_cell(number, frame_number, label, frame == stored, plane)
+    nothing = np.zeros((volume.shape[1], volume.shape[0]), bool)
+    for frame_number in empty:
+        number += 1
+        plane = geometry.plane((frame_number - 1) % volume.shape[2])
+        yield _mask_cell(number, frame_number, min(labels, default=1), nothing, plane)
 
 
-def _columns(volume: Volume, geometry: Geometry) -> dict[str, Any]:
-    """Columns of `imaging_instance`."""
-    width, height, slices, further = volume.voxels.shape[:4]
-    channels = volume.voxels.shape[4] if volume.voxels.ndim == 5 else 1
-    dtype = volume.voxels.dtype
-    plane = geometry.plane(0)
-    return {
+def _mask_cell(
+    number: int, frame_number: int, label: int, mask: np.ndarray, plane: Plane
+) -> MaskCell:
+    name, pixels = codec.encode_mask(mask)
+    return MaskCell(
+        number=number,
+        frame_number=frame_number,
+        segment_number=label,
+        plane=plane,
+        height=mask.shape[0],
+        width=mask.shape[1],
+        codec=name,
+        pixels=pixels,
+        foreground_pixels=int(np.count_nonzero(mask)),
+    )
+
+
+def _labels(volume: Volume, frame: np.ndarray) -> dict[int, Any]:
+    """The labels but 0 that a slice shows, with their stored values."""
+    stored = np.unique(frame)
+    if len(stored) > MAX_LABELS:
+        raise Unusable("mask.not_labels")
+    values = stored.astype(np.float64) * (volume.slope or 1.0) + (volume.intercept or 0.0)
+    numbers = np.round(values)
+    if (
+        not np.isfinite(values).all()
+        or np.abs(values - numbers).max() > _ROUNDING
+        or numbers.min() < 0
+        or numbers.max() > _LARGEST_LABEL
+    ):
+        raise Unusable("mask.not_labels")
+    return {int(n): value for n, value in zip(numbers, stored, strict=True) if n}
+
+
+def _describe(volume: Volume) -> tuple[Geometry, Header]:
+    width, height, slices, further = volume.shape
+    geometry, problems = read_geometry(volume.header, (width, height, slices))
+    first, last = geometry.plane(0), geometry.plane(slices - 1)
+    kind = np.dtype(np.uint8) if volume.channels > 1 else volume.dtype
+    columns = {
         "rows": height,
         "columns": width,
-        "frames": slices * further,
-        "samples_per_pixel": channels,
-        "bits_allocated": 8 * dtype.itemsize,
-        "bits_stored": 8 * dtype.itemsize,
-        "is_signed": dtype.kind != "u",
-        "photometric": "RGB" if channels == 3 else "MONOCHROME2",
+        "frames": volume.frames,
+        "samples_per_pixel": volume.channels,
+        "bits_allocated": 8 * kind.itemsize,
+        "bits_stored": 8 * kind.itemsize,
+        "is_signed": kind.kind != "u",
+        "photometric": "RGB" if volume.channels > 1 else "MONOCHROME2",
         "rescale_slope": volume.slope,
         "rescale_intercept": volume.intercept,
+        **_placed(first),
+    }
+    extent = Extent(volumes=further, first=first, last=last)
+    return geometry, Header(columns=columns, problems=problems, extent=extent)
+
+
+def _placed(plane: Plane) -> dict[str, Any]:
+    return {
         "image_position_mm": plane.image_position_mm,
         "image_orientation": plane.image_orientation,
         "pixel_spacing_row_mm": plane.pixel_spacing_row_mm,
         "pixel_spacing_column_mm": plane.pixel_spacing_column_mm,
     }
-
-
-def _labels(volume: Volume) -> list[tuple[int, Any]]:
-    """The labels but 0 with their stored values, the smallest first."""
-    if volume.voxels.ndim == 5:
-        raise Unusable("mask.not_labels")
-    stored = np.unique(volume.voxels)
-    if len(stored) > MAX_LABELS:
-        raise Unusable("mask.not_labels")
-    slope, intercept = volume.slope, volume.intercept
-    values = stored if slope is None else stored * slope + (intercept or 0.0)
-    numbers = np.round(values)
-    is_numbering = np.isfinite(values).all() and np.abs(values - numbers).max(initial=0) < 1e-3
-    if not is_numbering or numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
-        raise Unusable("mask.not_labels")
-    return sorted(
-        (int(number), value) for number, value in zip(numbers, stored, strict=True) if number
-    )

@@ -1,13 +1,16 @@
 """The voxels of a NIfTI file as they are stored, and the part of its header that describes them.
 
-The size is known from the header, so no more than that is ever inflated or read.
+Voxels are read slice by slice. Their size is known from the header, so no more than that is ever
+inflated or read.
 """
 
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import Protocol, cast
 
 import nibabel
 import numpy as np
@@ -18,55 +21,114 @@ from nibabel.wrapstruct import WrapStructError
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.records import Limits
 
-Header = nibabel.Nifti1Header | nibabel.Nifti2Header
+NiftiHeader = nibabel.Nifti1Header | nibabel.Nifti2Header
 
 _INFLATE_ERROR = cast(type[Exception], isal_zlib.error)  # its stub has an instance in this place
 READ_ERRORS = (
-    *(HeaderDataError, WrapStructError, EOFError, OSError, zlib.error, _INFLATE_ERROR),
+    *(HeaderDataError, WrapStructError, OSError, zlib.error, _INFLATE_ERROR),
     *(ValueError, TypeError, KeyError, OverflowError, ArithmeticError),
 )
-"""What nibabel and gzip raise on damaged or forged content."""
+"""What nibabel and the inflating libraries raise on damaged or forged content."""
 
 _GZIP = b"\x1f\x8b"
 _SIZES = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
 _SINGLE_FILE = (b"n+1", b"n+2")
 _PAIR = (b"ni1", b"ni2")
-_ALPHA = ("R", "G", "B", "A")
+_EXTENSION_FLAG_BYTES = 4
+_LARGEST_OFFSET = 1 << 40
+_SKIPPED_AT_ONCE = 1 << 20
+
+
+class Stream(Protocol):
+    """What is read of a file, compressed or not."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, fewer only at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The stored voxels of a file.
+    """What the header says of the voxels.
 
-    `voxels` has the shape (columns, rows, slices, further), the further axes of the file in one,
-    the fastest first; a fifth axis holds the channels of colours. Values mean
-    `slope * stored + intercept`, where a file gives them.
+    `shape` is (columns, rows, slices, further), all further axes of the file in one, the fastest
+    first. Values mean `slope * stored + intercept`, where the file gives them.
     """
 
-    header: Header
-    voxels: np.ndarray
+    header: NiftiHeader
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype
     slope: float | None = None
     intercept: float | None = None
-    has_alpha: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Slices of all volumes."""
+        return self.shape[2] * self.shape[3]
+
+    @property
+    def channels(self) -> int:
+        """3 for colours; alpha is no channel."""
+        return 1 if self.dtype.names is None else 3
 
 
-def open_volume(path: Path, limits: Limits) -> Volume:
-    """Read a `.nii` or `.nii.gz` file.
+def describe_volume(path: Path, limits: Limits) -> Volume:
+    """Read the header of a `.nii` or `.nii.gz` file.
 
     Raises
     ------
     Unusable
-        `nifti.unreadable`, `nifti.pair`, `nifti.truncated`, `nifti.unsupported_type` or
-        `dicom.too_large`.
+        `nifti.unreadable`, `nifti.pair`, `nifti.no_voxels`, `nifti.truncated`,
+        `nifti.unsupported_type` or `dicom.too_large`.
     """
     if path.stat().st_size > limits.file_bytes:
         raise Unusable("dicom.too_large")
+    with _opened(path) as stream:
+        header = _read_header(stream)
+        dtype = header.get_data_dtype()
+        is_number = dtype.kind in "iuf" and dtype.itemsize <= 8
+        if not is_number and dtype.names is None:
+            raise Unusable("nifti.unsupported_type")
+        shape = tuple(int(edge) for edge in header.get_data_shape())
+    if len(shape) < 2 or min(shape) < 1:
+        raise Unusable("nifti.no_voxels")
+    columns, rows, slices, *further = (*shape, 1)
+    found = Volume(header, (columns, rows, slices, math.prod(further)), dtype, *_scale(header))
+    frame = columns * rows * dtype.itemsize
+    if frame > limits.pixel_bytes or frame * found.frames > limits.all_pixel_bytes:
+        raise Unusable("dicom.too_large")
+    return found
+
+
+def read_frames(path: Path, volume: Volume) -> Iterator[np.ndarray]:
+    """(rows, columns) or (rows, columns, 3) of each slice, volume after volume, as stored.
+
+    Raises
+    ------
+    Unusable
+        `nifti.unreadable` or `nifti.truncated`.
+    """
+    columns, rows = volume.shape[:2]
+    size = columns * rows * volume.dtype.itemsize
+    with _opened(path) as stream:
+        _skip(stream, int(volume.header["vox_offset"]))
+        for _ in range(volume.frames):
+            content = stream.read(size)
+            if len(content) < size:
+                raise EOFError
+            voxels = np.frombuffer(content, volume.dtype).reshape(rows, columns)
+            names = volume.dtype.names
+            yield voxels if names is None else np.stack([voxels[n] for n in names[:3]], axis=-1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Stream]:
+    """The bytes of a file, inflated where it is compressed; `Unusable` for what is wrong there."""
     try:
         with path.open("rb") as file:
-            is_compressed = file.read(2) == _GZIP
+            is_compressed = file.read(len(_GZIP)) == _GZIP
             file.seek(0)
-            stream = igzip.IGzipFile(fileobj=file) if is_compressed else file
-            return _read(stream, limits)
+            yield igzip.IGzipFile(fileobj=file) if is_compressed else file
     except MemoryError:
         raise Unusable("dicom.too_large") from None
     except EOFError:
@@ -75,27 +137,7 @@ def open_volume(path: Path, limits: Limits) -> Volume:
         raise Unusable("nifti.unreadable") from None
 
 
-def _read(stream: IO[bytes], limits: Limits) -> Volume:
-    header = _read_header(stream)
-    dtype = header.get_data_dtype()
-    if (dtype.kind not in "iuf" and dtype.names is None) or dtype.itemsize > 8:
-        raise Unusable("nifti.unsupported_type")
-    shape = tuple(int(edge) for edge in header.get_data_shape())
-    if len(shape) < 2 or min(shape) < 1:
-        raise Unusable("nifti.no_voxels")
-    offset = int(header["vox_offset"])
-    size = math.prod(shape) * dtype.itemsize
-    if not 0 <= offset <= limits.pixel_bytes or size > limits.pixel_bytes:
-        raise Unusable("dicom.too_large")
-    _skip(stream, offset - header.sizeof_hdr)
-    content = stream.read(size)
-    if len(content) < size:
-        raise EOFError
-    voxels = np.frombuffer(content, dtype).reshape(shape, order="F")
-    return _as_volume(header, voxels)
-
-
-def _read_header(stream: IO[bytes]) -> Header:
+def _read_header(stream: Stream) -> NiftiHeader:
     """The fixed part of the header, of either version and byte order."""
     block = stream.read(min(_SIZES))
     sizes = {int.from_bytes(block[:4], order) for order in ("little", "big")}
@@ -109,36 +151,25 @@ def _read_header(stream: IO[bytes]) -> Header:
         raise Unusable("nifti.pair")
     if magic not in _SINGLE_FILE or len(block) < size:
         raise Unusable("nifti.unreadable")
-    return _SIZES[size](block, check=False)
-
-
-def _skip(stream: IO[bytes], count: int) -> None:
-    """Leave out the extensions between header and voxels."""
-    if count < 0:
+    header = _SIZES[size](block, check=False)
+    if header["vox_offset"] == 0:
+        header["vox_offset"] = size + _EXTENSION_FLAG_BYTES
+    if not size <= header["vox_offset"] <= _LARGEST_OFFSET:
         raise Unusable("nifti.unreadable")
+    return header
+
+
+def _skip(stream: Stream, count: int) -> None:
+    """Leave out the header and the extensions behind it."""
     while count:
-        read = len(stream.read(min(count, 1 << 20)))
+        read = len(stream.read(min(count, _SKIPPED_AT_ONCE)))
         if not read:
             raise EOFError
         count -= read
 
 
-def _as_volume(header: Header, voxels: np.ndarray) -> Volume:
-    names = voxels.dtype.names
-    slope = intercept = None
-    if names is not None:
-        colours = np.stack([voxels[name] for name in names[:3]], axis=-1)
-        spatial = _four_axes(colours, channels=True)
-        has_alpha = names == _ALPHA and bool((voxels["A"] != 255).any())
-        return Volume(header, spatial, has_alpha=has_alpha)
-    stored = float(header["scl_slope"]), float(header["scl_inter"])
-    if stored[0] != 0 and all(map(math.isfinite, stored)):
-        slope, intercept = stored
-    return Volume(header, _four_axes(voxels), slope, intercept)
-
-
-def _four_axes(voxels: np.ndarray, *, channels: bool = False) -> np.ndarray:
-    """(columns, rows, slices, further[, channels]) of any number of axes, views where they can."""
-    last = voxels.shape[-1:] if channels else ()
-    spatial = (*voxels.shape[: voxels.ndim - len(last)], 1, 1)[:3]
-    return voxels.reshape((*spatial, -1, *last), order="F")
+def _scale(header: NiftiHeader) -> tuple[float | None, float | None]:
+    """scl_slope and scl_inter; a slope of 0, or one that is no number, means that there is none."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    is_used = slope != 0 and math.isfinite(slope) and math.isfinite(intercept)
+    return (slope, intercept) if is_used else (None, None)
