@@ -7,21 +7,24 @@ from pydicom import Dataset
 
 from medplatform.modalities.imaging import codec
 from medplatform.modalities.imaging.decode import decode_frames, frame_cell
+from medplatform.modalities.imaging.deidentify import Treatment
+from medplatform.modalities.imaging.deidentify.words import treat
 from medplatform.modalities.imaging.frame_groups import FrameGroups
 from medplatform.modalities.imaging.records import FrameCell, Header
 
 
-def read_frames(dataset: Dataset, header: Header) -> Iterator[FrameCell]:
-    """All frames of an image; the last one completes the header, with the digest of all.
+def read_frames(dataset: Dataset, header: Header, treatment: Treatment) -> Iterator[FrameCell]:
+    """All frames of an image, treated; the last one completes the header, with their digest.
 
     Raises
     ------
     Unusable
-        The pixels cannot be decoded.
+        The pixels cannot be decoded, or show words.
     """
     groups = FrameGroups(dataset, header.acquired_at)
     digest = hashlib.sha256()
     for number, (array, photometric) in enumerate(decode_frames(dataset), 1):
+        array = treat(array, treatment)
         digest.update(codec.pixel_bytes(array))
         header.columns["photometric"] = photometric
         described = groups.describe(number)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy
 from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits, SpoolFull
 
 
@@ -50,10 +51,18 @@ class ReadingProcess:
         What one file may cost.
     folder
         Where the cells of a file lie until they are taken. Default: a temporary folder.
+    policy
+        How DICOM is de-identified.
     """
 
-    def __init__(self, limits: Limits | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        folder: Path | None = None,
+        policy: Policy = PLATFORM_POLICY,
+    ) -> None:
         self.limits = limits or Limits()
+        self.policy = policy
         self.starts = 0
         self._spool = TemporaryDirectory(dir=folder, prefix="cells-")
         self._process: subprocess.Popen[bytes] | None = None
@@ -154,6 +163,7 @@ class ReadingProcess:
                 [
                     *(sys.executable, "-m", "medplatform.modalities.imaging.worker"),
                     *(str(there.fileno()), json.dumps(asdict(self.limits))),
+                    self.policy.model_dump_json(),
                 ],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -38,6 +38,11 @@ REASONS: dict[str, str] = {
     "dicom.unknown_term": "The element holds no term that the standard defines and is left empty.",
     "dicom.no_transfer_syntax": "The file does not name its transfer syntax; its pixels are read "
     "in the encoding of the data set.",
+    "pixels.may_show_text": "The image is of a kind that shows names and dates in its pixels, and "
+    "it is not known where. Deliver it cleaned, with Burned In Annotation (0028,0301) NO, or declare "
+    "its modality clean in MEDPLATFORM_IMAGING_POLICY (docs/dicom-deidentification.md).",
+    "pixels.may_show_face": "A face may be made of the image, which the policy refuses. Deliver it "
+    "defaced, or allow recognizable_features in MEDPLATFORM_IMAGING_POLICY.",
     "pixels.undecodable": "The pixel data cannot be decoded. Export the object again, best "
     "uncompressed or in JPEG 2000.",
     "pixels.no_decoder": "The pixel data is in a transfer syntax that no decoder reads, such as a "

@@ -13,12 +13,16 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medplatform.modalities.imaging.dicom import read_dicom, sop_instance_uid
+from medplatform.modalities.imaging.deidentify.policy import Policy
+from medplatform.modalities.imaging.dicom import read_dicom
 from medplatform.modalities.imaging.errors import Unusable
+from medplatform.modalities.imaging.opening import sop_instance_uid
+from medplatform.modalities.imaging.opening import sop_instance_uid
 from medplatform.modalities.imaging.picture import read_mask, read_picture
 from medplatform.modalities.imaging.records import (
     Cell,
@@ -29,7 +33,10 @@ from medplatform.modalities.imaging.records import (
     SpoolFull,
 )
 
-Task = Callable[[Path, Limits], Reading]
+if TYPE_CHECKING:
+    from medplatform.modalities.imaging.export.original import Original, OriginalReading, Pixels
+
+Task = Callable[[Path, Limits], "Reading | OriginalReading"]
 
 
 def _read_volume(path: Path, limits: Limits) -> Reading:
@@ -45,7 +52,6 @@ def _read_label_map(path: Path, limits: Limits) -> Reading:
 
 
 TASKS: dict[str, Task] = {
-    "dicom": read_dicom,
     "picture": read_picture,
     "mask": read_mask,
     "volume": _read_volume,  # needs nibabel, which few deliveries do
@@ -55,7 +61,13 @@ IDENTIFY = "identify"
 READY = "ready"
 
 
-def serve(connection: Connection, limits: Limits) -> None:
+def _read_original(path: Path, limits: Limits, policy: Policy) -> "OriginalReading":
+    from medplatform.modalities.imaging.export.original import read_original
+
+    return read_original(path, limits, policy)
+
+
+def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
     """Answer requests of (task, path, spool) until the other end closes.
 
     The answer to `identify` is a UID or None; to the tasks a `Failure`, or a header and the number
@@ -65,6 +77,11 @@ def serve(connection: Connection, limits: Limits) -> None:
     _limit_memory(limits.memory_bytes)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, inside C code too
     _silence()
+    tasks: dict[str, Task] = {
+        **TASKS,
+        "dicom": partial(read_dicom, policy=policy),
+        "original": partial(_read_original, policy=policy),
+    }
     connection.send(READY)
     while True:
         try:
@@ -76,16 +93,16 @@ def serve(connection: Connection, limits: Limits) -> None:
             answer: Any = sop_instance_uid(path)
         else:
             signal.alarm(limits.seconds + path.stat().st_size // limits.bytes_per_second)
-            answer = _read(task, path, spool, limits)
+            answer = _read(tasks[task], path, spool, limits)
         signal.alarm(0)
         connection.send(answer)
 
 
 def _read(
-    task: str, path: Path, spool: Path, limits: Limits
-) -> Failure | SpoolFull | tuple[Header, int]:
+    task: Task, path: Path, spool: Path, limits: Limits
+) -> "Failure | SpoolFull | tuple[Header | Original, int]":
     try:
-        reading = TASKS[task](path, limits)
+        reading = task(path, limits)
         number = _write(reading.cells, spool)
     except Unusable as error:
         return error.failure
@@ -96,7 +113,7 @@ def _read(
     return reading.header, number
 
 
-def _write(cells: Iterable[Cell], spool: Path) -> int:
+def _write(cells: "Iterable[Cell | Pixels]", spool: Path) -> int:
     """Write cells as they come, none of them held; how many there were."""
     number = 0
     with spool.open("wb") as stream:
@@ -128,4 +145,8 @@ def _limit_memory(extra: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])), Limits(**json.loads(sys.argv[2])))
+    serve(
+        Connection(int(sys.argv[1])),
+        Limits(**json.loads(sys.argv[2])),
+        Policy.model_validate_json(sys.argv[3]),
+    )

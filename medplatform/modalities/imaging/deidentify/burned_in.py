@@ -7,7 +7,7 @@ for clean; one whose modality or making suggests text, and which no rule fits, i
 
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -42,15 +42,16 @@ class Treatment(NamedTuple):
         Code of the reason for which the image must not be read.
     is_clean
         Whether the pixels show no text once they are treated.
-    looks_for_words
-        Whether the policy wants words looked for, as the image is of a kind that may show some.
+    words
+        What becomes of the image if words are found in it: `ignore` where none are looked for,
+        `refuse` or `blank`.
     """
 
     keeps: tuple[Region, ...] | None = None
     blanks: tuple[Region, ...] = ()
     refusal: str | None = None
     is_clean: bool = True
-    looks_for_words: bool = False
+    words: Literal["ignore", "refuse", "blank"] = "ignore"
 
     @property
     def changes_pixels(self) -> bool:
@@ -67,16 +68,14 @@ def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
         return Treatment(is_clean=False)
     keeps = _keeps(screen)
     blanks = _blanks(screen)
-    is_treated = keeps is not None or bool(blanks)
-    if not is_treated and (screen.says_text or not _is_trusted(screen, policy)):
-        if policy.ocr == "blank" and not screen.shows_document:
-            return Treatment(looks_for_words=True)
+    words = "ignore" if policy.ocr == "off" else policy.ocr
+    if keeps is not None or blanks:
+        return Treatment(keeps, blanks, words=words)
+    if _is_trusted(screen, policy):
+        return Treatment(words=words if screen.is_suspect else "ignore")
+    if screen.shows_document or words == "ignore" or (screen.says_text and words == "refuse"):
         return Treatment(refusal=MAY_SHOW_TEXT)
-    return Treatment(
-        keeps,
-        blanks,
-        looks_for_words=policy.ocr != "off" and (is_treated or screen.is_suspect),
-    )
+    return Treatment(words=words)
 
 
 def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:
@@ -100,7 +99,7 @@ def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:
 
 def _is_trusted(screen: Screen, policy: Policy) -> bool:
     """Whether an image that no rule fits is taken for free of text."""
-    if screen.shows_document:
+    if screen.shows_document or screen.says_text:
         return False
     return screen.says_no_text or screen.modality in policy.declared_clean or not screen.is_suspect
 

@@ -55,7 +55,7 @@ _TECHNICAL = frozenset(
     | {"00541105", "00420012"}
 )
 """Texts about device and technique, such as Manufacturer and Convolution Kernel."""
-_TYPED = frozenset({"00180015", "00700002", "00700080", "00700005"})
+_TYPED = frozenset({"00180015", "00700002", "00700080"})
 """Code strings that somebody types: Body Part Examined, Graphic Layer, Content Label."""
 _OFFSET = "00080201"
 _FIXED: dict[str, Action] = {

@@ -1,0 +1,93 @@
+"""Words in pixels, found by optical character recognition: Tesseract, with the extra `ocr`."""
+
+import shutil
+
+import numpy as np
+
+from medplatform.modalities.imaging.deidentify.burned_in import (
+    MAY_SHOW_TEXT,
+    Region,
+    Treatment,
+    blank,
+)
+from medplatform.modalities.imaging.deidentify.policy import PolicyError
+from medplatform.modalities.imaging.errors import Unusable
+
+LEAST_CONFIDENCE = 40
+"""Of 100: what Tesseract says of letters that it is not making up."""
+LEAST_CHARACTERS = 2
+_MARGIN = 2
+_LEAST_HEIGHT = 1000  # rows below which letters are too small for Tesseract
+
+
+def demand_recognition() -> None:
+    """See that words can be looked for.
+
+    Raises
+    ------
+    PolicyError
+        pytesseract or Tesseract is not installed.
+    """
+    try:
+        import pytesseract
+    except ImportError:
+        raise PolicyError(
+            "The policy of images asks for `ocr`, for which pytesseract is not installed. Run: "
+            "pip install 'medplatform[ocr]'"
+        ) from None
+    if not shutil.which(pytesseract.pytesseract.tesseract_cmd):
+        raise PolicyError(
+            "The policy of images asks for `ocr`, for which Tesseract is not installed. Run: "
+            "apt-get install tesseract-ocr"
+        )
+
+
+def treat(array: np.ndarray, treatment: Treatment) -> np.ndarray:
+    """A frame (rows, columns) or (rows, columns, samples) without text.
+
+    Raises
+    ------
+    Unusable
+        `pixels.may_show_text` where words are found that are not to be blanked.
+    """
+    array = blank(array, treatment)
+    if treatment.words == "ignore":
+        return array
+    words = find_words(array)
+    if words and treatment.words == "refuse":
+        raise Unusable(MAY_SHOW_TEXT)
+    return blank(array, Treatment(blanks=words))
+
+
+def find_words(array: np.ndarray) -> tuple[Region, ...]:
+    """Where words stand in a frame, with a margin."""
+    import pytesseract
+
+    picture, scale = _picture(array)
+    found = pytesseract.image_to_data(
+        picture, config="--psm 11", output_type=pytesseract.Output.DICT
+    )
+    places = zip(
+        *(found[name] for name in ("text", "conf", "left", "top", "width", "height")), strict=True
+    )
+    return tuple(
+        Region(
+            max(left // scale - _MARGIN, 0),
+            max(top // scale - _MARGIN, 0),
+            (left + width) // scale + 1 + _MARGIN,
+            (top + height) // scale + 1 + _MARGIN,
+        )
+        for text, confidence, left, top, width, height in places
+        if float(confidence) >= LEAST_CONFIDENCE and sum(map(str.isalnum, text)) >= LEAST_CHARACTERS
+    )
+
+
+def _picture(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """The frame in 8 bits over its whole range, small ones enlarged, and how many times."""
+    values = array.astype(np.float32)
+    if values.ndim == 3:
+        values = values[..., :3].mean(axis=2)
+    low, high = float(values.min()), float(values.max())
+    grey = ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+    scale = max(1, min(4, -(-_LEAST_HEIGHT // len(grey))))
+    return grey.repeat(scale, axis=0).repeat(scale, axis=1), scale

@@ -1,0 +1,160 @@
+"""A DICOM file on its way to be written again: what the reading process hands to the exporter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom import FileDataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from medplatform.modalities.imaging.codec import pixel_bytes
+from medplatform.modalities.imaging.decode import decode_frames
+from medplatform.modalities.imaging.deidentify import (
+    Policy,
+    Prepared,
+    Treatment,
+    pixel_treatment,
+    prepare,
+)
+from medplatform.modalities.imaging.deidentify.words import treat
+from medplatform.modalities.imaging.description import (
+    check_size,
+    settle_description,
+    settle_transfer_syntax,
+)
+from medplatform.modalities.imaging.elements import element
+from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
+from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.opening import DicomFile
+from medplatform.modalities.imaging.pixel_data import PixelData
+from medplatform.modalities.imaging.records import Header, Limits
+
+_NATIVE = frozenset(
+    {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}
+)
+_PALETTES = ("00281101", "00281102", "00281103", "00281201", "00281202", "00281203")
+_DESCRIPTION = ("00280002", "00280004", "00280006", "00280100", "00280101", "00280102", "00280103")
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """The value of an element of pixels, and the transfer syntax that it is in."""
+
+    keyword: str
+    vr: str
+    content: bytes
+    transfer_syntax_uid: str
+    is_as_delivered: bool
+
+    @property
+    def is_encapsulated(self) -> bool:
+        """Whether the content is a sequence of fragments (PS3.5 A.4)."""
+        return self.transfer_syntax_uid not in _NATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file of which only UIDs, dates and ids are left to be replaced."""
+
+    issuer: str | None
+    patient_id: str | None
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalReading:
+    """What a reading process answers: an original, and its pixels where it has some."""
+
+    header: Original
+    cells: list[Pixels]
+
+
+def read_original(path: Path, limits: Limits, policy: Policy) -> OriginalReading:
+    """Read a file; its pixels as delivered, or cleaned where the policy asks for that.
+
+    Raises
+    ------
+    Unusable
+        The file cannot be read, or its pixels may show what the policy refuses.
+    """
+    file = DicomFile(path, limits)
+    elements = file.elements
+    pixels = None
+    treatment = pixel_treatment(elements, policy)
+    if file.has_pixels:
+        if treatment.refusal:
+            raise Unusable(treatment.refusal, element("PixelData"))
+        pixels, described = _read_pixels(file.dataset, limits, treatment)
+        elements = _describe(elements, described)
+    is_clean = pixels is not None and treatment.is_clean
+    original = Original(
+        _text(elements, "00100021"),
+        _text(elements, "00100020"),
+        prepare(elements, policy, is_clean_of_text=is_clean),
+    )
+    return OriginalReading(original, [pixels] if pixels else [])
+
+
+def _read_pixels(
+    dataset: FileDataset, limits: Limits, treatment: Treatment
+) -> tuple[Pixels, list[Element]]:
+    """The pixels, and what is to be said of them where they are not as delivered."""
+    header = Header()
+    settle_transfer_syntax(dataset, header)
+    uid = dataset.file_meta.TransferSyntaxUID
+    data = PixelData(dataset)
+    is_untouched = not treatment.changes_pixels and treatment.words == "ignore"
+    if is_untouched and uid != ExplicitVRBigEndian:
+        try:
+            content = bytes(dataset[data.keyword].value)
+        except READ_ERRORS:
+            raise Unusable("pixels.truncated", element(data.keyword)) from None
+        vr = "OB" if data.is_encapsulated else data.vr if data.vr in ("OF", "OD") else "OW"
+        return Pixels(data.keyword, vr, content, str(uid), is_as_delivered=True), []
+    settle_description(dataset, header)
+    check_size(dataset, limits)
+    return _clean_pixels(dataset, treatment)
+
+
+def _clean_pixels(dataset: FileDataset, treatment: Treatment) -> tuple[Pixels, list[Element]]:
+    content = bytearray()
+    photometric, last = "MONOCHROME2", np.empty(0)
+    for array, photometric in decode_frames(dataset):  # noqa: B007 - the last one says it for all
+        last = treat(array, treatment)
+        content += pixel_bytes(last)
+    bits = 8 * last.dtype.itemsize
+    is_as_before = bits == dataset.BitsAllocated
+    stored = int(dataset.BitsStored) if is_as_before else bits
+    samples = last.shape[-1] if last.ndim == 3 else 1
+    described = [
+        Element("00280002", "US", number=(samples,)),
+        Element("00280004", "CS", text=(photometric,)),
+        Element("00280100", "US", number=(bits,)),
+        Element("00280101", "US", number=(stored,)),
+        Element("00280102", "US", number=(stored - 1,)),
+        Element("00280103", "US", number=(int(last.dtype.kind == "i"),)),
+    ]
+    if samples > 1:
+        described.append(Element("00280006", "US", number=(0,)))
+    pixels = Pixels("PixelData", "OW", bytes(content), str(ExplicitVRLittleEndian), False)
+    return pixels, described
+
+
+def _describe(elements: list[Element], described: list[Element]) -> list[Element]:
+    """The elements with another description of the pixels."""
+    if not described:
+        return elements
+    gone = {*_DESCRIPTION, *_PALETTES}
+    return sorted([*(e for e in elements if e.path not in gone), *described])
+
+
+def _text(elements: list[Element], path: str) -> str | None:
+    for each in elements:
+        if each.path == path and each.text:
+            return each.text[0].strip()
+    return None
