@@ -22,7 +22,6 @@ from medplatform.modalities.imaging.deidentify.policy import Policy
 from medplatform.modalities.imaging.dicom import read_dicom
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.opening import sop_instance_uid
-from medplatform.modalities.imaging.opening import sop_instance_uid
 from medplatform.modalities.imaging.picture import read_mask, read_picture
 from medplatform.modalities.imaging.records import (
     Cell,
