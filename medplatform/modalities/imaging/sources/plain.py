@@ -15,6 +15,8 @@ from isal import igzip, isal_zlib
 from medplatform.modalities.imaging.sources.container import BOMB_BYTES, BOMB_RATIO, Container
 
 CHUNK_BYTES = 1 << 20
+_STEP_BYTES = 64 << 10
+"""Unpacked at a time: what stands this close before a break may be lost with it."""
 _MAX_XZ_MEMORY = 256 << 20
 """Of the dictionary of an xz stream, which its header asks for."""
 _INFLATE_ERROR = cast(type[Exception], isal_zlib.error)  # its stub has an instance in this place
@@ -61,7 +63,7 @@ class PlainStream:
         pieces: list[bytes] = []
         wanted = size
         while wanted and self.fault is None:
-            piece = self._read_some(min(wanted, CHUNK_BYTES))
+            piece = self._read_some(min(wanted, _STEP_BYTES))
             if not piece:
                 break
             pieces.append(piece)
@@ -117,7 +119,7 @@ class _Xz:
     def read(self, size: int, /) -> bytes:
         while not self._decoder.eof or self._next_stream():
             packed = b""
-            if self._decoder.needs_input and not (packed := self._packed.read(CHUNK_BYTES)):
+            if self._decoder.needs_input and not (packed := self._packed.read(_STEP_BYTES)):
                 raise EOFError
             if piece := self._decoder.decompress(packed, size):
                 return piece
