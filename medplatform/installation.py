@@ -68,7 +68,9 @@ class Installation:
         settings = self.settings
         if name == IMAGING.name:
             return imaging.configure(
-                imaging.Configuration(has_thumbnails=settings.imaging_thumbnails)
+                imaging.Configuration(
+                    policy=settings.imaging_policy, has_thumbnails=settings.imaging_thumbnails
+                )
             )
         if name != EHR.name:
             return MODALITIES[name]

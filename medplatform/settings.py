@@ -121,6 +121,13 @@ class Settings(BaseSettings):
     ehr_workers: Annotated[
         int, Field(ge=1, le=64, description="Processes that read one delivery of health records.")
     ] = 1
+    imaging_policy: Annotated[
+        Path | None,
+        Field(
+            description="De-identification policy of images (YAML). Default: PS3.15 Annex E, with "
+            "shifted dates (docs/dicom-deidentification.md)."
+        ),
+    ] = None
     imaging_thumbnails: Annotated[
         bool,
         Field(
@@ -181,7 +188,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "data", "views", "key_file", "ehr_policy", "bulk_key_file", "bulk_ca_file", mode="after"
+        "data",
+        "views",
+        "key_file",
+        "ehr_policy",
+        "imaging_policy",
+        "bulk_key_file",
+        "bulk_ca_file",
+        mode="after",
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

@@ -152,6 +152,22 @@ class Policy(BaseModel):
         return hash(self.digest)
 
 
+def load_policy(path: Path | None) -> Policy:
+    """The policy of an installation: that of its file, else the platform's own.
+
+    Raises
+    ------
+    PolicyError
+        The file holds no policy, or asks for what is not installed.
+    """
+    policy = Policy.load(path) if path else PLATFORM_POLICY
+    if policy.ocr != "off":
+        from medplatform.modalities.imaging.deidentify.words import demand_recognition
+
+        demand_recognition()
+    return policy
+
+
 PLATFORM_POLICY = Policy()
 """Basic profile, with shifted dates, patient characteristics, safe private elements, and cleaned
 descriptors, structured content, graphics and pixels."""
