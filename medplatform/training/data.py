@@ -25,6 +25,8 @@ SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.15, "test": 0.25}
 ROWS = "rows"
 LATEST = "latest.json"
 SHORTAGE = "shortage.json"
+IMAGES = "images"
+"""The fact that holds how images look, of a data set that names them without holding them."""
 
 
 class DatasetTooSmall(TrainingError):
@@ -91,6 +93,10 @@ def _freeze(
     snapshot = freeze(datasets, recipe.name, {ROWS: rows}, facts, lineage=origin)
     latest = {"digest": snapshot.digest, "lineage": origin}
     write_atomically(datasets / recipe.name / LATEST, json.dumps(latest).encode())
+    if IMAGES in collected.facts:
+        from medplatform.training.images.materialise import cache_images
+
+        cache_images(snapshot, lake)
     return snapshot
 
 

@@ -9,7 +9,7 @@ Arrays are (C, H, W) or (C, D, H, W); sizes and spacings are in the order of the
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,17 +57,17 @@ def resize_image(image: NDArray[np.floating], size: Size) -> NDArray[np.float32]
     return planes.reshape(channels, *size).numpy()
 
 
-def resize_mask(mask: NDArray[np.number], size: Size) -> NDArray[np.generic]:
+def resize_mask(mask: NDArray[Any], size: Size) -> NDArray[Any]:
     """Each pixel as the old one whose area its centre lies in."""
     for axis, number in enumerate(size, 1):
         old = mask.shape[axis]
         if old != number:
-            centers = (np.arange(number) + 0.5) * old / number
-            mask = np.take(mask, centers.astype(np.intp), axis=axis)
+            nearest = (2 * np.arange(number) + 1) * old // (2 * number)
+            mask = np.take(mask, nearest, axis=axis)
     return mask
 
 
-def crop_or_pad(image: NDArray[np.number], size: Size, *, fill: float = 0) -> NDArray[np.generic]:
+def crop_or_pad(image: NDArray[Any], size: Size, *, fill: float = 0) -> NDArray[Any]:
     """Cut off or fill up evenly on both sides; the odd pixel is at the end."""
     cut = [slice(None)]
     pad = [(0, 0)]

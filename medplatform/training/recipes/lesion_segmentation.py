@@ -148,6 +148,8 @@ def _united_masks(lake: Lake, table: Table) -> dict[FrameKey, PackedMask]:
 
     united: dict[FrameKey, PackedMask] = {}
     for row in _rows(lake, table, _MASK_COLUMNS):
+        if row["instance_id"] is None:
+            continue
         shape = (row["height"], row["width"])
         bits = np.packbits(decode(row["codec"], row["pixels"], dtype="uint8", shape=shape) > 0)
         key = (row["instance_id"], row["frame_number"])

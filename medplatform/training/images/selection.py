@@ -1,0 +1,172 @@
+"""The rows of a data set of images: which frames and volumes of the lake a recipe asked for.
+
+Rows hold no pixels. They name each slice and the SHA-256 of its pixels, with all that is said of
+its values, so the digest of the data set covers what the model will see.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from medplatform.lake import Lake
+from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_MASK
+from medplatform.training.data import IMAGES
+from medplatform.training.images.spec import ImageSpec, Units
+from medplatform.training.recipe import Collected, TrainingError
+from medplatform.volumes import VOLUME
+from medplatform.volumes.planes import LINEAGE, current_images
+
+_MEANING = {
+    "rescale_slope": "slope",
+    "rescale_intercept": "intercept",
+    "photometric": "photometric",
+    "window_center": "window_center",
+    "window_width": "window_width",
+    "voi_lut_function": "voi_function",
+    "pixel_padding_value": "padding",
+    "pixel_padding_range_limit": "padding_limit",
+}
+"""Columns of frames and images, and what `prepare.Meaning` calls them."""
+_OF_FRAME = ("pixel_spacing_row_mm", "pixel_spacing_column_mm", *_MEANING)
+_TEXT = ("photometric", "voi_lut_function")
+_OF_INSTANCE = pl.Schema(
+    {
+        "instance_id": pl.String,
+        "series_id": pl.String,
+        "study_id": pl.String,
+        "patient_id": pl.String,
+        "modality": pl.String,
+        "body_part": pl.String,
+        "laterality": pl.String,
+        "view_position": pl.String,
+        "manufacturer": pl.String,
+        "patient_sex": pl.String,
+        "patient_age_years": pl.Int32,
+        "label": pl.String,
+        **{name: pl.String if name in _TEXT else pl.Float64 for name in _OF_FRAME},
+    }
+)
+_KEPT = [name for name in _OF_INSTANCE if name not in _OF_FRAME]
+
+
+class VolumesMissing(TrainingError):
+    """The volumes of the lake have not been assembled; the message says how to."""
+
+
+def collect_images(lake: Lake, marts: Path, *, spec: ImageSpec) -> Collected:
+    """One row per frame or volume that the spec asks for: what `Recipe.collect` returns.
+
+    Columns are image_id, patient_id, what is known of the image, `spacing_mm` in the order of
+    `spec.size`, and `slices`: instance_id, frame_number, pixel_sha256, the meaning of the values,
+    and where the spec has masks, their ids.
+
+    Raises
+    ------
+    VolumesMissing
+        Volumes are asked for, and the mart of volumes was not built.
+    """
+    frames = _find_frames(lake, spec)
+    if spec.has_masks:
+        key = ["instance_id", "frame_number", "height", "width"]
+        frames = frames.join(_find_masks(lake, key), on=key, how="left")
+    rows = _gather_volumes(frames, marts) if spec.of == "volumes" else _gather_frames(frames)
+    if spec.has_masks:
+        is_masked = pl.element().struct.field("mask_ids").list.len() > 0
+        rows = rows.filter(pl.col("slices").list.eval(is_masked).list.any())
+    if spec.spacing_mm:
+        rows = rows.filter(
+            pl.col("spacing_mm").list.eval((pl.element() > 0).fill_null(value=False)).list.all()
+        )
+    return Collected(rows.sort("image_id"), {IMAGES: spec.model_dump(mode="json")})
+
+
+def _find_frames(lake: Lake, spec: ImageSpec) -> pl.DataFrame:
+    """The frames of the images that the spec asks for: what each says of itself goes before what
+    its image says of all."""
+    wanted = [
+        pl.col(name).is_in(values)
+        for name, values in (
+            ("modality", spec.modalities),
+            ("body_part", spec.body_parts),
+            ("view_position", spec.views),
+        )
+        if values
+    ]
+    images = current_images(lake, _OF_INSTANCE).filter(pl.lit(True), *wanted)
+    declared = {column.name for column in IMAGING_FRAME.all_columns}
+    own = [name for name in _OF_FRAME if name in declared]
+    key = ["instance_id", *LINEAGE]
+    frames = lake.scan(
+        IMAGING_FRAME, [*key, "frame_number", "height", "width", "channels", "pixel_sha256", *own]
+    ).join(images, on=key, how="inner", suffix="_of_image")
+    if isinstance(spec.intensity, Units):
+        frames = frames.filter(pl.col("channels") == 1)
+    either = [pl.coalesce(name, f"{name}_of_image").alias(name) for name in own]
+    names = [*_KEPT, "frame_number", "height", "width", "pixel_sha256", *_OF_FRAME]
+    return frames.with_columns(either).select(names).rename(_MEANING).collect()
+
+
+def _find_masks(lake: Lake, key: list[str]) -> pl.DataFrame:
+    """The masks of each frame that has any of its own size."""
+    masks = lake.scan(IMAGING_MASK, [*key, "mask_id"]).drop_nulls()
+    return masks.group_by(key).agg(mask_ids=pl.col("mask_id").unique().sort()).collect()
+
+
+def _slice(frames: pl.DataFrame) -> pl.Expr:
+    names = ("instance_id", "frame_number", "pixel_sha256", *_MEANING.values(), "mask_ids")
+    present = [name for name in names if name in frames.columns]
+    return pl.struct(present)
+
+
+def _gather_frames(frames: pl.DataFrame) -> pl.DataFrame:
+    return frames.select(
+        pl.format("{}:{}", "instance_id", "frame_number").alias("image_id"),
+        *_KEPT,
+        pl.concat_list("pixel_spacing_row_mm", "pixel_spacing_column_mm").alias("spacing_mm"),
+        pl.concat_list(_slice(frames)).alias("slices"),
+    )
+
+
+def _gather_volumes(frames: pl.DataFrame, marts: Path) -> pl.DataFrame:
+    """One row per volume without fault of which all slices are wanted."""
+    path = marts / f"{VOLUME.name}.parquet"
+    if not path.exists():
+        raise VolumesMissing(
+            f"The volumes of the lake are not assembled: {path.name} is missing among the marts. "
+            f"Materialize marts/{VOLUME.name}, or run: medplatform build"
+        )
+    volumes = (
+        pl.scan_parquet(path)
+        .filter(pl.col("geometry_status") == "volume")
+        .select(
+            image_id=pl.format("{}:{}", "series_id", "volume_number"),
+            slices_expected="slices",
+            spacing_mm=pl.concat_list(
+                "slice_spacing_mm", "pixel_spacing_row_mm", "pixel_spacing_column_mm"
+            ),
+            instance_id="instance_ids",
+            frame_number="frame_numbers",
+            slice_index="slice_indexes",
+        )
+        .collect()
+    )
+    listed = volumes.explode("instance_id", "frame_number", "slice_index")
+    known = [name for name in _KEPT if name not in ("instance_id", "patient_id")]
+    return (
+        listed.join(frames, on=["instance_id", "frame_number"], how="inner")
+        .sort("image_id", "slice_index")
+        .group_by("image_id", maintain_order=True)
+        .agg(
+            pl.col("slices_expected").first(),
+            pl.col("patient_id").unique(),
+            *(pl.col(name).first() for name in known),
+            pl.col("spacing_mm").first(),
+            slices=_slice(frames),
+        )
+        .filter(
+            pl.col("slices").list.len() == pl.col("slices_expected"),
+            pl.col("patient_id").list.len() == 1,
+        )
+        .with_columns(pl.col("patient_id").list.first())
+        .drop("slices_expected")
+    )
