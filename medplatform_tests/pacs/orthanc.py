@@ -86,8 +86,8 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         yield server
     finally:
         server.http.close()
-        process.terminate()
-        process.wait(30)
+        process.kill()  # its orderly end takes seconds
+        process.wait()
 
 
 def free_ports(count: int) -> list[int]:

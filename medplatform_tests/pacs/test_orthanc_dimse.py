@@ -1,12 +1,12 @@
-"""C-GET and C-MOVE against a real PACS: what it holds comes back, once, and every number adds up."""
+"""C-GET and C-MOVE against a real PACS: what it holds comes back, once, and is counted."""
 
+import gc
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from medplatform.pacs.dimse import Node, Peer, pull_images
-from medplatform.pacs.errors import PeerRefused
 from medplatform.pacs.query import Query
 from medplatform.pacs.retrieval import Retrieval
 from medplatform.transfer import ServerUnavailable
@@ -99,12 +99,14 @@ def test_objects_of_many_classes_need_several_associations(
     assert (brought.found, brought.fetched) == (5, 5)
 
 
-def test_a_peer_that_rejects_this_node_says_so(orthanc: Orthanc, site: Site) -> None:
-    orthanc.http.get("/system")
-    with pytest.raises((PeerRefused, ServerUnavailable), match="AE title|cannot be reached"):
+# pynetdicom leaves the socket of a connection that was refused to the garbage collection.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_peer_that_cannot_be_reached_is_a_clear_error(site: Site) -> None:
+    with pytest.raises(ServerUnavailable, match="cannot be reached"):
         pull_images(
             Query(),
             peer=Peer(ae_title="ORTHANC", host="127.0.0.1", port=free_ports(1)[0]),
             node=Node(),
             landing=site.landing,
         )
+    gc.collect()

@@ -249,6 +249,9 @@ class _Getter(_Puller):
             self.handlers,
         ) as association:
             _demand(association, _GET, f"{self._peer} gives nothing by C-GET. Try --move.")
+            for one in association.accepted_contexts:
+                # Orthanc accepts a private class without confirming the role, and then sends.
+                one._as_scp = True
             yield from association.send_c_get(identifier, _GET)
 
 
