@@ -89,9 +89,9 @@ def read_images(lake: Lake) -> Images:
 
 
 def current_images(lake: Lake, columns: pl.Schema) -> pl.LazyFrame:
-    """The rows of `imaging_instance` that count, with their lineage."""
+    """The rows of `imaging_instance` that count, with patient and lineage beside the columns."""
     return (
-        _scan(lake, IMAGING_INSTANCE, columns)
+        _scan(lake, IMAGING_INSTANCE, pl.Schema({"patient_id": pl.String, **columns}))
         .filter(~pl.col("patient_id").is_in(find_deleted_patients(lake)))
         .sort("delivery", "source_id", "record_number", descending=[True, False, False])
         .unique("instance_id", keep="first", maintain_order=True)
