@@ -1,14 +1,14 @@
 """Several reading processes that answer in the order in which they were asked."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
-from medplatform.modalities.imaging.records import Failure, Limits
+from medplatform.modalities.imaging.records import Failure
 
 T = TypeVar("T")
 Asked = tuple[T, Path | None]
@@ -25,11 +25,9 @@ class ReadingPool:
     beside it. Several are asked ahead.
     """
 
-    def __init__(
-        self, workers: int = 1, limits: Limits | None = None, folder: Path | None = None
-    ) -> None:
-        self.processes = [ReadingProcess(limits, folder) for _ in range(workers)]
-        self._window = 1 if workers == 1 else _AHEAD * workers
+    def __init__(self, processes: Sequence[ReadingProcess]) -> None:
+        self.processes = processes
+        self._window = 1 if len(processes) == 1 else _AHEAD * len(processes)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

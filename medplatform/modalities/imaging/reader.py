@@ -5,17 +5,22 @@ files that claim the same UID with different content neither is read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.configuration import Configuration
+from medplatform.modalities.imaging.deidentify.policy import load_policy
+from medplatform.modalities.imaging.directories import DirectoryReader
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.labelling import Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
+from medplatform.modalities.imaging.pool import ReadingPool
 from medplatform.modalities.imaging.records import Annotation, Failure, FrameCell, MaskCell
 from medplatform.modalities.imaging.rows import (
     annotation_row,
@@ -44,43 +49,67 @@ def read_delivery(
     configuration: Configuration,
 ) -> None:
     """Read DICOM files, and pictures with their masks and labels. Never raises for bad input."""
-    with ReadingProcess() as process:
-        read_files(delivery, stage, identity, process, progress)
+    policy = load_policy(configuration.policy)
+    processes = [
+        ReadingProcess(folder=stage.folder, policy=policy) for _ in range(configuration.workers)
+    ]
+    with ReadingPool(processes) as pool:
+        read_files(delivery, stage, identity, pool, progress)
 
 
 def read_files(
     delivery: Delivery,
     stage: Stage,
     identity: Identity,
-    process: ReadingProcess,
+    pool: ReadingPool,
     progress: Progress,
 ) -> None:
-    """Read a delivery with a reading process that may serve others too."""
+    """Read a delivery with reading processes that may serve others too."""
     account = Account(stage)
     labelling = Labelling(delivery.options, account, identity)
-    dicom = DicomReader(account, identity, process, labelling, progress)
-    pictures = PictureReader(delivery, account, identity, process, labelling, progress)
+    dicom = DicomReader(account, identity, pool, labelling, progress)
+    pictures = PictureReader(delivery, account, identity, pool.processes[0], labelling, progress)
+    directories = DirectoryReader(account, pool.processes[0])
     with Contents(delivery, stage.folder) as contents:
-        for found in contents.survey():
-            if isinstance(found, Refused):
-                account.refuse_unread(found)
-                continue
-            with found:
-                _look_at(found, account, dicom)
+        for held, uid in pool.identify(_survey(contents, account)):
+            with held:
+                dicom.note(held, uid)
             progress("headers", contents.surveyed, len(delivery.sources))
         labelling.read(contents)
         images = contents.items(Kind.DICOM)
         dicom.read(contents.fetch(images), len(images))
+        directories.read(contents, dicom.uids)
         pictures.read(contents)
         labelling.settle()
 
 
-def _look_at(held: Held, account: Account, dicom: "DicomReader") -> None:
-    match held.item.kind:
-        case Kind.DICOM:
-            dicom.identify(held)
-        case Kind.SIDECAR | Kind.ARCHIVE | Kind.DIRECTORY:
-            account.keep(held.item)
+def _survey(contents: Contents, account: Account) -> Iterator[tuple[Held, Path | None]]:
+    """Everything in a delivery, with its file where that is to be identified."""
+    seen: set[str] = set()
+    for found in contents.survey():
+        if isinstance(found, Refused):
+            account.refuse_unread(found)
+            continue
+        item, path = found.item, None
+        if item.kind is Kind.DICOM and item.sha256 not in seen:
+            seen.add(item.sha256)
+            path = found.path
+        if item.kind in (Kind.SIDECAR, Kind.ARCHIVE):
+            account.keep(item)
+        yield found, path
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is refused; `reason` is for codes of other packages."""
+
+    code: str
+    element: str | None = None
+    resource_type: str | None = None
+    reason: str | None = None
+
+
+_CONFLICT = Refusal("record.conflict", "(0008,0018)")
 
 
 class DicomReader:
@@ -90,69 +119,85 @@ class DicomReader:
         self,
         account: Account,
         identity: Identity,
-        process: ReadingProcess,
+        pool: ReadingPool,
         labelling: Labelling,
         progress: Progress,
     ) -> None:
         self.account = account
         self.identity = identity
-        self.process = process
+        self.pool = pool
         self.labelling = labelling
         self.progress = progress
         self._contents: dict[str, set[str]] = defaultdict(set)
         self._uids: dict[str, str] = {}
-        self._accepted: set[str] = set()
+        self._asked: set[str] = set()
+        self._refusals: dict[str, Refusal] = {}
         self._accepted_uids: set[str] = set()
 
-    def identify(self, held: Held) -> None:
-        """Look at one for its SOP Instance UID, before any of them is read."""
-        sha256 = held.item.sha256
-        if sha256 not in self._uids and (uid := self.process.identify(held.path)):
-            self._uids[sha256] = uid
-            self._contents[uid].add(sha256)
+    def note(self, held: Held, uid: str | None) -> None:
+        """Remember the SOP Instance UID of a file, before any of them is read."""
+        if uid:
+            self._uids[held.item.sha256] = uid
+            self._contents[uid].add(held.item.sha256)
+
+    @property
+    def uids(self) -> Collection[str]:
+        """The SOP Instance UIDs that the delivery was found to hold."""
+        return self._contents.keys()
 
     def read(self, files: Iterable[Held], total: int) -> None:
         """Read all of them."""
-        for number, held in enumerate(files, 1):
+        answers = self.pool.read("dicom", ((held, self._path(held)) for held in files))
+        for number, (held, opened) in enumerate(answers, 1):
             with held:
-                self._read_file(held)
+                self._read_file(held, opened)
             self.progress("DICOM files", number, total)
 
-    def _read_file(self, held: Held) -> None:
+    def _path(self, held: Held) -> Path | None:
+        """The file, where it is to be read: the first of its content, and none that conflicts."""
+        sha256 = held.item.sha256
+        if sha256 in self._asked or self._is_conflicting(sha256):
+            return None
+        self._asked.add(sha256)
+        return held.path
+
+    def _is_conflicting(self, sha256: str) -> bool:
+        uid = self._uids.get(sha256)
+        return uid is not None and len(self._contents[uid]) > 1
+
+    def _read_file(self, held: Held, opened: Opened | Failure | None) -> None:
         record = self.account.open(held.item)
         sha256 = held.item.sha256
-        uid = self._uids.get(sha256)
-        if sha256 in self._accepted:
-            self.account.refuse(record, "record.duplicate")
-        elif uid and len(self._contents[uid]) > 1:
-            self.account.refuse(record, "record.conflict", element="(0008,0018)")
+        if opened is not None:
+            refusal = self._accept(record, held, opened)
+            if refusal:
+                self._refusals[sha256] = refusal
+        elif self._is_conflicting(sha256):
+            refusal = _CONFLICT
         else:
-            self._read_content(record, held)
-
-    def _read_content(self, record: Record, held: Held) -> None:
-        opened = self.process.read("dicom", held.path)
-        if isinstance(opened, Failure):
+            refusal = self._refusals.get(sha256, Refusal("record.duplicate"))
+        if refusal:
             self.account.refuse(
-                record, opened.code, element=opened.element, resource_type=opened.sop_class_uid
+                record,
+                refusal.code,
+                reason=refusal.reason,
+                element=refusal.element,
+                resource_type=refusal.resource_type,
             )
-            return
+
+    def _accept(self, record: Record, held: Held, opened: Opened | Failure) -> Refusal | None:
+        """Write what was read; or why it cannot be accepted, nor any copy of it."""
+        if isinstance(opened, Failure):
+            return Refusal(opened.code, opened.element, opened.sop_class_uid)
         header = opened.header
         sop_class_uid = header.columns["sop_class_uid"]
         if header.sop_instance_uid in self._accepted_uids:
             # Its elements stand out of order, so that the first look did not find the UID.
-            self.account.refuse(record, "record.conflict", element="(0008,0018)")
-            return
+            return _CONFLICT
         try:
             subject = self.identity.subject_of_issuer(header.issuer, header.patient_id)
         except UnresolvedSubject as error:
-            self.account.refuse(
-                record,
-                error.code,
-                reason=error.reason,
-                element="(0010,0020)",
-                resource_type=sop_class_uid,
-            )
-            return
+            return Refusal(error.code, "(0010,0020)", sop_class_uid, error.reason)
         found, _ = self.labelling.find(held.item)
         if found:
             header.columns["label"] = found.labels.label
@@ -161,9 +206,9 @@ class DicomReader:
             self.labelling.attach(found, labelled_image(header, instance_id, subject.patient_id))
         for problem in header.problems:
             self.account.remark(record, problem, sop_class_uid)
-        self._accepted.add(held.item.sha256)
         self._accepted_uids.add(header.sop_instance_uid or "")
         self.account.accept(record)
+        return None
 
     def _write(self, record: Record, opened: Opened, subject: Subject) -> str:
         """Write the rows of an object; returns the id of its instance."""
