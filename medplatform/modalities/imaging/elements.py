@@ -4,41 +4,42 @@ What is not of its type becomes null with a `dicom.bad_value` remark, what is ou
 vocabulary null with `dicom.unknown_term`.
 """
 
-import struct
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydicom import Dataset, Sequence
 from pydicom.datadict import tag_for_keyword
-from pydicom.errors import BytesLengthException
 
+from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten.tree import VALUE_ERRORS
 from medplatform.modalities.imaging.records import Problem
-from medplatform.modalities.imaging.values import to_text
+from medplatform.modalities.imaging.values import to_text, to_texts
 
-VALUE_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,  # a sequence without an item
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom raises on an element whose bytes are not of its VR."""
+__all__ = ["VALUE_ERRORS", "Elements", "FlatElements", "element", "path_of"]
 
 T = TypeVar("T")
 
 
-class Elements:
-    """Typed access to the elements of a data set, collecting what could not be used."""
+class Remarks:
+    """Problems, once per code and element."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def remark(self, code: str, keyword: str) -> None:
+        """Note a problem once per element."""
+        problem = Problem(code, element(keyword))
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+class Elements(Remarks):
+    """Typed access to the elements of a data set of pydicom, collecting what could not be used."""
 
     def __init__(self, dataset: Dataset) -> None:
+        super().__init__()
         self.dataset = dataset
-        self.problems: list[Problem] = []
 
     def value(self, keyword: str, dataset: Dataset | None = None) -> Any:
         """The value of an element, None where it is absent, empty or not of its VR."""
@@ -63,19 +64,6 @@ class Elements:
             self.remark("dicom.bad_value", keyword)
             return None
 
-    def term(self, keyword: str, meanings: Mapping[str, T]) -> T | None:
-        """The meaning of a defined term."""
-        term = self.choice(keyword, meanings.keys())
-        return None if term is None else meanings[term]
-
-    def choice(self, keyword: str, allowed: Set[str]) -> str | None:
-        """A defined term itself, in capitals and without the spaces that some senders add."""
-        term = "".join((self.read(keyword, to_text) or "").upper().split())
-        if term and term not in allowed:
-            self.remark("dicom.unknown_term", keyword)
-            return None
-        return term or None
-
     def items(self, keyword: str, dataset: Dataset | None = None) -> list[Dataset]:
         """The items of a sequence."""
         return self.read(keyword, _items, dataset) or []
@@ -84,20 +72,89 @@ class Elements:
         """The first item of a sequence."""
         return next(iter(self.items(keyword, dataset)), None)
 
-    def shared(self, keyword: str, sequence: str) -> Dataset:
-        """Where an element stands: at the top, or in the functional group of all frames."""
-        if keyword not in self.dataset:
-            groups = self.item("SharedFunctionalGroupsSequence")
-            found = self.item(sequence, groups) if groups is not None else None
-            if found is not None:
-                return found
-        return self.dataset
 
-    def remark(self, code: str, keyword: str) -> None:
-        """Note a problem once per element."""
-        problem = Problem(code, element(keyword))
-        if problem not in self.problems:
-            self.problems.append(problem)
+class FlatElements(Remarks):
+    """The same over flattened elements, which are found by their paths.
+
+    An `item` is the path of what holds an element, with its dot; "" is the data set itself.
+    """
+
+    def __init__(self, elements: Iterable[Element]) -> None:
+        super().__init__()
+        self._by_path = {element.path: element for element in elements}
+        self.groups = self.item("SharedFunctionalGroupsSequence")
+
+    def value(self, keyword: str, item: str = "") -> Any:
+        """The value of an element, a list of several; None where it is absent, empty or broken."""
+        found = self._by_path.get(item + path_of(keyword))
+        if found is None:
+            return None
+        values = found.number or found.text
+        if values is None or found.vr == "SQ":
+            if found.binary or found.vr == "SQ":
+                self.remark("dicom.bad_value", keyword)
+            return None
+        value = values[0] if len(values) == 1 else list(values)
+        return None if value == "" or value == [] else value
+
+    def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
+        """The converted value; what cannot be converted is remarked on."""
+        value = self.value(keyword, item)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except VALUE_ERRORS:
+            self.remark("dicom.bad_value", keyword)
+            return None
+
+    def term(self, keyword: str, meanings: Mapping[str, T], item: str = "") -> T | None:
+        """The meaning of a defined term."""
+        term = self.choice(keyword, meanings.keys(), item)
+        return None if term is None else meanings[term]
+
+    def choice(self, keyword: str, allowed: Set[str], item: str = "") -> str | None:
+        """A defined term itself, in capitals and without the spaces that some senders add."""
+        term = "".join((self.read(keyword, to_text, item) or "").upper().split())
+        if term and term not in allowed:
+            self.remark("dicom.unknown_term", keyword)
+            return None
+        return term or None
+
+    def choices(self, keyword: str, allowed: Set[str]) -> list[str] | None:
+        """Several defined terms; those that are none are left out with a remark."""
+        found = ["".join(text.upper().split()) for text in self.read(keyword, to_texts) or ()]
+        known = [term for term in found if term in allowed]
+        if len(known) < len([term for term in found if term]):
+            self.remark("dicom.unknown_term", keyword)
+        return known or None
+
+    def has(self, keyword: str, item: str = "") -> bool:
+        """Whether there is such an element."""
+        return item + path_of(keyword) in self._by_path
+
+    def item(self, keyword: str, item: str = "") -> str | None:
+        """The first item of a sequence, None where there is none."""
+        path = item + path_of(keyword)
+        found = self._by_path.get(path)
+        is_there = found is not None and found.vr == "SQ" and found.number and found.number[0]
+        return f"{path}[0]." if is_there else None
+
+    def shared(self, keyword: str, sequence: str) -> str:
+        """Where an element stands: at the top, or in the functional group of all frames."""
+        if self.groups is None or self.has(keyword):
+            return ""
+        return self.item(sequence, self.groups) or ""
+
+
+@lru_cache(maxsize=1024)
+def path_of(keyword: str) -> str:
+    """The path of an element at the top of a data set.
+
+    >>> path_of("PatientID")
+    '00100020'
+    """
+    return f"{tag_for_keyword(keyword) or 0:08X}"
 
 
 def element(keyword: str) -> str:

@@ -1,17 +1,25 @@
-"""The header of an image: only the elements named here are ever looked at.
+"""The header of an image: only the elements named here and in `acquisition` are ever looked at.
 
 Never raises, whatever the elements hold (see `elements`).
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from pydicom import Dataset
-
 from medplatform.modalities.imaging import terms
-from medplatform.modalities.imaging.elements import Elements
+from medplatform.modalities.imaging.acquisition import (
+    NUMBERS,
+    first_tracer,
+    read_acquisition,
+)
+from medplatform.modalities.imaging.elements import FlatElements
+from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.records import Header
+from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
 from medplatform.modalities.imaging.values import (
+    to_all_numbers,
+    to_code_strings,
     to_date,
     to_first_number,
     to_flag,
@@ -30,41 +38,79 @@ from medplatform.modalities.imaging.values import (
 )
 from medplatform.privacy.policy import OLDEST_AGE
 
+_RANGES = {
+    column.name: (
+        -float("inf") if column.minimum is None else column.minimum,
+        float("inf") if column.maximum is None else column.maximum,
+    )
+    for column in IMAGING_INSTANCE.columns
+    if column.minimum is not None or column.maximum is not None
+}
+_KEYWORDS = {name: source.keyword for name, source in NUMBERS.items()} | {
+    "bits_allocated": "BitsAllocated",
+    "bits_stored": "BitsStored",
+    "columns": "Columns",
+    "echo_number": "EchoNumbers",
+    "echo_train_length": "EchoTrainLength",
+    "frames": "NumberOfFrames",
+    "high_bit": "HighBit",
+    "imager_spacing_column_mm": "ImagerPixelSpacing",
+    "imager_spacing_row_mm": "ImagerPixelSpacing",
+    "lossy_ratio": "LossyImageCompressionRatio",
+    "patient_age_years": "PatientAge",
+    "pixel_spacing_column_mm": "PixelSpacing",
+    "pixel_spacing_row_mm": "PixelSpacing",
+    "planar_configuration": "PlanarConfiguration",
+    "radionuclide_dose_bq": "RadionuclideTotalDose",
+    "radionuclide_half_life_s": "RadionuclideHalfLife",
+    "rows": "Rows",
+    "samples_per_pixel": "SamplesPerPixel",
+    "slice_thickness_mm": "SliceThickness",
+}
+"""The elements of the columns that have a plausible range."""
 
-def read_header(dataset: Dataset) -> Header:
-    """All that is kept of a data set but its pixels, and what is needed to de-identify it."""
-    elements = Elements(dataset)
-    offset = elements.read("TimezoneOffsetFromUTC", to_offset) or UTC
-    study_at = _date_and_time(elements, "Study", offset)
+
+def read_header(elements: Iterable[Element]) -> Header:
+    """All that is kept of a data set in columns, and what is needed to de-identify it."""
+    found = FlatElements(elements)
+    offset = found.read("TimezoneOffsetFromUTC", to_offset) or UTC
+    study_at = _date_and_time(found, "Study", offset)
     header = Header(
-        sop_instance_uid=elements.read("SOPInstanceUID", to_uid),
-        study_uid=elements.read("StudyInstanceUID", to_uid),
-        series_uid=elements.read("SeriesInstanceUID", to_uid),
-        patient_id=elements.read("PatientID", to_text),
-        issuer=elements.read("IssuerOfPatientID", to_text),
+        sop_instance_uid=found.read("SOPInstanceUID", to_uid),
+        study_uid=found.read("StudyInstanceUID", to_uid),
+        series_uid=found.read("SeriesInstanceUID", to_uid),
+        frame_of_reference_uid=found.read("FrameOfReferenceUID", to_uid),
+        patient_id=found.read("PatientID", to_text),
+        issuer=found.read("IssuerOfPatientID", to_text),
         study_at=study_at,
-        acquired_at=elements.read("AcquisitionDateTime", lambda value: to_moment(value, offset))
-        or _date_and_time(elements, "Acquisition", offset),
+        acquired_at=found.read("AcquisitionDateTime", lambda value: to_moment(value, offset))
+        or _date_and_time(found, "Acquisition", offset),
+        series_at=_date_and_time(found, "Series", offset),
+        content_at=_date_and_time(found, "Content", offset),
+        injected_at=_injection(found, offset),
         columns={
-            **_description(elements),
-            **_pixels(elements),
-            **_geometry(elements),
-            "patient_age_years": _age(elements, study_at),
+            **_description(found),
+            **_pixels(found),
+            **_values(found),
+            **_geometry(found),
+            **read_acquisition(found),
+            "patient_age_years": _age(found, study_at),
         },
     )
-    header.problems = elements.problems
+    _drop_implausible(header.columns, found)
+    header.problems = found.problems
     return header
 
 
-def sop_class(dataset: Dataset) -> str | None:
-    """SOP Class UID where the standard defines it."""
-    return terms.standard_uid(Elements(dataset).read("SOPClassUID", to_text))
-
-
-def _description(elements: Elements) -> dict[str, Any]:
+def _description(elements: FlatElements) -> dict[str, Any]:
     return {
-        "sop_class_uid": sop_class(elements.dataset),
+        "sop_class_uid": terms.standard_uid(elements.read("SOPClassUID", to_text)),
         "modality": elements.choice("Modality", terms.MODALITIES),
+        "image_type": elements.read("ImageType", to_code_strings),
+        "conversion_type": elements.choice("ConversionType", terms.CONVERSIONS),
+        "presentation_intent": elements.term("PresentationIntentType", terms.PRESENTATION_INTENTS),
+        "series_number": elements.read("SeriesNumber", to_integer),
+        "acquisition_number": elements.read("AcquisitionNumber", to_integer),
         "instance_number": elements.read("InstanceNumber", to_integer),
         "patient_sex": elements.term("PatientSex", terms.SEXES),
         "body_part": elements.choice("BodyPartExamined", terms.BODY_PARTS),
@@ -74,34 +120,52 @@ def _description(elements: Elements) -> dict[str, Any]:
         "manufacturer": elements.read("Manufacturer", to_short_text),
         "model_name": elements.read("ManufacturerModelName", to_short_text),
         "has_burned_in_annotation": elements.term("BurnedInAnnotation", terms.YES_NO),
+        "has_recognizable_features": elements.term("RecognizableVisualFeatures", terms.YES_NO),
     }
 
 
-def _pixels(elements: Elements) -> dict[str, Any]:
-    meta = getattr(elements.dataset, "file_meta", None)
-    syntax = elements.read("TransferSyntaxUID", to_text, meta) if meta is not None else None
-    rescale = elements.shared("RescaleSlope", "PixelValueTransformationSequence")
-    window = elements.shared("WindowCenter", "FrameVOILUTSequence")
+def _pixels(elements: FlatElements) -> dict[str, Any]:
     return {
-        "transfer_syntax_uid": terms.standard_uid(syntax),
+        "transfer_syntax_uid": terms.standard_uid(elements.read("TransferSyntaxUID", to_text)),
         "rows": elements.read("Rows", to_positive),
         "columns": elements.read("Columns", to_positive),
         "frames": elements.read("NumberOfFrames", to_positive) or 1,
         "samples_per_pixel": elements.read("SamplesPerPixel", to_positive),
+        "planar_configuration": elements.read("PlanarConfiguration", to_integer),
         "bits_allocated": elements.read("BitsAllocated", to_positive),
         "bits_stored": elements.read("BitsStored", to_positive),
+        "high_bit": elements.read("HighBit", to_integer),
         "is_signed": elements.read("PixelRepresentation", to_flag),
         "photometric": elements.read("PhotometricInterpretation", to_photometric),
-        "rescale_slope": elements.read("RescaleSlope", to_number, rescale),
-        "rescale_intercept": elements.read("RescaleIntercept", to_number, rescale),
-        "window_center": elements.read("WindowCenter", to_first_number, window),
-        "window_width": elements.read("WindowWidth", to_first_number, window),
+        "is_lossy": elements.term("LossyImageCompression", terms.LOSSY),
+        "lossy_ratio": elements.read("LossyImageCompressionRatio", to_first_number),
     }
 
 
-def _geometry(elements: Elements) -> dict[str, Any]:
+def _values(elements: FlatElements) -> dict[str, Any]:
+    rescale = elements.shared("RescaleSlope", "PixelValueTransformationSequence")
+    window = elements.shared("WindowCenter", "FrameVOILUTSequence")
+    centers = elements.read("WindowCenter", to_all_numbers, window)
+    widths = elements.read("WindowWidth", to_all_numbers, window)
+    return {
+        "rescale_slope": elements.read("RescaleSlope", to_number, rescale),
+        "rescale_intercept": elements.read("RescaleIntercept", to_number, rescale),
+        "rescale_type": elements.choice("RescaleType", terms.RESCALE_TYPES, rescale),
+        "window_center": centers[0] if centers else None,
+        "window_width": widths[0] if widths else None,
+        "window_centers": centers,
+        "window_widths": widths,
+        "voi_lut_function": elements.choice("VOILUTFunction", terms.VOI_FUNCTIONS, window),
+        "pixel_padding_value": elements.read("PixelPaddingValue", to_integer),
+        "smallest_pixel_value": elements.read("SmallestImagePixelValue", to_integer),
+        "largest_pixel_value": elements.read("LargestImagePixelValue", to_integer),
+    }
+
+
+def _geometry(elements: FlatElements) -> dict[str, Any]:
     measures = elements.shared("PixelSpacing", "PixelMeasuresSequence")
     thickness = elements.shared("SliceThickness", "PixelMeasuresSequence")
+    between = elements.shared("SpacingBetweenSlices", "PixelMeasuresSequence")
     position = elements.shared("ImagePositionPatient", "PlanePositionSequence")
     orientation = elements.shared("ImageOrientationPatient", "PlaneOrientationSequence")
     spacing = elements.read("PixelSpacing", lambda value: to_numbers(value, 2), measures)
@@ -110,6 +174,8 @@ def _geometry(elements: Elements) -> dict[str, Any]:
         "pixel_spacing_row_mm": row,
         "pixel_spacing_column_mm": column,
         "slice_thickness_mm": elements.read("SliceThickness", to_number, thickness),
+        "spacing_between_slices_mm": elements.read("SpacingBetweenSlices", to_number, between),
+        "slice_location_mm": elements.read("SliceLocation", to_number),
         "image_position_mm": elements.read(
             "ImagePositionPatient", lambda value: to_numbers(value, 3), position
         ),
@@ -119,7 +185,16 @@ def _geometry(elements: Elements) -> dict[str, Any]:
     }
 
 
-def _age(elements: Elements, study_at: datetime | None) -> int | None:
+def _drop_implausible(columns: dict[str, Any], elements: FlatElements) -> None:
+    """Leave empty what is outside the range that the table declares, with a remark."""
+    for name, (minimum, maximum) in _RANGES.items():
+        value = columns.get(name)
+        if value is not None and not minimum <= value <= maximum:
+            columns[name] = None
+            elements.remark("dicom.bad_value", _KEYWORDS[name])
+
+
+def _age(elements: FlatElements, study_at: datetime | None) -> int | None:
     """Whole years, 90 for all older ones, who are too few to hide among."""
     age = elements.read("PatientAge", to_years)
     if age is None and study_at:
@@ -129,7 +204,17 @@ def _age(elements: Elements, study_at: datetime | None) -> int | None:
     return None if age is None else min(age, OLDEST_AGE)
 
 
-def _date_and_time(elements: Elements, prefix: str, offset: timezone) -> datetime | None:
+def _injection(elements: FlatElements, offset: timezone) -> datetime | None:
+    """When the first tracer was injected."""
+    item = first_tracer(elements)
+    if item is None:
+        return None
+    return elements.read(
+        "RadiopharmaceuticalStartDateTime", lambda value: to_moment(value, offset), item
+    )
+
+
+def _date_and_time(elements: FlatElements, prefix: str, offset: timezone) -> datetime | None:
     day = elements.read(f"{prefix}Date", to_date)
     if day is None:
         return None

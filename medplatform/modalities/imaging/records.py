@@ -91,10 +91,14 @@ class Header:
     sop_instance_uid: str | None = None
     study_uid: str | None = None
     series_uid: str | None = None
+    frame_of_reference_uid: str | None = None
     patient_id: str | None = None
     issuer: str | None = None
     study_at: datetime | None = None
     acquired_at: datetime | None = None
+    series_at: datetime | None = None
+    content_at: datetime | None = None
+    injected_at: datetime | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     extent: Extent | None = None
@@ -167,7 +171,19 @@ class Annotation:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-Cell = FrameCell | MaskCell | Annotation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A file that a DICOMDIR names, by the number of its directory record from 1.
+
+    `names` are the parts of its path from the folder of the DICOMDIR on.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    sop_instance_uid: str | None
+
+
+Cell = Listed | FrameCell | MaskCell | Annotation
 
 
 @dataclass(slots=True)

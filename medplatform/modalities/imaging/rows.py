@@ -5,6 +5,7 @@ columns that the tables declare goes on.
 """
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from medplatform.modalities.imaging.account import Record
@@ -25,8 +26,14 @@ def instance_row(
         "series_id": identity.uid(header.series_uid) if header.series_uid else None,
         "study_id": identity.uid(header.study_uid) if header.study_uid else None,
         "patient_id": subject.patient_id,
-        "study_at": subject.shift(header.study_at) if header.study_at else None,
-        "acquired_at": subject.shift(header.acquired_at) if header.acquired_at else None,
+        "frame_of_reference_id": (
+            identity.uid(header.frame_of_reference_uid) if header.frame_of_reference_uid else None
+        ),
+        "study_at": _shift(subject, header.study_at),
+        "acquired_at": _shift(subject, header.acquired_at),
+        "series_at": _shift(subject, header.series_at),
+        "content_at": _shift(subject, header.content_at),
+        "injected_at": _shift(subject, header.injected_at),
         **_lineage(record),
     }
 
@@ -137,6 +144,10 @@ def label_row(record: Record, row: LabelRow, image: LabelledImage, identity: Ide
         "label": row.label,
         **_lineage(record),
     }
+
+
+def _shift(subject: Subject, moment: datetime | None) -> datetime | None:
+    return subject.shift(moment) if moment else None
 
 
 def _lineage(record: Record) -> Row:

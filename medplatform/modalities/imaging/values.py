@@ -20,6 +20,8 @@ _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _MOMENT = re.compile(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?")
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _UNITS_PER_YEAR = {"D": 365.25, "W": 52.1775, "M": 12, "Y": 1}
+_CODE_STRING = re.compile(r"(?!.*[0-9]{5})[A-Z0-9_ ]{0,16}")
+_KERNEL = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9_ .+/-]{1,16}")
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -81,6 +83,27 @@ def to_text(value: Any) -> str:
     return value.strip(" \0")
 
 
+def to_texts(value: Any) -> list[str]:
+    """One or more texts, without their padding."""
+    return [to_text(part) for part in (value if isinstance(value, list) else [value])]
+
+
+def to_code_strings(value: Any) -> list[str]:
+    """One or more CS with nothing in them that could be a number of somebody (PS3.5 6.2)."""
+    texts = [text.upper() for text in to_texts(value)]
+    if not all(_CODE_STRING.fullmatch(text) for text in texts):
+        raise ValueError("no CS")
+    return texts
+
+
+def to_kernels(value: Any) -> list[str]:
+    """One or more short names of kernels."""
+    texts = to_texts(value)
+    if not all(_KERNEL.fullmatch(text) for text in texts):
+        raise ValueError("no name of a kernel")
+    return texts
+
+
 def to_short_text(value: Any) -> str | None:
     """An LO of printable characters, None for an empty one."""
     text = " ".join(to_text(value).split())
@@ -116,6 +139,11 @@ def to_first_number(value: Any) -> float:
     return to_number(value if isinstance(value, str | int | float) else value[0])
 
 
+def to_all_numbers(value: Any) -> list[float]:
+    """One or more numbers."""
+    return [to_number(part) for part in (value if isinstance(value, list) else [value])]
+
+
 def to_numbers(value: Any, count: int) -> list[float]:
     """As many numbers as there must be."""
     numbers = [to_number(part) for part in value]
@@ -130,6 +158,11 @@ def to_integer(value: Any) -> int:
     if not -_INT32 <= number < _INT32:
         raise ValueError("beyond 32 bits")
     return number
+
+
+def to_first_integer(value: Any) -> int:
+    """The first of one or more 32-bit integers."""
+    return to_integer(value[0] if isinstance(value, list) else value)
 
 
 def to_positive(value: Any) -> int:

@@ -9,6 +9,7 @@ from pydicom import Dataset, Sequence
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
+from medplatform.modalities.imaging.flatten.tree import flatten_dataset
 from medplatform.modalities.imaging.header import read_header
 from medplatform.modalities.imaging.records import Header, Problem
 
@@ -29,7 +30,7 @@ def _header(**elements: Any) -> Header:
     with warnings.catch_warnings(action="ignore"):
         for keyword, value in elements.items():
             setattr(dataset, keyword, value)
-        return read_header(dataset)
+        return read_header(flatten_dataset(dataset))
 
 
 def test_an_empty_data_set_gives_an_empty_header() -> None:
@@ -93,7 +94,7 @@ def test_values_get_the_types_and_names_of_the_table() -> None:
 def test_a_value_that_is_not_of_its_type_is_dropped_with_a_remark(
     tag: int, vr: str, content: bytes
 ) -> None:
-    header = read_header(_raw(element=(tag, vr, content)))
+    header = read_header(flatten_dataset(_raw(element=(tag, vr, content))))
     named = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
     assert header.problems == [Problem("dicom.bad_value", named)]
     ids = (header.patient_id, header.study_uid, header.study_at, header.acquired_at)

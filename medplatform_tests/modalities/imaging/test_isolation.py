@@ -17,10 +17,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.imaging import isolation, reader
-from medplatform.modalities.imaging.dicom import open_dataset
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess, ReadingProcessError
-from medplatform.modalities.imaging.layout import Kind
-from medplatform.modalities.imaging.records import Failure, Limits
+from medplatform.modalities.imaging.opening import open_dataset
+from medplatform.modalities.imaging.pool import ReadingPool
+from medplatform.modalities.imaging.records import Failure, FrameCell, Limits
 from medplatform.modalities.imaging.sources import contents
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
@@ -74,10 +74,10 @@ def test_nothing_of_a_crashed_file_reaches_the_lake(
     delivery = open_delivery(folder.parents[1], "imaging", folder.name)
     (folder / "2.dcm").unlink()
     os.mkfifo(folder / "2.dcm")
-    monkeypatch.setattr(contents, "kind_of", lambda _: Kind.DICOM)  # it would wait for the pipe
+    monkeypatch.setattr(contents, "read_head", lambda _: b"")  # it would wait for the pipe
     stage = Stage(tmp_path / "stage", "g")
     with ReadingProcess(Limits(seconds=3)) as process:
-        reader.read_files(delivery, stage, identity, process, silent)
+        reader.read_files(delivery, stage, identity, ReadingPool([process]), silent)
     stage.close()
     ingested = Ingested(delivery, stage)
     assert ingested.refusals() == {"dicom.timeout": 1}
@@ -151,7 +151,7 @@ def test_cells_that_nobody_took_do_not_reach_the_next_file(
     assert isinstance(process.read("picture", picture), Opened)
     opened = process.read("dicom", image)
     assert isinstance(opened, Opened)
-    assert [cell.height for cell in opened.cells] == [3]
+    assert [cell.height for cell in opened.cells if isinstance(cell, FrameCell)] == [3]
 
 
 def test_no_process_is_left_behind(image: Path) -> None:

@@ -104,7 +104,7 @@ def _elements(dataset: Dataset, level: _Level) -> Iterator[Element]:
     for tag in sorted(dataset.keys()):
         if level.depth == 0 and tag in PIXEL_TAGS:
             continue
-        stored = dataset.get_item(tag, keep_deferred=True)
+        stored = _stored(dataset, tag)
         creator = None if is_private_creator(tag) else creators.get(tag >> 8) or None
         vr = _vr(stored, tag, creator, level)
         path = f"{level.prefix}{tag:08X}"
@@ -120,11 +120,18 @@ def _elements(dataset: Dataset, level: _Level) -> Iterator[Element]:
             creators[tag.group << 8 | tag.element] = text[0] if text and len(text) == 1 else None
 
 
+def _stored(dataset: Dataset, tag: int) -> Stored:
+    """An element as it was read, or as it was set; one that was left in the file is read now."""
+    stored = dataset.get_item(tag, keep_deferred=True)
+    is_left = isinstance(stored, RawDataElement) and stored.value is None and stored.length
+    return dataset[tag] if is_left else stored
+
+
 def _first(dataset: Dataset, tag: int) -> float | None:
     """The first value of an element of VR US."""
     if tag not in dataset:
         return None
-    _, numbers, _ = _value("US", dataset.get_item(tag, keep_deferred=True), DEFAULT)
+    _, numbers, _ = _value("US", _stored(dataset, tag), DEFAULT)
     return numbers[0] if numbers else None
 
 

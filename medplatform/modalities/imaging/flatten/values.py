@@ -20,7 +20,7 @@ _EXACT_DIGITS = 15
 
 
 def convert(vr: str, content: bytes, charset: Charset) -> Value:
-    """The value of an element that is no sequence; bytes that are not of its VR as they are."""
+    """The value of an element that has no items; bytes that are not of its VR as they are."""
     if not content:
         return EMPTY[vr]
     try:
@@ -136,6 +136,10 @@ def _bytes(content: bytes, _charset: Charset) -> Value:
     return None, None, content
 
 
+def _broken_sequence(_content: bytes, _charset: Charset) -> Value:
+    raise ValueError("bytes without items")
+
+
 _LATIN = Charset(LATIN_1, ())
 NUMBER_CODES = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "UL": "I", "US": "H"}
 """Of the module `struct`."""
@@ -155,6 +159,7 @@ CONVERTERS: Mapping[str, Converter] = {
     "DS": _decimals,
     "IS": _integers,
     "PN": _names,
+    "SQ": _broken_sequence,
     "UI": _uids,
     "UR": _link,
 }

@@ -3,7 +3,28 @@
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
+from medplatform.modalities.imaging.tables.acquisition import (
+    CT,
+    MR,
+    NUCLEAR,
+    PATIENT_AND_POSITION,
+    PROJECTION,
+    ULTRASOUND,
+)
 from medplatform.modalities.imaging.tables.columns import INSTANCE_ID, MOMENT, PIXEL_SHA256, patient
+from medplatform.modalities.imaging.tables.image import GEOMETRY, MATRIX, MEANING
+
+ELEMENT = pa.struct(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("vr", pa.string(), nullable=False),
+        pa.field("private_creator", pa.string()),
+        pa.field("text", pa.list_(pa.string())),
+        pa.field("number", pa.list_(pa.float64())),
+        pa.field("binary", pa.binary()),
+    ]
+)
+"""See medplatform.modalities.imaging.flatten.element."""
 
 IMAGING_INSTANCE = Table(
     name="imaging_instance",
@@ -36,113 +57,41 @@ IMAGING_INSTANCE = Table(
             description="Modality (0008,0060), a defined term of PS3.3 C.7.3.1.1.1.",
         ),
         Column(
+            name="image_type",
+            dtype=pa.list_(pa.string()),
+            description="Image Type (0008,0008): ORIGINAL or DERIVED, PRIMARY or SECONDARY, and "
+            "terms of the modality.",
+        ),
+        Column(
+            name="conversion_type",
+            dtype=pa.string(),
+            values=("DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN"),
+            description="Conversion Type (0008,0064): what a secondary capture was made of.",
+        ),
+        Column(
+            name="presentation_intent",
+            dtype=pa.string(),
+            values=("FOR PRESENTATION", "FOR PROCESSING"),
+            description="Presentation Intent Type (0008,0068).",
+        ),
+        Column(
+            name="series_number",
+            dtype=pa.int32(),
+            description="Series Number (0020,0011).",
+        ),
+        Column(
+            name="acquisition_number",
+            dtype=pa.int32(),
+            description="Acquisition Number (0020,0012).",
+        ),
+        Column(
             name="instance_number",
             dtype=pa.int32(),
             description="Instance Number (0020,0013).",
         ),
-        Column(
-            name="rows", dtype=pa.int32(), unit="px", minimum=1, description="Rows (0028,0010)."
-        ),
-        Column(
-            name="columns",
-            dtype=pa.int32(),
-            unit="px",
-            minimum=1,
-            description="Columns (0028,0011).",
-        ),
-        Column(
-            name="frames",
-            dtype=pa.int32(),
-            required=True,
-            minimum=0,
-            description="Frames of the object (0028,0008); 0 where it has no pixels.",
-        ),
-        Column(
-            name="samples_per_pixel",
-            dtype=pa.int32(),
-            minimum=1,
-            maximum=4,
-            description="Samples per Pixel (0028,0002) as delivered.",
-        ),
-        Column(
-            name="bits_allocated",
-            dtype=pa.int32(),
-            minimum=1,
-            maximum=64,
-            description="Bits Allocated (0028,0100).",
-        ),
-        Column(
-            name="bits_stored",
-            dtype=pa.int32(),
-            minimum=1,
-            maximum=64,
-            description="Bits Stored (0028,0101).",
-        ),
-        Column(
-            name="is_signed",
-            dtype=pa.bool_(),
-            description="Whether Pixel Representation (0028,0103) is two's complement.",
-        ),
-        Column(
-            name="photometric",
-            dtype=pa.string(),
-            description="Photometric Interpretation (0028,0004) of the stored frames (YBR and "
-            "palettes are stored as RGB); as delivered where there are none.",
-        ),
-        Column(
-            name="transfer_syntax_uid",
-            dtype=pa.string(),
-            description="Transfer Syntax UID (0002,0010) as delivered, where the standard "
-            "defines it.",
-        ),
-        Column(
-            name="pixel_spacing_row_mm",
-            dtype=pa.float64(),
-            unit="mm",
-            minimum=0,
-            description="Distance between the centres of rows (0028,0030)[0].",
-        ),
-        Column(
-            name="pixel_spacing_column_mm",
-            dtype=pa.float64(),
-            unit="mm",
-            minimum=0,
-            description="Distance between the centres of columns (0028,0030)[1].",
-        ),
-        Column(
-            name="slice_thickness_mm",
-            dtype=pa.float64(),
-            unit="mm",
-            minimum=0,
-            description="Slice Thickness (0018,0050).",
-        ),
-        Column(
-            name="image_position_mm",
-            dtype=pa.list_(pa.float64()),
-            unit="mm",
-            description="x, y, z of the first pixel in the patient system (0020,0032).",
-        ),
-        Column(
-            name="image_orientation",
-            dtype=pa.list_(pa.float64()),
-            description="Direction cosines of row and column (0020,0037), six numbers.",
-        ),
-        Column(name="rescale_slope", dtype=pa.float64(), description="Rescale Slope (0028,1053)."),
-        Column(
-            name="rescale_intercept",
-            dtype=pa.float64(),
-            description="Rescale Intercept (0028,1052).",
-        ),
-        Column(
-            name="window_center",
-            dtype=pa.float64(),
-            description="First Window Center (0028,1050).",
-        ),
-        Column(
-            name="window_width",
-            dtype=pa.float64(),
-            description="First Window Width (0028,1051).",
-        ),
+        *MATRIX,
+        *MEANING,
+        *GEOMETRY,
         Column(
             name="study_at",
             dtype=MOMENT,
@@ -156,6 +105,26 @@ IMAGING_INSTANCE = Table(
             phi=Phi.SHIFTED_DATE,
             description="Acquisition DateTime (0008,002A), or Date and Time (0008,0022), "
             "(0008,0032), shifted.",
+        ),
+        Column(
+            name="series_at",
+            dtype=MOMENT,
+            phi=Phi.SHIFTED_DATE,
+            description="Series Date and Time (0008,0021), (0008,0031), shifted.",
+        ),
+        Column(
+            name="content_at",
+            dtype=MOMENT,
+            phi=Phi.SHIFTED_DATE,
+            description="Content Date and Time (0008,0023), (0008,0033), shifted: when the pixels "
+            "were made.",
+        ),
+        Column(
+            name="injected_at",
+            dtype=MOMENT,
+            phi=Phi.SHIFTED_DATE,
+            description="Radiopharmaceutical Start DateTime (0018,1078) of the first tracer, "
+            "shifted.",
         ),
         Column(
             name="patient_sex",
@@ -174,6 +143,7 @@ IMAGING_INSTANCE = Table(
             description="Whole years at the study, from Patient's Age (0010,1010) or the date of "
             "birth; 90 stands for 90 and older.",
         ),
+        *PATIENT_AND_POSITION,
         Column(
             name="body_part",
             dtype=pa.string(),
@@ -202,6 +172,17 @@ IMAGING_INSTANCE = Table(
             description="Burned In Annotation (0028,0301); null where the sender does not say.",
         ),
         Column(
+            name="has_recognizable_features",
+            dtype=pa.bool_(),
+            description="Recognizable Visual Features (0028,0302): whether a face may be made of "
+            "the image; null where the sender does not say.",
+        ),
+        *CT,
+        *MR,
+        *NUCLEAR,
+        *PROJECTION,
+        *ULTRASOUND,
+        Column(
             name="pixel_sha256",
             dtype=pa.string(),
             description=f"{PIXEL_SHA256}, over all frames; null without frames.",
@@ -211,6 +192,14 @@ IMAGING_INSTANCE = Table(
             dtype=pa.string(),
             description="Class label from the label table of a PNG or JPEG delivery, at most 64 "
             "characters.",
+        ),
+        Column(
+            name="elements",
+            dtype=pa.list_(ELEMENT),
+            phi=Phi.QUASI_IDENTIFIER,
+            description="All elements of the data set but its pixels, de-identified by PS3.15 "
+            "Annex E: tags with the items they stand in, VR, and values as text, numbers or bytes. "
+            "Null for PNG and JPEG.",
         ),
     ),
 )
