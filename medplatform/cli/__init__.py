@@ -9,7 +9,19 @@ import sys
 import click
 
 from medplatform import __version__
-from medplatform.cli import data, export, export_nifti, ingest, keys, models, operate, policy, views
+from medplatform.cli import (
+    data,
+    export,
+    export_dicom,
+    export_nifti,
+    ingest,
+    keys,
+    models,
+    operate,
+    pacs,
+    policy,
+    views,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,10 +40,13 @@ for _command in (
     operate.doctor,
     keys.key,
     ingest.ingest,
+    pacs.pull,
+    pacs.receive,
     data.quarantine,
     views.views,
     policy.policy,
     data.build_marts,
+    data.caches,
     export.export,
     models.freeze,
     models.train,
@@ -44,6 +59,7 @@ for _command in (
     models.audit,
 ):
     cli.add_command(_command)
+export.export.add_command(export_dicom.export_dicom)
 export.export.add_command(export_nifti.export_nifti)
 
 

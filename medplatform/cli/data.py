@@ -1,5 +1,6 @@
-"""Commands about data that were read: what was refused, and the marts."""
+"""Commands about data that were read: what was refused, the marts, and caches of images."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -120,3 +121,41 @@ def build_marts() -> None:
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in result.marts.items()])
     if flow := cohort_flow(root):
         print_table("From patients to rows of patient_features", flow)
+
+
+@click.command()
+@click.option(
+    "--remove",
+    "days",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+    help="Remove those that were not used for so many days; 0: all.",
+)
+def caches(days: int | None) -> None:
+    """List the images that are ready for training, and remove those that are old.
+
+    They are copies: `medplatform freeze` or training makes them again where they are needed. A
+    training that runs keeps what it has open.
+    """
+    from medplatform.training.images.cache import find_caches, remove_cache
+
+    datasets = installation_of_settings().settings.datasets
+    now = datetime.now(UTC)
+    rows = []
+    for entry in find_caches(datasets):
+        is_old = days is not None and now - entry.used_at >= timedelta(days=days)
+        if is_old:
+            remove_cache(entry.folder)
+        row = {
+            "recipe": entry.folder.relative_to(datasets).parts[0],
+            "cache": entry.folder.name,
+            "data set": entry.dataset[:16],
+            "images": entry.images,
+            "MB": entry.bytes / 1e6,
+            "last used": entry.used_at.isoformat(" ", timespec="minutes"),
+        }
+        rows.append({**row, "": "removed" if is_old else ""} if days is not None else row)
+    if rows:
+        print_table("Images ready for training", rows)
+    else:
+        click.echo("No images are kept ready for training.")

@@ -156,7 +156,7 @@ def _write(
         raise CacheFailed(
             f"The disk of {folder.parent} is full ({error.strerror}): images for training take "
             f"{_bytes(count, layouts) / 1e9:.1f} GB there. Free some space, such as with "
-            f"`medplatform caches --remove`, and train again."
+            f"`medplatform caches --remove 30`, and train again."
         ) from error
     finally:
         for file in files.values():

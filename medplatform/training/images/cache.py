@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from medplatform.training.recipe import TrainingError
 
 MANIFEST = "manifest.json"
+FOLDER = "cache"
+"""Of the caches of one recipe, beside its data sets."""
 FORMAT = 1
 
 
@@ -154,6 +156,11 @@ def list_caches(root: Path) -> list[CacheEntry]:
     """The caches under a root, the one used last first."""
     entries = [_describe(folder) for folder in root.glob("[0-9a-f]*/")]
     return sorted(entries, key=lambda entry: entry.used_at, reverse=True)
+
+
+def find_caches(datasets: Path) -> list[CacheEntry]:
+    """The caches of all recipes, below the folder of the data sets."""
+    return [entry for root in sorted(datasets.glob(f"*/{FOLDER}")) for entry in list_caches(root)]
 
 
 def remove_cache(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 from medplatform.lake import Snapshot
 from medplatform.training.data import ROWS, Split
 from medplatform.training.images.build import Layout, Progress, Sample, build_cache
-from medplatform.training.images.cache import CacheKey, ImageCache
+from medplatform.training.images.cache import FOLDER, CacheKey, ImageCache
 
 BATCH_ROWS = 64
 _VERSION = "1"
@@ -19,7 +19,7 @@ _VERSION = "1"
 
 def cache_root(snapshot: Snapshot) -> Path:
     """Where the caches of a recipe's data sets are."""
-    return snapshot.folder.parent / "cache"
+    return snapshot.folder.parent / FOLDER
 
 
 def cache_frozen(
