@@ -22,6 +22,10 @@ REASONS: dict[str, str] = {
     "file itself.",
     "file.unsafe_name": "The name of the file in the archive leads out of the archive. Pack it "
     "with relative names.",
+    "dicomdir.unreadable": "The file is named as a DICOMDIR but cannot be read as one; the files of "
+    "the delivery are read all the same. Export the medium again if it should have one.",
+    "dicomdir.missing_file": "The DICOMDIR names a file that the delivery does not hold, neither by "
+    "its name nor by its UID. Deliver it, unless it was left out on purpose.",
     "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG nor JPEG. Remove it from the "
     "delivery, or convert it to one of these.",
     "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end. Export "

@@ -50,7 +50,14 @@ def _read_label_map(path: Path, limits: Limits) -> Reading:
     return read_label_map(path, limits)
 
 
+def _read_directory(path: Path, limits: Limits) -> Reading:
+    from medplatform.modalities.imaging.dicomdir import read_directory
+
+    return read_directory(path, limits)
+
+
 TASKS: dict[str, Task] = {
+    "directory": _read_directory,
     "picture": read_picture,
     "mask": read_mask,
     "volume": _read_volume,  # needs nibabel, which few deliveries do
