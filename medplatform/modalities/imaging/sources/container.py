@@ -6,7 +6,11 @@ from enum import StrEnum
 from pathlib import PurePath, PurePosixPath
 
 from medplatform.modalities.files import CLOSED
-from medplatform.modalities.imaging.layout import SIDECAR_SUFFIXES, has_dicom_signature
+from medplatform.modalities.imaging.layout import (
+    SIDECAR_SUFFIXES,
+    VOLUME_SUFFIXES,
+    has_dicom_signature,
+)
 
 NO_ROOT = PurePosixPath()
 """The folder of the delivery itself."""
@@ -51,9 +55,12 @@ _SUFFIXES = frozenset(
 def container_of(name: PurePath, head: bytes) -> Container | None:
     """The format of a container by its first bytes (`layout.HEAD_BYTES`), None for any other file.
 
-    A DICOM signature goes before all others; office documents are zip archives, but documents.
+    A DICOM signature goes before all others; office documents are zip archives, but documents, and
+    compressed NIfTI is a format of its own, which is inflated only as far as its header says.
     """
     if has_dicom_signature(head) or name.suffix.lower() in SIDECAR_SUFFIXES:
+        return None
+    if name.name.lower().endswith(VOLUME_SUFFIXES):
         return None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return Container.ZIP
