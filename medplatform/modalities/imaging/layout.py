@@ -25,7 +25,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _PREAMBLE_BYTES = 128
 # (0002,0002) Media Storage SOP Class UID: Media Storage Directory Storage (PS3.10 8.6).
-_DIRECTORY_CLASS = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10\0"
+_DIRECTORY_CLASS = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 
 
 class Kind(StrEnum):

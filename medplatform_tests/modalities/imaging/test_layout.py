@@ -8,7 +8,7 @@ from medplatform.modalities.imaging.layout import Kind, kind_of, pairing_key
 from medplatform.modalities.imaging.sources.count import count_records
 
 _DICOM = bytes(128) + b"DICM"
-_DIRECTORY_CLASS = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10\x00"
+_DIRECTORY_CLASS = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
