@@ -11,6 +11,7 @@ import click
 from medplatform import __version__
 from medplatform.cli import (
     data,
+    dimse,
     export,
     export_dicom,
     export_nifti,
@@ -18,7 +19,6 @@ from medplatform.cli import (
     keys,
     models,
     operate,
-    pacs,
     policy,
     views,
 )
@@ -40,8 +40,8 @@ for _command in (
     operate.doctor,
     keys.key,
     ingest.ingest,
-    pacs.pull,
-    pacs.receive,
+    dimse.pull,
+    dimse.receive,
     data.quarantine,
     views.views,
     policy.policy,

@@ -122,8 +122,11 @@ class Rules:
             return Action(keep) if vr == "SQ" else self._uid() if vr == "UI" else _REMOVE
         if code == "D" and vr == "UI":
             return self._uid()
-        if code == "X" or (vr == "SQ" and code == "D" and tag in _CLEANED_SEQUENCES):
+        if vr == "SQ" and tag in _CLEANED_SEQUENCES:
             return _REMOVE
+        if code == "X" or (vr == "SQ" and code == "X/Z"):
+            # What an IOD requires, if only empty, stays so that the object is still valid.
+            return _EMPTY if self._types.get(tag) == 2 else _REMOVE
         if code in ("Z", "D"):
             return _EMPTY if code == "Z" else _DUMMY
         return self._by_type(tag, code)

@@ -103,6 +103,7 @@ _TECHNICAL = re.compile(
 )
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?(mm|cm|ms|s|sec|min|kv|kev|ma|mgy|hz|t|x|%)?")
 _LONG_NUMBER = re.compile(r"[0-9]{5}")
+_STANDARD = re.compile(r"ISO_[0-9]{5}_[0-9]$")
 _CODE_STRING = re.compile(r"[A-Za-z0-9_ ]{0,16}")
 
 
@@ -144,4 +145,5 @@ def is_technical(text: str) -> bool:
 
 def is_code_string(text: str) -> bool:
     """Whether a value can be a defined term of VR CS (PS3.5 6.2) and no number of somebody."""
-    return bool(_CODE_STRING.fullmatch(text)) and not _LONG_NUMBER.search(text)
+    is_long = _LONG_NUMBER.search(text) and not _STANDARD.match(text)
+    return bool(_CODE_STRING.fullmatch(text)) and not is_long

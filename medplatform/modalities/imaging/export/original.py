@@ -109,7 +109,7 @@ def _read_pixels(
     uid = dataset.file_meta.TransferSyntaxUID
     data = PixelData(dataset)
     is_untouched = not treatment.changes_pixels and treatment.words == "ignore"
-    if is_untouched and uid != ExplicitVRBigEndian:
+    if is_untouched and uid.is_transfer_syntax and uid != ExplicitVRBigEndian:
         try:
             content = bytes(dataset[data.keyword].value)
         except READ_ERRORS:
@@ -125,7 +125,7 @@ def _clean_pixels(dataset: FileDataset, treatment: Treatment) -> tuple[Pixels, l
     content = bytearray()
     photometric, last = "MONOCHROME2", np.empty(0)
     for array, photometric in decode_frames(dataset):  # noqa: B007 - the last one says it for all
-        last = treat(array, treatment)
+        last = treat(_in_bytes(array, dataset), treatment)
         content += pixel_bytes(last)
     bits = 8 * last.dtype.itemsize
     is_as_before = bits == dataset.BitsAllocated
@@ -143,6 +143,12 @@ def _clean_pixels(dataset: FileDataset, treatment: Treatment) -> tuple[Pixels, l
         described.append(Element("00280006", "US", number=(0,)))
     pixels = Pixels("PixelData", "OW", bytes(content), str(ExplicitVRLittleEndian), False)
     return pixels, described
+
+
+def _in_bytes(array: np.ndarray, dataset: FileDataset) -> np.ndarray:
+    """Colours of a palette of 16 bits in 8, as most IODs demand; any other array as it is."""
+    is_palette = dataset.PhotometricInterpretation == "PALETTE COLOR"
+    return (array >> 8).astype(np.uint8) if is_palette and array.itemsize == 2 else array
 
 
 def _describe(elements: list[Element], described: list[Element]) -> list[Element]:

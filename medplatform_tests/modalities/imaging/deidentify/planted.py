@@ -150,7 +150,9 @@ PLANTS: dict[str, Callable[[Dataset], None]] = {
     ),
     "overlay": _in_overlay,
     "curve": _element(0x50003000, "OW", (WORD * 2).encode()),
-    "icon": _set("IconImageSequence", [_item(Rows=1, Columns=12, PixelData=WORD.encode())]),
+    "icon": _set(
+        "IconImageSequence", [_item(Rows=1, Columns=12, BitsAllocated=8, PixelData=WORD.encode())]
+    ),
     "document": _set("EncapsulatedDocument", f"%PDF {WORD}".encode() + b" "),
     "signature": _set("DigitalSignaturesSequence", [_item(CertificateOfSigner=WORD.encode())]),
     "unknown attribute": _element(0x00189FF9, "LO", WORD),
