@@ -137,7 +137,7 @@ def _why_left_out(selection: Selection) -> pl.Expr:
         pl.when(faulty)
         .then(pl.concat_str(pl.lit("faulty geometry: "), faults))
         .when(pl.col("affine").is_null())
-        .then(pl.lit("thickness of the slice unknown"))
+        .then(pl.lit("depth of the slice unknown"))
         .when(pl.col("patient_id").is_null())
         .then(pl.lit("no patient"))
     )
