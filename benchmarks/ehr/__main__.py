@@ -8,20 +8,16 @@ small, since the peak memory of a process counts from its parent's.
 """
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.ehr.candidates import CANDIDATES, OUTPUT, PLATFORM, VALIDATING
 from benchmarks.ehr.inputs import TYPES, write_beginning
+from benchmarks.process import Process
 
 START_BYTES = 64_000
 SLOW_BYTES = 3_000_000
@@ -29,25 +25,6 @@ TIMES_LARGER = 4
 """How much larger the deliveries are with which more processes are measured."""
 SCALINGS = (("one process", 1, 1), ("two workers", 1, 2), ("two deliveries", 2, 1))
 """What is measured in wall time: how many processes read a delivery each, with how many workers."""
-
-
-class Process:
-    """A module of this package in a process of its own."""
-
-    def __init__(self, module: str, *arguments: object) -> None:
-        command = [sys.executable, "-m", f"benchmarks.ehr.{module}", *map(str, arguments)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-
-    def result(self) -> tuple[Any, float]:
-        """What it printed, as JSON, and its peak memory in MB, when it has ended."""
-        with self._process as process:
-            assert process.stdout
-            output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{process.args} failed")
-        return json.loads(output.splitlines()[-1]), usage.ru_maxrss / 1e3
 
 
 class Bench:
@@ -96,11 +73,12 @@ class Bench:
     def _run(self, resource_type: str, name: str, folder: Path) -> tuple[dict[str, float], float]:
         out = self._scratch / "out"
         out.mkdir()
-        result = Process("candidates", name, resource_type, folder, out).result()
+        result = Process("benchmarks.ehr.candidates", name, resource_type, folder, out).result()
         source, written = folder / f"{resource_type}.ndjson", out / OUTPUT
         is_whole = folder != self._start[resource_type]
         if is_whole and written.exists() and (resource_type, name) not in self.lost:
-            self.lost[resource_type, name], _ = Process("losses", source, written).result()
+            losses = Process("benchmarks.ehr.losses", source, written)
+            self.lost[resource_type, name], _ = losses.result()
         shutil.rmtree(out)
         return result
 
@@ -109,7 +87,7 @@ class Bench:
         outs = [self._scratch / f"out{number}" for number in range(processes)]
         for out in outs:
             out.mkdir()
-        arguments = ("candidates", PLATFORM, resource_type, folder)
+        arguments = ("benchmarks.ehr.candidates", PLATFORM, resource_type, folder)
         running = [Process(*arguments, out, f"--workers={workers}") for out in outs]
         longest = max(each.result()[0]["wall"] for each in running)
         for out in outs:
@@ -122,7 +100,7 @@ class Bench:
 
 
 def _write(landing: Path, size: int, types: Sequence[str]) -> dict[str, Path]:
-    written, _ = Process("inputs", landing, size, *types).result()
+    written, _ = Process("benchmarks.ehr.inputs", landing, size, *types).result()
     return {name: Path(folder) for name, folder in written.items()}
 
 
