@@ -20,6 +20,7 @@ _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _MOMENT = re.compile(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?")
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _UNITS_PER_YEAR = {"D": 365.25, "W": 52.1775, "M": 12, "Y": 1}
+_LONG_NUMBER = re.compile(r"[0-9]{5}")
 _CODE_STRING = re.compile(r"(?!.*[0-9]{5})[A-Z0-9_ ]{0,16}")
 _KERNEL = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9_ .+/-]{1,16}")
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -105,9 +106,9 @@ def to_kernels(value: Any) -> list[str]:
 
 
 def to_short_text(value: Any) -> str | None:
-    """An LO of printable characters, None for an empty one."""
+    """An LO of printable characters, without a long number; None for an empty one."""
     text = " ".join(to_text(value).split())
-    if len(text) > _TEXT_CHARACTERS or not text.isprintable():
+    if len(text) > _TEXT_CHARACTERS or not text.isprintable() or _LONG_NUMBER.search(text):
         raise ValueError("no LO")
     return text or None
 

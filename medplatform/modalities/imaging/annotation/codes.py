@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from medplatform.modalities.imaging import terms
+from medplatform.modalities.imaging.deidentify.codes import public_meaning
 from medplatform.modalities.imaging.elements import Elements
 from medplatform.modalities.imaging.values import to_short_text, to_text
 
@@ -19,7 +20,7 @@ _VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A concept of a public terminology: `scheme:value` and its meaning."""
+    """A concept of a public terminology: `scheme:value` and its meaning there."""
 
     code: str
     meaning: str | None = None
@@ -42,7 +43,8 @@ def concept_of(elements: Elements, item: Dataset) -> Concept | None:
         if value:
             elements.remark("annotation.private_code", "CodingSchemeDesignator")
         return None
-    return Concept(code, elements.read("CodeMeaning", to_short_text, item))
+    meaning = elements.read("CodeMeaning", to_short_text, item)
+    return Concept(code, public_meaning(scheme or "", value or "", meaning))
 
 
 def read_unit(elements: Elements, item: Dataset) -> str | None:

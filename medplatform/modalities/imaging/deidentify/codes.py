@@ -85,6 +85,14 @@ def standard_meaning(scheme: str, value: str) -> str | None:
     return _meanings().get(scheme, {}).get(value)
 
 
+def public_meaning(scheme: str, value: str, delivered: str | None) -> str | None:
+    """The meaning of a code of a public terminology: that of DICOM, else a delivered one that is
+    a term of imaging; None for one that could say anything.
+    """
+    known = standard_meaning(scheme, value)
+    return known or (delivered if delivered and is_term(delivered) else None)
+
+
 @cache
 def _meanings() -> dict[str, dict[str, str]]:
     from pydicom.sr._concepts_dict import concepts
