@@ -26,6 +26,8 @@ PART_BYTES = 32 << 20
 PENDING_BYTES = 64 << 20
 """Of all tables together, before the largest is written. Sorting it takes as much once more."""
 CHUNK_ROWS = 4096
+CELL_BYTES = 8 << 20
+"""Of large cells in rows that are not yet an Arrow table."""
 LARGE_GROUP_ROWS = 4
 """Of a table with large cells: to read one of them, its whole row group is read."""
 
@@ -76,6 +78,18 @@ QUARANTINE = Table(
             description="error: the record was refused; warning: read, with this remark.",
             phi=Phi.NONE,
         ),
+        Column(
+            name="record_id",
+            dtype=pa.string(),
+            phi=Phi.PSEUDONYM,
+            description="Pseudonym of the record where its id was read: of an image.",
+        ),
+        Column(
+            name="part_of",
+            dtype=pa.string(),
+            phi=Phi.PSEUDONYM,
+            description="Pseudonym of what the record is part of, which lacks it: of a series.",
+        ),
     ),
     key=("source_id", "record_number", "code", "element"),
 )
@@ -95,6 +109,8 @@ class Refusal:
     resource_type: str | None = None
     element: str | None = None
     severity: Literal["error", "warning"] = "error"
+    record_id: str | None = None
+    part_of: str | None = None
 
 
 class Stage:
@@ -114,6 +130,7 @@ class Stage:
         self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
         self._bytes: Counter[str] = Counter()
+        self._cell_bytes: Counter[str] = Counter()
         self._parts: dict[str, list[Path]] = defaultdict(list)
         self._tables: dict[str, Table] = {}
         folder.mkdir(parents=True)
@@ -128,8 +145,10 @@ class Stage:
             self._add_chunk(table, rows)
             return
         pending = self._rows[table.name]
-        pending.extend(rows)
-        if len(pending) >= CHUNK_ROWS or table.large:
+        for row in rows:
+            pending.append(row)
+            self._cell_bytes[table.name] += sum(len(row.get(name) or b"") for name in table.large)
+        if len(pending) >= CHUNK_ROWS or self._cell_bytes[table.name] >= CELL_BYTES:
             self._flush_rows(table)
 
     def refuse(self, refusal: Refusal) -> None:
@@ -241,6 +260,7 @@ class Stage:
 
     def _flush_rows(self, table: Table) -> None:
         rows = self._rows.pop(table.name, [])
+        self._cell_bytes[table.name] = 0
         if rows:
             self._add_chunk(table, pa.Table.from_pylist(list(rows), schema=table.schema()))
 

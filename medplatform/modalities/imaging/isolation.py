@@ -67,6 +67,7 @@ class ReadingProcess:
         self._spool = TemporaryDirectory(dir=folder, prefix="cells-")
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._is_ready = False
         self._pending: deque[_Request] = deque()
         self._requests = 0
         self._opened: Path | None = None
@@ -130,8 +131,7 @@ class ReadingProcess:
     def _receive(self) -> Any:
         if self._opened:
             self._opened.unlink(missing_ok=True)
-        if self._connection is None:
-            self._start()
+        self._await_start()
         assert self._connection
         try:
             answer = self._connection.recv()
@@ -170,6 +170,16 @@ class ReadingProcess:
                 stdout=subprocess.DEVNULL,
             )
             self._connection = Connection(here.detach())
+        self._is_ready = False
+        for request in self._pending:
+            self._send(request)
+
+    def _await_start(self) -> None:
+        if self._connection is None:
+            self._start()
+        if self._is_ready:
+            return
+        assert self._connection
         try:
             self._connection.recv()
         except (EOFError, OSError) as error:
@@ -178,9 +188,8 @@ class ReadingProcess:
                 "The process that reads images does not start; its error output says why. "
                 "Is medplatform installed with all its dependencies?"
             ) from error
+        self._is_ready = True
         self.starts += 1
-        for request in self._pending:
-            self._send(request)
 
     def _stop(self) -> str:
         """End the process and say what had ended it, as a code."""
