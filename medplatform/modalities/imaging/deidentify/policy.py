@@ -148,6 +148,16 @@ class Policy(BaseModel):
         does = self.model_dump_json(exclude={"name", "description"})
         return hashlib.sha256(does.encode()).hexdigest()
 
+    @cached_property
+    def of_lake(self) -> "Policy":
+        """The policy as far as it holds for the lake, whose ids and dates are never as delivered.
+
+        An unmoved date beside a moved one tells the patient's days in every modality; a UID as
+        delivered is a key to the archive that the image came from.
+        """
+        dates = "shift" if self.dates == "keep" else self.dates
+        return Policy(**{**self.model_dump(), "dates": dates, "retain_uids": False})
+
     def __hash__(self) -> int:
         return hash(self.digest)
 
