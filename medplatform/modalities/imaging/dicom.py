@@ -5,13 +5,21 @@ Sizes are checked before anything is inflated. What cannot be read raises `Unusa
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID, SegmentationStorage
 
 from medplatform.modalities.imaging.annotation.objects import read_annotations
-from medplatform.modalities.imaging.deidentify import PLATFORM_POLICY, Policy, pixel_treatment
+from medplatform.modalities.imaging.deidentify import (
+    PLATFORM_POLICY,
+    Policy,
+    Treatment,
+    pixel_treatment,
+    prepare,
+)
+from medplatform.modalities.imaging.deidentify.columns import withhold
 from medplatform.modalities.imaging.description import (
     check_size,
     settle_description,
@@ -40,28 +48,36 @@ def read_dicom(path: Path, limits: Limits, policy: Policy = PLATFORM_POLICY) -> 
     """
     file = DicomFile(path, limits)
     header = read_header(file.elements)
-    class_uid = header.columns["sop_class_uid"]
-    with _named(class_uid):
-        reading = _read(file, header, limits, policy)
-    return Reading(reading.header, _cells(reading.cells, class_uid))
+    with _named(header):
+        treatment = pixel_treatment(file.elements, policy)
+        reading = _read(file, header, limits, treatment)
+    is_clean = file.has_pixels and treatment.is_clean
+    header.prepared = prepare(file.elements, policy.of_lake, is_clean_of_text=is_clean)
+    withhold(header, policy)
+    return Reading(reading.header, _cells(reading.cells, header))
 
 
 @contextmanager
-def _named(class_uid: str | None) -> Iterator[None]:
-    """Have a failure say of what SOP class the file is."""
+def _named(header: Header) -> Iterator[None]:
+    """Have a failure say which image of which series and SOP class the file is."""
     try:
         yield
     except Unusable as error:
-        failure = error.failure
-        raise Unusable(failure.code, failure.element, class_uid) from error
+        error.failure = replace(
+            error.failure,
+            sop_class_uid=header.columns["sop_class_uid"],
+            sop_instance_uid=header.sop_instance_uid,
+            series_uid=header.series_uid,
+        )
+        raise
 
 
-def _cells(cells: Iterable[Cell], class_uid: str | None) -> Iterator[Cell]:
-    with _named(class_uid):
+def _cells(cells: Iterable[Cell], header: Header) -> Iterator[Cell]:
+    with _named(header):
         yield from cells
 
 
-def _read(file: DicomFile, header: Header, limits: Limits, policy: Policy) -> Reading:
+def _read(file: DicomFile, header: Header, limits: Limits, treatment: Treatment) -> Reading:
     class_uid = header.columns["sop_class_uid"]
     if not header.sop_instance_uid:
         raise Unusable("dicom.no_sop_instance_uid", element("SOPInstanceUID"))
@@ -80,7 +96,6 @@ def _read(file: DicomFile, header: Header, limits: Limits, policy: Policy) -> Re
         masks, problems = read_segmentation(dataset)
         header.problems += problems
         return Reading(header, list(masks))
-    treatment = pixel_treatment(file.elements, policy)
     if treatment.refusal:
         raise Unusable(treatment.refusal, element("PixelData"))
     return Reading(header, read_frames(dataset, header, treatment))

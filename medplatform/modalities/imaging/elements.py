@@ -29,7 +29,10 @@ class Remarks:
 
     def remark(self, code: str, keyword: str) -> None:
         """Note a problem once per element."""
-        problem = Problem(code, element(keyword))
+        self._note(code, tag_for_keyword(keyword) or 0)
+
+    def _note(self, code: str, tag: int) -> None:
+        problem = Problem(code, _written(tag))
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -81,7 +84,7 @@ class FlatElements(Remarks):
 
     def __init__(self, elements: Iterable[Element]) -> None:
         super().__init__()
-        self._by_path = {element.path: element for element in elements}
+        self._by_path = {found.path: found for found in elements}
         self.groups = self.item("SharedFunctionalGroupsSequence")
 
     def value(self, keyword: str, item: str = "") -> Any:
@@ -129,6 +132,12 @@ class FlatElements(Remarks):
             self.remark("dicom.unknown_term", keyword)
         return known or None
 
+    def remark_broken(self) -> None:
+        """Note all standard elements whose bytes are not of their VR."""
+        for path, found in self._by_path.items():
+            if found.binary is not None and found.is_broken and path[-5] in "02468ACE":
+                self._note("dicom.bad_value", int(path[-8:], 16))
+
     def has(self, keyword: str, item: str = "") -> bool:
         """Whether there is such an element."""
         return item + path_of(keyword) in self._by_path
@@ -163,7 +172,10 @@ def element(keyword: str) -> str:
     >>> element("PatientID")
     '(0010,0020)'
     """
-    tag = tag_for_keyword(keyword) or 0
+    return _written(tag_for_keyword(keyword) or 0)
+
+
+def _written(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 

@@ -98,6 +98,7 @@ def read_header(elements: Iterable[Element]) -> Header:
         },
     )
     _drop_implausible(header.columns, found)
+    found.remark_broken()
     header.problems = found.problems
     return header
 

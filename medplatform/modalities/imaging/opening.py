@@ -26,7 +26,7 @@ from medplatform.modalities.imaging.values import to_uid
 if TYPE_CHECKING:
     from pydicom.tag import BaseTag
 
-MAPPED_BYTES = 4 << 20
+MAPPED_BYTES = 1 << 18
 """From this size on a file is mapped, so that pixels that nobody asks for are not read."""
 
 DEFERRED_BYTES = 16 << 20

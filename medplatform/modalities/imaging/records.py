@@ -6,7 +6,10 @@ They live between two processes of one machine and are never stored; `rows` make
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medplatform.modalities.imaging.deidentify import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file cannot be accepted."""
+    """Why a file cannot be accepted, and what it is, where that was read."""
 
     code: str
     element: str | None = None
     sop_class_uid: str | None = None
+    sop_instance_uid: str | None = None
+    series_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,7 @@ class Header:
     series_at: datetime | None = None
     content_at: datetime | None = None
     injected_at: datetime | None = None
+    prepared: "Prepared | None" = None
     columns: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     extent: Extent | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from medplatform.modalities.imaging.account import Record
+from medplatform.modalities.imaging.deidentify import finish
 from medplatform.modalities.imaging.labels import LabelledImage, LabelRow
 from medplatform.modalities.imaging.records import Annotation, FrameCell, Header, MaskCell
 from medplatform.privacy import Identity, Subject
@@ -34,6 +35,7 @@ def instance_row(
         "series_at": _shift(subject, header.series_at),
         "content_at": _shift(subject, header.content_at),
         "injected_at": _shift(subject, header.injected_at),
+        "elements": finish(header.prepared, identity, subject) if header.prepared else None,
         **_lineage(record),
     }
 

@@ -1,6 +1,7 @@
 """What the reading process hands on: elements without anything that may be read, and marks."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from medplatform.modalities.imaging.flatten import Element
 
@@ -17,3 +18,11 @@ class Prepared(NamedTuple):
     dates: list[int]
     patients: list[int]
     tokens: list[int]
+
+    def __reduce__(self) -> tuple[Callable[..., "Prepared"], tuple[object, ...]]:
+        """Pickle all paths, all VRs and so on together: a third of the time of one by one."""
+        return _restore, (tuple(zip(*self.elements, strict=True)), *self[1:])
+
+
+def _restore(fields: tuple[tuple[Any, ...], ...], *marks: list[int]) -> Prepared:
+    return Prepared(list(map(Element._make, zip(*fields, strict=True))), *marks)

@@ -5,6 +5,7 @@ cleans. An attribute of the standard that Table E.1-1 does not list is kept wher
 hold free text, names or ids; a private one where Table E.3.10-1 lists it; nothing else is.
 """
 
+from collections.abc import Set
 from functools import lru_cache
 
 from medplatform.modalities.imaging.deidentify.actions import (
@@ -13,6 +14,7 @@ from medplatform.modalities.imaging.deidentify.actions import (
     Mark,
     cap_ages,
     dummy,
+    each,
     empty,
     keep,
     keep_code_string,
@@ -31,6 +33,14 @@ from medplatform.modalities.imaging.deidentify.table import (
     attribute_types,
     attributes,
     safe_private_vrs,
+)
+from medplatform.modalities.imaging.terms import (
+    LATERALITIES,
+    MODALITIES,
+    PATIENT_POSITIONS,
+    SEXES,
+    VIEWS,
+    YES_NO,
 )
 
 PATIENT_ID = "00100020"
@@ -57,6 +67,16 @@ _TECHNICAL = frozenset(
 """Texts about device and technique, such as Manufacturer and Convolution Kernel."""
 _TYPED = frozenset({"00180015", "00700002", "00700080"})
 """Code strings that somebody types: Body Part Examined, Graphic Layer, Content Label."""
+_CLOSED: dict[str, Set[str]] = {
+    "00080060": MODALITIES,
+    "00100040": SEXES.keys(),
+    "00185100": PATIENT_POSITIONS,
+    "00185101": VIEWS,
+    "00200060": LATERALITIES,
+    "00200062": LATERALITIES,
+    **dict.fromkeys(("00280300", "00280301", "00280302", "00281300"), YES_NO.keys()),
+}
+"""Code strings of which the standard lists all values."""
 _OFFSET = "00080201"
 _FIXED: dict[str, Action] = {
     **dict.fromkeys(STAMPS, _REMOVE),
@@ -154,6 +174,8 @@ class Rules:
         otherwise = basic.apply
         if tag == _OFFSET:
             return Action(keep_offset)
+        if tag in _CLOSED:
+            return Action(each(_CLOSED[tag].__contains__))
         if vr in _TEXTS or tag in _TYPED:
             return Action(self._text(tag, otherwise))
         if vr in _DATES:

@@ -30,7 +30,8 @@ def convert(vr: str, content: bytes, charset: Charset) -> Value:
 
 
 def _strings(content: bytes, _charset: Charset) -> Value:
-    return tuple(content.decode(LATIN_1).rstrip(PADDING).split("\\")), None, None
+    text = content.decode(LATIN_1).rstrip(PADDING)
+    return (tuple(text.split("\\")) if "\\" in text else (text,)), None, None
 
 
 def _uids(content: bytes, _charset: Charset) -> Value:

@@ -5,7 +5,7 @@ It gives up on anything out of the ordinary: tags out of order, VRs that do not 
 do not fit, sequences nested beyond reason.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from mmap import mmap
 from struct import Struct, error
 from typing import NamedTuple
@@ -43,6 +43,8 @@ _explicit_header = Struct("<HH2sH").unpack_from
 _implicit_header = Struct("<HHI").unpack_from
 _number = Struct("<I").unpack_from
 _element = partial(tuple.__new__, Element)  # half the time that the constructor takes
+
+_digits = lru_cache(1 << 14)("{:08X}".format)
 
 _EXPLICIT = {vr.encode(): (vr, vr in SHORT_VRS) for vr in VRS}
 """VR as it stands in the file: its name, and whether its length has 16 bits."""
@@ -152,7 +154,7 @@ class Walker:
                 continue
             if not vr or vr == "UN":
                 vr = self._infer_vr(vr, tag, creator, start, length, pixel_representation)
-            path = f"{prefix}{tag:08X}"
+            path = prefix + _digits(tag)
             if vr == "SQ":
                 inherited = pixel_representation if tag > _PIXEL_REPRESENTATION else None
                 inner = _Level(is_implicit, path, depth + 1, charset, inherited)
