@@ -12,6 +12,7 @@ from medplatform.defs.gates import model_checks
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.meds import meds_assets
 from medplatform.defs.models import model_assets
+from medplatform.defs.pacs import pacs_assets, pacs_jobs, pacs_schedules
 from medplatform.defs.schedules import delivery_sensor, jobs, nightly_schedule
 from medplatform.defs.views import view_assets
 from medplatform.defs.volumes import volume_assets
@@ -43,6 +44,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     dbt = dbt_resource(installation.views)  # first: it makes the manifest of the assets
     assets = [
         *export_assets(settings),
+        *pacs_assets(settings),
         *ingest_assets(),
         *volume_assets(),
         *view_assets(installation.views),
@@ -53,8 +55,12 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=_link_sources(list(dg.map_asset_specs(_apply_policy, assets))),
         asset_checks=model_checks(),
-        jobs=[*jobs(), *export_jobs(settings)],
-        schedules=[nightly_schedule(settings), *export_schedules(settings)],
+        jobs=[*jobs(), *export_jobs(settings), *pacs_jobs(settings)],
+        schedules=[
+            nightly_schedule(settings),
+            *export_schedules(settings),
+            *pacs_schedules(settings),
+        ],
         sensors=[delivery_sensor(settings)],
         resources={
             "installation": installation,

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
@@ -21,6 +23,8 @@ from medplatform.training.store import is_server
 
 if TYPE_CHECKING:
     from medplatform.bulk_export import Credentials, ExportRequest, Network
+    from medplatform.pacs.dicomweb import Secret
+    from medplatform.pacs.query import Query
     from medplatform.training.device import DeviceName
     from medplatform.warehouse import ViewTables
 
@@ -141,6 +145,38 @@ class Installation:
         proxy = self.settings.bulk_proxy
         return Network(
             ca_file=self.settings.bulk_ca_file, proxy=proxy.get_secret_value() if proxy else None
+        )
+
+    @property
+    def dicomweb_query(self) -> "Query":
+        """What is asked of the configured DICOMweb server, as of today."""
+        from medplatform.pacs.query import Query
+
+        settings = self.settings
+        today = datetime.now(ZoneInfo(settings.timezone)).date()
+        since = today - timedelta(days=settings.dicomweb_days) if settings.dicomweb_days else None
+        return Query.of(modalities=settings.dicomweb_modalities, since=since)
+
+    @property
+    def dicomweb_secret(self) -> "Secret | None":
+        """What the configured DICOMweb server is shown; None where nothing is configured."""
+        from medplatform.pacs.dicomweb import Secret
+
+        settings = self.settings
+        is_named = settings.dicomweb_user or settings.dicomweb_secret_file
+        if not is_named and not settings.dicomweb_secret.exists():
+            return None
+        return Secret(settings.dicomweb_secret, settings.dicomweb_user)
+
+    @property
+    def dicomweb_network(self) -> "Network":
+        """How DICOMweb servers are reached."""
+        from medplatform.transfer import Network
+
+        proxy = self.settings.dicomweb_proxy
+        return Network(
+            ca_file=self.settings.dicomweb_ca_file,
+            proxy=proxy.get_secret_value() if proxy else None,
         )
 
     @property

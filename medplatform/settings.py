@@ -187,6 +187,48 @@ class Settings(BaseSettings):
         "0 0 * * *"
     )
 
+    dicomweb_url: Annotated[
+        str | None,
+        Field(
+            description="Base address of a DICOMweb server whose images are fetched: adds the "
+            "asset landing/dicomweb_images, its job and its schedule."
+        ),
+    ] = None
+    dicomweb_user: Annotated[
+        str | None,
+        Field(description="User whose password the secret is. Unset: it is a bearer token."),
+    ] = None
+    dicomweb_secret_file: Annotated[
+        Path | None,
+        Field(
+            description="File (0600) with the password, or a bearer token. "
+            "Default: vault/dicomweb.secret, where there is one."
+        ),
+    ] = None
+    dicomweb_modalities: Annotated[
+        tuple[str, ...],
+        Field(description="Modalities that are fetched, as a JSON list. Default: all."),
+    ] = ()
+    dicomweb_days: Annotated[
+        int | None,
+        Field(ge=1, description="Studies of the last so many days are looked through. Unset: all."),
+    ] = None
+    dicomweb_allowed_hosts: Annotated[
+        tuple[str, ...],
+        Field(description="Hosts that the server may redirect to, as a JSON list."),
+    ] = ()
+    dicomweb_ca_file: Annotated[
+        Path | None,
+        Field(description="Certificates (PEM) of the authorities to trust for DICOMweb servers."),
+    ] = None
+    dicomweb_proxy: Annotated[
+        SecretStr | None,
+        Field(description="Address of the HTTP proxy to them. It may hold a password."),
+    ] = None
+    dicomweb_cron: Annotated[str, Field(description="When the schedule fetches images.")] = (
+        "0 1 * * *"
+    )
+
     @field_validator(
         "data",
         "views",
@@ -195,6 +237,8 @@ class Settings(BaseSettings):
         "imaging_policy",
         "bulk_key_file",
         "bulk_ca_file",
+        "dicomweb_secret_file",
+        "dicomweb_ca_file",
         mode="after",
     )
     @classmethod
@@ -284,6 +328,11 @@ class Settings(BaseSettings):
     def client_key(self) -> Path:
         """The file that holds the private key of the Bulk Data client."""
         return self.bulk_key_file or self.vault / "fhir-client.jwk"
+
+    @property
+    def dicomweb_secret(self) -> Path:
+        """The file that holds the password or token of the DICOMweb server."""
+        return self.dicomweb_secret_file or self.vault / "dicomweb.secret"
 
     @property
     def tracking_uri(self) -> str:

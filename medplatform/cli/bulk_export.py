@@ -37,7 +37,8 @@ _OPTIONS = (
     click.option(
         "--since",
         metavar="INSTANT|last",
-        help="Only what changed since; last: since the last complete export of the same request.",
+        help="Only what changed since; last: since the last complete export of the same request; "
+        "with --from-dicomweb a date: only studies from then on.",
     ),
     click.option("--client-id", metavar="ID", help="What the server calls this client."),
     click.option(

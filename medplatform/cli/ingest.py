@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medplatform.cli import pacs
 from medplatform.cli.bulk_export import ExportOptions, export_options, fetch, show_export
 from medplatform.cli.terminal import installation_of_settings, progress_bars
 
@@ -78,6 +79,7 @@ class ModalityName(click.ParamType):
     "with --from-server made of its address unless given.",
 )
 @export_options
+@pacs.retrieval_options
 def ingest(
     modality: "Modality",
     path: Path | None,
@@ -91,26 +93,40 @@ def ingest(
     PATH is copied to landing first and stays untouched; without --delivery the copy is named by
     its content. Options go before those of a delivery.json in PATH.
 
-    Exit code 0: every record was accepted, blank or kept. 3: records are in quarantine, or a file
-    was read only up to a break. 1: a delivery could not be read, or was rejected as a whole.
+    Exit code 0: every record was accepted, blank or kept. 3: records are in quarantine, a file was
+    read only up to a break, or images could not be fetched. 1: a delivery could not be read, or was
+    rejected as a whole.
     """
+    retrieval = pacs.RetrievalOptions.take(options)
     export = ExportOptions.take(options)
     declared = {key: value for key, value in options.items() if value}
     if one_subject_per_record:
         declared["subjects"] = "per_record"
     is_export = export.server is not None
+    is_retrieval = retrieval.server is not None
+    if is_export and is_retrieval:
+        raise click.UsageError("--from-server and --from-dicomweb exclude each other.")
+    if is_retrieval and modality.name != "imaging":
+        raise click.UsageError("--from-dicomweb fetches records of modality imaging.")
+    if is_retrieval and (path or again):
+        raise click.UsageError("--from-dicomweb goes neither with PATH nor with --again.")
     _demand_meaning(modality, path, name, declared, again=again, is_export=is_export)
 
     installation = installation_of_settings()
+    is_short = False
     with progress_bars() as progress:
         if is_export:
             name = _fetch(export, modality, installation, name, declared.get("source"), progress)
             if name is None:
                 return
+        elif is_retrieval:
+            name, is_short = _retrieve(retrieval, installation, name, progress)
+            if name is None:
+                sys.exit(3 if is_short else 0)
         elif path is not None:
             name = _deliver(path, modality, installation, name, declared)
         receipts = _read(modality, installation, name, again, progress)
-    _show(receipts, installation, is_named=name is not None)
+    _show(receipts, installation, is_named=name is not None, is_short=is_short)
 
 
 def _demand_meaning(
@@ -157,6 +173,21 @@ def _fetch(
     return fetched.delivery
 
 
+def _retrieve(
+    retrieval: pacs.RetrievalOptions,
+    installation: "Installation",
+    name: str | None,
+    progress: "Progress",
+) -> tuple[str | None, bool]:
+    """Fetch images into landing; the name of the delivery, and whether some could not be had."""
+    from medplatform.ingest import refuse_mixture
+
+    refuse_mixture("imaging", name or "", installation.identity)
+    fetched = pacs.fetch(retrieval, installation, name, progress)
+    pacs.show_retrieval(fetched)
+    return fetched.delivery, fetched.failed > 0
+
+
 def _deliver(
     path: Path,
     modality: "Modality",
@@ -173,7 +204,7 @@ def _deliver(
     refuse_mixture(modality.name, name or "", installation.identity)
     if modality.name == "imaging":
         folder = path if path.is_dir() else None
-        check_labels(folder, read_options(folder, declared))
+        check_labels(path, read_options(folder, declared))
     return deliver(path, installation.settings.landing, modality.name, name, declared).name
 
 
@@ -198,7 +229,9 @@ def _read(
     )
 
 
-def _show(receipts: "list[Receipt]", installation: "Installation", *, is_named: bool) -> None:
+def _show(
+    receipts: "list[Receipt]", installation: "Installation", *, is_named: bool, is_short: bool
+) -> None:
     """Say what came of what was asked for: of a delivery read before, only where it is named."""
     from medplatform.cli.receipts import exit_code, show_receipts
 
@@ -206,4 +239,4 @@ def _show(receipts: "list[Receipt]", installation: "Installation", *, is_named: 
     if not asked:
         click.echo("No closed delivery is waiting.")
     show_receipts(asked, installation.lake)
-    sys.exit(exit_code(asked))
+    sys.exit(exit_code(asked) or (3 if is_short else 0))

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter, namedtuple
 from pathlib import Path
 
