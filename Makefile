@@ -1,5 +1,5 @@
 # Everything a user or developer starts. Variables:
-#   BENCH_ARGS      options for `make bench-ehr`, e.g. BENCH_ARGS=--help
+#   BENCH_ARGS      options for `make bench-ehr` and `make bench-imaging`, e.g. BENCH_ARGS=--help
 #   PYTHON          interpreter of the environment, Python 3.11 or 3.12 (default: python3)
 #   TORCH_PIP_ARGS  options for the `pip install` of torch, e.g. to name an index of CPU builds
 #   DEV_ARGS        options for `medplatform dev`, e.g. DEV_ARGS="--port 3100"
@@ -19,7 +19,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)
 IS_CUDA_BUILD := import sys, torch; sys.exit(torch.version.cuda is None)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check venv lock bench bench-ehr clean system-packages
+.PHONY: help demo dev test check venv lock bench bench-ehr bench-imaging clean system-packages
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(VENV)/.installed-dev ## Measure the platform under load
 bench-ehr: $(VENV)/.installed-dev ## Measure reading FHIR beside other tools (BENCH_ARGS='--mb 75')
 	$(BIN)/python -m benchmarks.ehr $(BENCH_ARGS)
 
+bench-imaging: $(VENV)/.installed-dev ## Measure reading images beside other tools (BENCH_ARGS='--tables headers')
+	$(BIN)/python -m benchmarks.imaging $(BENCH_ARGS)
+
 venv: $(VENV)/.installed-dev ## Create .venv with everything for development
 
 lock: ## Resolve the newest allowed versions into constraints.txt
@@ -63,17 +66,27 @@ clean: ## Delete caches and build results (data/ and .venv stay)
 	rm -rf build dist *.egg-info dbt/target dbt/logs .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-# The tests that start services need PostgreSQL's programs, those that look at pages Chromium;
-# pyright needs Node.
+# The tests that start services need PostgreSQL's programs, those that look at pages Chromium, those
+# of images Orthanc (a PACS), dcmtk, dcm2niix and dicom3tools; pyright needs Node. The tests start an
+# Orthanc of their own: the service that its package starts under systemd is switched off.
 system-packages: ## Install what the tests need from Debian's packages (as root)
 	@missing=; \
 	command -v chromium > /dev/null || missing="$$missing chromium"; \
 	command -v node > /dev/null || missing="$$missing nodejs"; \
 	command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
 	  || missing="$$missing postgresql"; \
+	test -x /usr/sbin/Orthanc || missing="$$missing orthanc"; \
+	ls /usr/share/orthanc/plugins/libOrthancDicomWeb.so > /dev/null 2>&1 \
+	  || missing="$$missing orthanc-dicomweb"; \
+	command -v storescu > /dev/null || missing="$$missing dcmtk"; \
+	command -v dcm2niix > /dev/null || missing="$$missing dcm2niix"; \
+	command -v dciodvfy > /dev/null || missing="$$missing dicom3tools"; \
 	if [ -z "$$missing" ]; then echo "All system packages are there."; \
 	elif [ "$$(id -u)" -ne 0 ]; then echo "Not root; please install:$$missing"; \
-	else apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $$missing; fi
+	else apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $$missing && \
+	  case "$$missing " in *" orthanc "*) \
+	    test ! -d /run/systemd/system || systemctl disable --now orthanc;; \
+	  esac; fi
 
 # Stamps: pip runs again only when the project or its lock has changed.
 $(BIN)/python:
