@@ -179,7 +179,8 @@ class Lake:
         assert isinstance(empty, pl.DataFrame)
         names = {"modality": pl.String, "delivery": pl.String}
         return pl.concat(
-            [empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames]
+            [empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames],
+            how="diagonal",  # columns are added over the years
         )
 
     def rows(self, table: str) -> int:

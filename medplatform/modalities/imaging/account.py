@@ -55,10 +55,24 @@ class Account:
         reason: str | None = None,
         element: str | None = None,
         resource_type: str | None = None,
+        record_id: str | None = None,
+        part_of: str | None = None,
     ) -> None:
-        """The record goes to quarantine. `reason` is for codes of other packages."""
+        """The record goes to quarantine. `reason` is for codes of other packages.
+
+        `record_id` and `part_of` are the pseudonyms of an image and of its series.
+        """
         self.stage.count(record.source.source_id, record.unit, quarantined=1)
-        self._write(record, code, reason or REASONS[code], element, resource_type, "error")
+        self._write(
+            record,
+            code,
+            reason or REASONS[code],
+            element,
+            resource_type,
+            "error",
+            record_id=record_id,
+            part_of=part_of,
+        )
 
     def remark(self, record: Record, problem: Problem, resource_type: str | None = None) -> None:
         """Note what could not be used of a record that is accepted."""
@@ -77,6 +91,9 @@ class Account:
         element: str | None,
         resource_type: str | None,
         severity: str,
+        *,
+        record_id: str | None = None,
+        part_of: str | None = None,
     ) -> None:
         self.stage.refuse(
             Refusal(
@@ -89,5 +106,7 @@ class Account:
                 element=element,
                 resource_type=resource_type,
                 severity="warning" if severity == "warning" else "error",
+                record_id=record_id,
+                part_of=part_of,
             )
         )
