@@ -1,5 +1,6 @@
 """Commands about data that were read: what was refused, the marts, and caches of images."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ def _print_causes(
 
     shown = causes.head(limit)
     if vault:
-        found = [vault.identity.source_path(source) or "" for source in shown["source_id"]]
+        paths = [vault.identity.source_path(source) or "" for source in shown["source_id"]]
+        found = [os.fsencode(path).decode("utf-8", "backslashreplace") for path in paths]
         shown = shown.with_columns(pl.Series("file", found))
     shown = shown.with_columns(delivery=pl.format("{}/{}", "modality", "delivery"))
     columns = ["delivery", "file", "unit", "code", "element", "records"]

@@ -21,6 +21,7 @@ from medplatform.lake import (
     Stage,
 )
 from medplatform.modalities.delivery import (
+    CLOSED,
     Delivery,
     DeliveryError,
     check_name,
@@ -60,7 +61,7 @@ def ingest_delivery(
     Raises
     ------
     DeliveryError
-        The delivery cannot be opened, or was changed after it was read.
+        The delivery cannot be opened, or was changed while or after it was read.
     DeliveryLocked
         Another process reads the same delivery.
     ReaderDefect
@@ -89,6 +90,7 @@ def ingest_delivery(
             stage.close()
             with _defects_reported("recount", delivery):
                 counted = count_identity(modality, delivery, stage)
+            _refuse_changing(delivery)
             findings = [counted, *_validate(stage)]
             if is_rejected(findings):
                 _reject(stage, findings, delivery)
@@ -156,12 +158,24 @@ def _defects_reported(what: str, delivery: Delivery) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, _FOR_USERS) or getattr(error, "errno", None) in DISK_FULL:
             raise
+        _refuse_changing(delivery)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         raise ReaderDefect(
             f"The {what} of {delivery.modality}/{delivery.name} failed with "
             f"{type(error).__name__} in "
             f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno}). Nothing was "
             f"published. This is a defect of the platform: please report it."
+        ) from None
+
+
+def _refuse_changing(delivery: Delivery) -> None:
+    """A look whether all files are still those that were hashed: else their rows are of others."""
+    changed = sum(not source.is_unchanged for source in delivery.sources)
+    if changed:
+        raise DeliveryError(
+            f"Delivery {delivery.modality}/{delivery.name}: {changed} of its "
+            f"{len(delivery.sources)} files changed or vanished while they were read, so none was "
+            f"published. Write the files first and {CLOSED} last, then run this again."
         ) from None
 
 

@@ -44,6 +44,8 @@ class Source:
     path: Path
     sha256: str
     bytes: int
+    modified_ns: int | None = None
+    """When it had last been changed before it was hashed, as the file system has it."""
 
     @property
     def source_id(self) -> str:
@@ -54,6 +56,15 @@ class Source:
     def label(self) -> str:
         """A name without identifiers."""
         return source_label(self.path, self.source_id)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is there as it was hashed, by its size and its time of change."""
+        try:
+            facts = self.path.stat()
+        except OSError:
+            return False
+        return (facts.st_size, facts.st_mtime_ns) == (self.bytes, self.modified_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +241,9 @@ def _hash(paths: Sequence[Path], progress: Callable[[int, int], None] | None) ->
     for number, path in enumerate(paths, 1):
         try:
             with path.open("rb") as stream:
+                modified_ns = os.fstat(stream.fileno()).st_mtime_ns
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                yield Source(path, digest, stream.tell())
+                yield Source(path, digest, stream.tell(), modified_ns)
         except OSError as error:
             raise _unreadable(number, len(paths), error) from None
         if progress:

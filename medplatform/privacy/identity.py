@@ -9,6 +9,7 @@ so that an Observation delivered after its Patient finds its subject.
 """
 
 import base64
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -266,8 +267,9 @@ class Identity:
 
     def remember_sources(self, paths: Mapping[str, str]) -> None:
         """Keep the path of each source id in the vault: the lake holds none."""
+        rows = [(source_id, os.fsencode(path)) for source_id, path in paths.items()]
         with self._database() as database:
-            database.executemany("insert or replace into source values (?, ?)", paths.items())
+            database.executemany("insert or replace into source values (?, ?)", rows)
 
     def source_path(self, source_id: str) -> str | None:
         """Path of a delivered file, for those who may read the vault."""
@@ -275,7 +277,7 @@ class Identity:
             row = database.execute(
                 "select path from source where source_id = ?", (source_id,)
             ).fetchone()
-        return row[0] if row else None
+        return os.fsdecode(row[0]) if row else None
 
     def token(self, kind: str, value: str) -> str:
         """Pseudonym of an id that is no patient: an encounter, a resource, an accession, a sample.
