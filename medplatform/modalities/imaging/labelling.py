@@ -23,7 +23,7 @@ from medplatform.modalities.imaging.layout import Kind, stem_of
 from medplatform.modalities.imaging.records import Header, Problem
 from medplatform.modalities.imaging.rows import label_row
 from medplatform.modalities.imaging.sources import Contents, Item
-from medplatform.modalities.imaging.sources.item import NO_ROOT
+from medplatform.modalities.imaging.sources.container import NO_ROOT
 from medplatform.modalities.imaging.tables import IMAGING_ANNOTATION
 from medplatform.modalities.options import DeliveryOptions
 from medplatform.privacy import Identity
@@ -62,7 +62,8 @@ class Labelling:
         self.account = account
         self.identity = identity
         self._tables: dict[PurePosixPath, _Table] = {}
-        self._names: Counter[PurePosixPath] = Counter()
+        # How many images of an archive, or of all, are called so.
+        self._names: Counter[tuple[PurePosixPath, PurePosixPath]] = Counter()
 
     def read(self, contents: Contents) -> None:
         """Read the declared label table; other CSV files stay in landing with their rows.
@@ -71,7 +72,8 @@ class Labelling:
         """
         for kind in (Kind.DICOM, Kind.PICTURE, Kind.VOLUME):
             for item in contents.items(kind):
-                self._names.update(_short_names(item))
+                for root in {NO_ROOT, item.root}:
+                    self._names.update((root, name) for name in _short_names(item))
         for held in contents.fetch(contents.items(Kind.TABLE)):
             with held:
                 item = held.item
@@ -92,14 +94,15 @@ class Labelling:
 
     def find(self, item: Item) -> tuple[Found | None, str | None]:
         """The rows of an image, or the code of what makes them doubtful."""
-        table = self._tables.get(item.root) or self._tables.get(NO_ROOT)
+        root = item.root if item.root in self._tables else NO_ROOT
+        table = self._tables.get(root)
         if table is None:
             return None, "label.no_table" if self.options.labels else None
         if len(item.relative.parts) > 1 and (labels := table.content.find(item.relative)):
             return Found(labels, table), None
         for name in _short_names(item):
             if labels := table.content.find(name):
-                if self._names[name] > 1:
+                if self._names[root, name] > 1:
                     table.refusals[labels.rows[0].name] = "label.ambiguous"
                     return None, "label.ambiguous"
                 return Found(labels, table), None
@@ -108,6 +111,10 @@ class Labelling:
     def attach(self, found: Found, image: LabelledImage) -> None:
         """Say which image the rows were found to be of; it was accepted."""
         found.table.images[found.name] = image
+
+    def reject(self, found: Found, code: str) -> None:
+        """Say why no image was read for the rows."""
+        found.table.refusals[found.name] = code
 
     def settle(self) -> None:
         """Accept the rows whose image was accepted, with their boxes, and refuse the others."""

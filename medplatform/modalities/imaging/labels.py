@@ -5,13 +5,16 @@ An image has one row, or one per box where the table has columns for boxes.
 
 import csv
 import math
+import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from medplatform.modalities.delivery import DeliveryError, DeliveryOptions
-from medplatform.modalities.imaging.layout import stem_of
+from medplatform.modalities.files import record_files
+from medplatform.modalities.imaging.layout import read_head, stem_of
+from medplatform.modalities.imaging.sources.container import container_of
 
 LABEL_COLUMN = "label"
 FILE_COLUMN = "file"
@@ -50,6 +53,11 @@ class ImageLabels:
         labels = {row.label for row in self.rows}
         return labels.pop() if len(labels) == 1 else None
 
+    @property
+    def statement(self) -> Hashable:
+        """What the rows say, whatever they call the image."""
+        return self.patient, frozenset((row.label, row.box) for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
@@ -76,13 +84,15 @@ class LabelTable:
         return self.images.get(path.with_name(stem_of(path)).as_posix())
 
 
-def check_labels(folder: Path | None, options: DeliveryOptions) -> None:
+def check_labels(delivered: Path, options: DeliveryOptions) -> None:
     """Look whether the label table that a delivery names can be used.
+
+    One that may lie in an archive is looked at only when that is read.
 
     Parameters
     ----------
-    folder
-        The root of the delivery; None where it is a single file.
+    delivered
+        The file or folder that is delivered.
 
     Raises
     ------
@@ -93,8 +103,10 @@ def check_labels(folder: Path | None, options: DeliveryOptions) -> None:
         if any(_named_columns(options)):
             raise DeliveryError("Columns of a label table are named, but no table: give labels.")
         return
-    path = folder / options.labels if folder else None
-    if path is None or not path.is_file():
+    path = delivered / options.labels
+    if not path.is_file():
+        if _holds_archive(delivered):
+            return
         raise DeliveryError(
             f"There is no label table {options.labels} in the delivery. Name it by its path within "
             f"the folder. Nothing was copied."
@@ -106,6 +118,12 @@ def check_labels(folder: Path | None, options: DeliveryOptions) -> None:
             f"are needed ({wanted}), or is no CSV in UTF-8. Name its own columns with "
             f"label_file_column and label_patient_column. Nothing was copied."
         )
+
+
+def _holds_archive(delivered: Path) -> bool:
+    files = record_files(delivered) if delivered.is_dir() else [delivered]
+    readable = (path for path in files if os.access(path, os.R_OK))
+    return any(container_of(path, read_head(path)) for path in readable)
 
 
 def read_labels(path: Path, options: DeliveryOptions) -> LabelTable:
