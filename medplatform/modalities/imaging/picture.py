@@ -4,6 +4,7 @@ Greyscale stays one channel, everything else becomes RGB; alpha is discarded, 16
 and the EXIF orientation is applied.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
@@ -17,6 +18,7 @@ from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Rea
 
 _PICTURE_ERRORS = (*READ_ERRORS, UnidentifiedImageError, SyntaxError)
 Image.MAX_IMAGE_PIXELS = None  # `Limits.pixel_bytes` is checked instead, before decoding
+ORIENTATION = 0x0112
 _FORMATS = ("PNG", "JPEG")
 _GREY_MODES = {"1": "L", "L": "L", "LA": "L", "La": "L"}
 _WIDE_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L"})
@@ -30,7 +32,7 @@ def read_picture(path: Path, limits: Limits) -> Reading:
     Raises
     ------
     Unusable
-        `picture.unreadable` or `dicom.too_large`.
+        `picture.unreadable`, `picture.animated` or `dicom.too_large`.
     """
     array = _decode(path, limits)
     photometric = "RGB" if array.ndim == 3 else "MONOCHROME2"
@@ -87,8 +89,11 @@ def _decode(path: Path, limits: Limits, *, as_mask: bool = False) -> np.ndarray:
             # The widest picture has four channels of 16 bits.
             if picture.width * picture.height * 8 > limits.pixel_bytes:
                 raise Unusable("dicom.too_large")
+            if getattr(picture, "is_animated", False) and picture.format == "PNG":
+                raise Unusable("picture.animated")
             if picture.format == "PNG" and _is_wide_colour(path):
-                return _drop_alpha(np.asarray(imagecodecs.png_decode(path.read_bytes())))
+                turn = _TURNS.get(picture.getexif().get(ORIENTATION, 1), np.asarray)
+                return turn(_drop_alpha(np.asarray(imagecodecs.png_decode(path.read_bytes()))))
             return _pixels(ImageOps.exif_transpose(picture), as_mask)
     except MemoryError:
         raise Unusable("dicom.too_large") from None
@@ -108,6 +113,26 @@ def _is_wide_colour(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(_IHDR_COLOUR + 1)
     return head[_IHDR_DEPTH] == 16 and head[_IHDR_COLOUR] in _WIDE_COLOUR
+
+
+def _turn(turns: int, *, is_mirrored: bool = False) -> Callable[[np.ndarray], np.ndarray]:
+    def turn(array: np.ndarray) -> np.ndarray:
+        array = np.fliplr(array) if is_mirrored else array
+        return np.ascontiguousarray(np.rot90(array, turns))
+
+    return turn
+
+
+_TURNS = {
+    2: _turn(0, is_mirrored=True),
+    3: _turn(2),
+    4: _turn(2, is_mirrored=True),
+    5: _turn(1, is_mirrored=True),
+    6: _turn(-1),
+    7: _turn(-1, is_mirrored=True),
+    8: _turn(1),
+}
+"""What an EXIF orientation asks for before a picture is shown, quarter turns to the left."""
 
 
 def _drop_alpha(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Reads the images of a delivery that name no patient: pictures and volumes, with their masks."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import islice
 from math import dist
@@ -71,11 +72,13 @@ class PictureReader:
         self._images: dict[tuple[PurePath, str], Image | None] = {}
         self._masks: Counter[tuple[PurePath, str]] = Counter()
         self._accepted: set[str] = set()
+        self._contradicted: set[str] = set()
 
     def read(self, contents: Contents) -> None:
         """Read all of them: an image needs its label row, a mask its image."""
         images = [*contents.items(Kind.PICTURE), *contents.items(Kind.VOLUME)]
         masks = [*contents.items(Kind.MASK), *contents.items(Kind.LABEL_MAP)]
+        self._contradicted = self._find_contradictions(images)
         for number, held in enumerate(contents.fetch(images), 1):
             with held:
                 self._read_image(held)
@@ -86,13 +89,31 @@ class PictureReader:
                 self._read_mask(held)
             self.progress("masks", number, len(masks))
 
+    def _find_contradictions(self, images: list[Item]) -> set[str]:
+        """The contents that a label table gives to two patients, or labels in two ways."""
+        said: dict[str, set[Hashable]] = defaultdict(set)
+        for item in images:
+            found, _ = self.labelling.find(item)
+            if found:
+                said[item.sha256].add(found.labels.statement)
+        return {sha256 for sha256, statements in said.items() if len(statements) > 1}
+
+    def _refuse_copy(self, record: Record, found: Found | None, code: str) -> None:
+        """Refuse an image that came more than once, and its label rows."""
+        self.account.refuse(record, code)
+        if found:
+            self.labelling.reject(found, code)
+
     def _read_image(self, held: Held) -> None:
         item = held.item
         record = self.account.open(item)
-        if item.sha256 in self._accepted:
-            self.account.refuse(record, "record.duplicate")
-            return
         found, code = self.labelling.find(item)
+        if item.sha256 in self._contradicted:
+            self._refuse_copy(record, found, "record.conflict")
+            return
+        if item.sha256 in self._accepted:
+            self._refuse_copy(record, found, "record.duplicate")
+            return
         subject = self._subject(item, found)
         if code or subject is None:
             self.account.refuse(record, code or "subject.missing")

@@ -60,6 +60,8 @@ REASONS: dict[str, str] = {
     "pixels.missing": "The object is an image, but its file ends before the pixels or has none. "
     "Export it again.",
     "pixels.truncated": "The pixel data ends before the last frame. Export the object again.",
+    "picture.animated": "The picture is an animation. Deliver each of its pictures as a file of "
+    "its own.",
     "picture.unreadable": "The picture cannot be decoded. Export it again as PNG or JPEG.",
     "nifti.unreadable": "The file is not a NIfTI-1 or NIfTI-2 file, or damaged. Export it again.",
     "nifti.truncated": "The file ends before its last voxel. Export it again.",
