@@ -98,7 +98,9 @@ CORRECTIONS = _terms(
 ANODES = _terms("TUNGSTEN MOLYBDENUM RHODIUM")
 """Anode Target Material (0018,1191): PS3.3 C.8.7.10, C.8.11.7."""
 
-TERMINOLOGIES = frozenset({"SCT", "SRT", "SNM3", "DCM", "FMA", "UMLS", "LN", "RADLEX", "UBERON"})
+TERMINOLOGIES = frozenset(
+    {"SCT", "SRT", "SNM3", "DCM", "FMA", "IBSI", "LN", "NCIt", "RADLEX", "UBERON", "UMLS"}
+)
 """Coding Scheme Designators (0008,0102) of public terminologies, PS3.16 8."""
 
 _STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,9})){1,12}")

@@ -226,7 +226,7 @@ def test_an_evaluation_keeps_its_question_and_its_answer() -> None:
     (evaluation,), _ = annotations_of(group(answer(question, ("RID5711", "RADLEX", "Spiculated"))))
     assert evaluation.annotation_type == "evaluation"
     assert evaluation.columns["code"] == "RADLEX:RID50149"
-    assert evaluation.columns["value_meaning"] == "Spiculated"
+    assert evaluation.columns["value_code"] == "RADLEX:RID5711"
 
 
 def test_a_private_concept_is_left_empty_with_a_remark_and_its_number_kept() -> None:
@@ -234,6 +234,12 @@ def test_a_private_concept_is_left_empty_with_a_remark_and_its_number_kept() -> 
     assert (measurement.columns["code"], measurement.columns["unit"]) == (None, None)
     assert measurement.columns["value_number"] == 3
     assert problems == {"annotation.private_code"}
+
+
+def test_what_a_sender_calls_a_public_concept_is_not_kept() -> None:
+    (measurement,), _ = annotations_of(number("3", name=(*DIAMETER[:2], "nodule of Jane Doe")))
+    assert "Doe" not in str(measurement)
+    assert measurement.columns["code"] == "SCT:81827009"
 
 
 def test_a_measurement_without_a_value_says_why() -> None:

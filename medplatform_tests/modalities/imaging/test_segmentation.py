@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import Sequence
+from pydicom import Dataset, Sequence
 from pydicom.uid import generate_uid
 
+from medplatform.modalities.imaging.codec import decode
 from medplatform.modalities.imaging.dicom import LABEL_MAP_SEGMENTATION_STORAGE
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.imaging.conftest import (
@@ -86,9 +87,7 @@ def test_a_code_of_a_private_scheme_stays_behind(folder: Path, ingest: Ingest) -
     assert (row["segment_code"], row["segment_label"]) == (None, None)
 
 
-def test_a_frame_without_one_source_frame_is_left_out_with_a_warning(
-    folder: Path, ingest: Ingest
-) -> None:
+def test_a_frame_without_one_source_frame_keeps_its_mask(folder: Path, ingest: Ingest) -> None:
     segmentation = make_segmentation(MASKS, [("1.2.3", 1)] * 2)
     none, several = make_frame_group("1.2.3", 1), make_frame_group("1.2.3", 1)
     del none.DerivationImageSequence
@@ -97,9 +96,124 @@ def test_a_frame_without_one_source_frame_is_left_out_with_a_warning(
     segmentation.PerFrameFunctionalGroupsSequence = Sequence([none, several])
     save(segmentation, folder / "seg.dcm")
     ingested = ingest()
-    assert ingested.rows("mask") == []
-    assert ingested.refusals("warning") == {"mask.no_source_image": 1}
+    assert [row["instance_id"] for row in ingested.rows("mask")] == [None, None]
+    assert np.array_equal([ingested.mask(0), ingested.mask(1)], MASKS)
+    assert ingested.refusals("warning") == {"mask.no_place": 1}
     assert ingested.totals("instance") == {"delivered": 1, "accepted": 1}
+
+
+def test_a_mask_lies_where_its_plane_says(folder: Path, ingest: Ingest, identity: Identity) -> None:
+    segmentation = make_segmentation(MASKS, [("1.2.3", 1)] * 2)
+    segmentation.FrameOfReferenceUID = "1.2.9"
+    series = Dataset()
+    series.SeriesInstanceUID = "1.2.8"
+    segmentation.ReferencedSeriesSequence = Sequence([series])
+    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    measures.PixelSpacing = [0.5, 0.25]
+    shared.PlaneOrientationSequence = Sequence([orientation])
+    shared.PixelMeasuresSequence = Sequence([measures])
+    segmentation.SharedFunctionalGroupsSequence = Sequence([shared])
+    for number, group in enumerate(segmentation.PerFrameFunctionalGroupsSequence):
+        del group.DerivationImageSequence
+        position = Dataset()
+        position.ImagePositionPatient = [1, 2, number]
+        group.PlanePositionSequence = Sequence([position])
+    save(segmentation, folder / "seg.dcm")
+    ingested = ingest()
+    assert ingested.refusals("warning") == {}
+    first, second = ingested.rows("mask")
+    assert (first["image_position_mm"], second["image_position_mm"]) == ([1, 2, 0], [1, 2, 1])
+    assert first["image_orientation"] == [1, 0, 0, 0, 0, -1]
+    assert (first["pixel_spacing_row_mm"], first["pixel_spacing_column_mm"]) == (0.5, 0.25)
+    assert (first["segmentation_frame"], second["segmentation_frame"]) == (1, 2)
+    assert first["segmentation_id"] == identity.uid(segmentation.SOPInstanceUID)
+    assert first["series_id"] == identity.uid("1.2.8")
+    assert first["frame_of_reference_id"] == identity.uid("1.2.9")
+
+
+def test_each_segment_is_an_annotation_that_its_masks_name(
+    folder: Path, ingest: Ingest, identity: Identity
+) -> None:
+    segmentation = make_segmentation(MASKS, [("1.2.3", 1)] * 2)
+    segment = segmentation.SegmentSequence[0]
+    segment.SegmentAlgorithmType, segment.SegmentAlgorithmName = "AUTOMATIC", "Doe's net"
+    segment.TrackingUID, segment.TrackingID = "1.2.7", "Jane Doe 1"
+    save(segmentation, folder / "seg.dcm")
+    ingested = ingest()
+    (annotation,) = ingested.rows("annotation")
+    assert annotation["annotation_type"] == "segment"
+    assert (annotation["code"], annotation["source"]) == ("SCT:52988006", "automatic")
+    assert annotation["tracking_id"] == identity.uid("1.2.7")
+    assert {(row["segmentation_id"], row["segment_number"]) for row in ingested.rows("mask")} == {
+        (annotation["segmentation_id"], annotation["segment_number"])
+    }
+    assert "Doe" not in str(annotation)
+
+
+def test_the_fractions_behind_a_mask_are_kept(folder: Path, ingest: Ingest) -> None:
+    fractions = np.array([[[0, 99, 100], [101, 200, 50]]], np.uint8)
+    save(make_segmentation(fractions, [("1.2.3", 1)], "FRACTIONAL"), folder / "seg.dcm")
+    (row,) = ingest().rows("mask")
+    assert row["maximum_fraction"] == 200
+    kept = decode(row["codec"], row["fractions"], dtype="uint8", shape=(2, 3))
+    assert np.array_equal(kept, fractions[0])
+
+
+@pytest.mark.parametrize(
+    ("padding", "described", "shown"), [(None, 1, [1, 5]), (5, 0, [0, 1]), (None, 0, [0, 1, 5])]
+)
+def test_the_background_of_a_label_map_is_what_it_says_it_is(
+    padding: int | None, described: int, shown: list[int], folder: Path, ingest: Ingest
+) -> None:
+    segmentation = make_segmentation(
+        np.array([[[0, 1, 1], [5, 0, 1]]], np.uint8), [("1.2.3", 1)], "LABELMAP"
+    )
+    segmentation.SOPClassUID = LABEL_MAP_SEGMENTATION_STORAGE
+    segmentation.SegmentSequence[0].SegmentNumber = described
+    if padding is not None:
+        segmentation.PixelPaddingValue = padding
+    save(segmentation, folder / "seg.dcm")
+    assert [row["segment_number"] for row in ingest().rows("mask")] == shown
+
+
+def test_tiles_without_groups_lie_where_the_standard_orders_them(
+    folder: Path, ingest: Ingest
+) -> None:
+    from highdicom.spatial import iter_tiled_full_frame_data
+
+    tiles = np.random.default_rng(0).integers(0, 2, (2 * 2 * 2 * 3, 2, 3)).astype(np.uint8)
+    segmentation = make_segmentation(tiles, [])
+    del segmentation.PerFrameFunctionalGroupsSequence
+    segmentation.DimensionOrganizationType = "TILED_FULL"
+    segmentation.TotalPixelMatrixRows, segmentation.TotalPixelMatrixColumns = 3, 9
+    segmentation.TotalPixelMatrixFocalPlanes = 2
+    segmentation.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
+    segmentation.SegmentSequence.append(make_segment())
+    segmentation.SegmentSequence[1].SegmentNumber = 2
+    origin, measures, shared = Dataset(), Dataset(), Dataset()
+    origin.XOffsetInSlideCoordinateSystem = 20.5
+    origin.YOffsetInSlideCoordinateSystem = 30.25
+    segmentation.TotalPixelMatrixOriginSequence = Sequence([origin])
+    measures.PixelSpacing, measures.SpacingBetweenSlices = [0.5, 0.25], 2
+    shared.PixelMeasuresSequence = Sequence([measures])
+    segmentation.SharedFunctionalGroupsSequence = Sequence([shared])
+    save(segmentation, folder / "seg.dcm")
+    ingested = ingest()
+    assert ingested.refusals("warning") == {}
+    rows = ingested.rows("mask")
+    expected = list(iter_tiled_full_frame_data(segmentation))
+    assert len(rows) == len(expected) == len(tiles)
+    for index, (row, (segment, _, column, line, *position)) in enumerate(
+        zip(rows, expected, strict=True)
+    ):
+        assert (row["segment_number"], row["matrix_column"], row["matrix_row"]) == (
+            segment,
+            column,
+            line,
+        )
+        assert row["image_position_mm"] == pytest.approx(position)
+        assert np.array_equal(ingested.mask(index), tiles[index])
 
 
 @pytest.mark.parametrize("keyword", ["PerFrameFunctionalGroupsSequence", "SegmentSequence"])

@@ -93,7 +93,8 @@ def test_each_contour_becomes_an_annotation(
 def test_a_region_keeps_its_type_its_code_and_who_drew_it() -> None:
     (contour,), problems = annotations_of(make_structures(make_contour(SQUARE)))
     assert contour.columns["roi_type"] == "ORGAN"
-    assert (contour.columns["code"], contour.columns["meaning"]) == ("SCT:10200004", "Liver")
+    assert contour.columns["code"] == "SCT:10200004"
+    assert contour.columns["meaning"].startswith("Liver")
     assert (contour.columns["group_number"], contour.columns["source"]) == (7, "semiautomatic")
     assert problems == set()
 

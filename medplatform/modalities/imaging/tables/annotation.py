@@ -43,7 +43,7 @@ def _code(name: str, description: str) -> tuple[Column, Column]:
         Column(
             name=meaning,
             dtype=pa.string(),
-            description=f"Code Meaning (0008,0104) of `{name}`.",
+            description=f"What its terminology calls `{name}`, where that is known.",
         ),
     )
 
