@@ -12,78 +12,87 @@ from medplatform.modalities.imaging.terms import BODY_PARTS, MODALITIES, VIEWS
 MAX_CHARACTERS = 64
 
 _WORDS = """
-    1st 2d 2nd 3d 3rd 4d abd abdo abdomen abdominal above accumulation acetabulum achilles
-    acquisition activity acute adc additional additive adrenal adult aif air algorithm aligned all
-    amygdala anatomic aneurysm angio angiography angle ankle anterior aorta aortic ap apical
-    append appendix arm arterial arteries artery arthrogram artifact asl asymmetric at atelectasis
-    atrium attenuated attenuation auto automatic average avg ax axial axillary axis b0 background
-    basal baseline basilar bed below bi bilat bilateral biopsy biphasic bladder blade bold bolus
-    bone bones both bowel brain brainstem breast breath breathhold breathing bronchi bronchus calc
-    calcaneus calcium calculation calibration callosum calvarium cap carcinoma cardiac
-    cardiomegaly care carotid caudal caudate cbf cbv cc center centre cerebellum cerebral cerebrum
-    cervical cervix cest chamber chest chin cine ciss cisternogram classification clavicle cluster
-    coccyx coil collar colon color colour combined complete composed composite compressed coned
-    consolidation contrast conv cor cord corner coronal coronary corpus correct corrected
-    correction cortex cortical counts cranial cranium cross csf cspine ct cta ctac ctdi ctp ctv
-    cube curved cut cv cxr cyst cystic dataset daughter dce decay decubitus deep def default
-    deformation delay delayed density dental derived dess dest detector device diagnostic
-    diaphragm diaphysis diastole diastolic diffusion digital dir direct display distal distance
-    distribution dixon dorsal dose dti dual dwi dynamic early echo edema eeg effusion elbow
-    electron emission enh enhanced enhancement enhancing epi epiphysis equilibrium ergo error
-    esophagus excretory exhale exp expiration expiratory ext extension external extremity eye eyes
-    fa face facial fast fat fatsat fb fdg feature features femoral femur ff fgre fgret fiber
-    fibula field fiesta film filter filtered finger fingers first fisp flair flash flex flexion
-    flow fluoro fmri foot for forearm fov fraction fractional fracture frame frames free frontal
-    fs fse full function functional fundus fused fusion gad gadolinium gallbladder gastric gated
-    gating gd geometry gland gradient graph gre grid groin gtv haemorrhage hand haste hd head
-    heart hemorrhage hepatic hepatobiliary hi high hip hippocampus hires histogram hr hrct humerus
-    iac iliac ilium image images imaging in inf infarct inferior inflow infusion inhale inject
-    injection inner inphase inspiration inspiratory insula int intensity internal intervention
-    interventional intra intracranial intraoperative inv inversion ir irtse ischaemia ischemia iso
-    isocenter isocentre isodose isotropic iv ivc ivim ivp jaw joint jugular kernel kidney kidneys
-    kilovolt knee knees kub kv l label labels lad landmark large lat late lateral lava left leg
-    legs lens lesion level line liver lobe lobes loc local localiser localizer location long low
-    lower lpo lt lumbar lumbosacral lung lungs lut lymph lymphatic m ma mag magnitude mammo
-    mammogram mammography mandible manual map mapping maps marker marrow mask mass mastoid matter
-    max maxilla mean measurement measurements medial mediastinal mediastinum medic medium memp
-    merge merged mesh metal metastases metastasis mid middle min minip mip mixed mlo moco modality
-    model modified molli monitoring mono monoenergetic mp2rage mpr mprage mr mra mrcp mri mrs mrv
-    ms mt mtt multi multiphase multiplanar muscle myelo myelogram myocardial myocardium nasal
-    native ncct neck necrosis necrotic neg nephro nephrographic nerve neutral nipple no nodule
-    nodules noise non noncontrast none normal normalised normalized nose not nuclear oar object
-    obl oblique occipital oedema of off on opacity open opp opposed opposition optic oral orbit
-    orbits organ original out outer outphase output ovary overlay overview pa pancreas pancreatic
-    parallel parametric parasagittal parietal parotid part partial particle patella pc pca pd pdw
-    peak pectoral pediatric pelvic pelvis penis perf perfusion peripheral perpendicular pet petct
-    petmr phantom pharynx phase phased phases photon pilot pitch pituitary pl plain plan planar
-    plane planes planning plaque plus pneumonia pneumothorax pons port portable portal portovenous
-    pos positioning positron post postcontrast posterior pre precontrast presentation primary
-    probability projection prone propeller prospective prostate protocol proton proximal psif ptv
-    pulm pulmonary pulse putamen pwi qc quality quant quantitative r rad radial radiation
-    radiograph radiography radius ramp range rao rate ratio raw rcbf rcbv rear reco recon
-    reconstruction rect rectal rectum ref reference reformat reformatted region registered
-    registration relative renal repeat report resampled research resolution resp respiratory rest
-    restricted results retina retro retroperitoneum retrospective rib ribs right ring rl roi
-    rotated rotation routine rpo rt run runoff sacral sacrum sag sagittal sample sat saturation sc
-    scan scapula scout scrotum se sec secondary seg segment segmentation segmented sella
-    semiautomatic senior sense seq sequence series set shape shared shoulder shoulders shunt si
-    side signal single sinus sinuses skin skull slab slice slices slow smooth snap soft software
-    source space spair spectroscopy spgr spin spinal spine spiral spleen spoiled spot ss ssfp
-    ssfse sspine standard standing state static status std stenosis stent step stereo sternum stir
-    stomach straight stress stroke structure structures study sub subset subtracted subtraction
-    sup superior supine suppressed suppression surface surfaces surview susc susceptibility swan
-    swi syringe systole systolic t t1 t1w t2 t2w target tast te temporal test testis tfe tfl
-    thalamus thick thigh thin third thoracic thoracolumbar thorax three thrombus thumb thymus
-    thyroid ti tibia time tips tir tissue toe toes tof tomo tomography tomosynthesis tone tongue
-    topogram total tr tra trace tracer trachea tracking tractography trans transaxial transmission
-    transversal transverse treatment triphasic trufi trufisp tse tspine ttp tumor tumour turbo
-    twist two ulna ultrasound umbilical uncorrected under unenhanced uniform unknown unspecified
-    unsubtracted upper upright uptake ureter urethra urogram urography us user uterus vagina value
-    values vascular vein veins venogram venography venous ventral ventricle ventricles ventricular
-    verse vertebra vertebrae vertebral vertex vessel vessels vibe view views virtual vista vol
-    volume volumetric vp w waist warp wash water watersat waveform wb wbc weight weighted
-    weighting white whole wholebody wide window wip with without wo wrist wrists x xr xray y year
-    yes yrs z zoom
+    1st 2d 2nd 3d 3dt1 3dt2 3rd 4d abd abdo abdomen abdominal above accumulation acetabulum
+    achilles acquisition acromioclavicular activity acute adc additional additive adrenal adult
+    aif air algorithm aligned all amygdala anatomic and aneurysm angio angiography angle ankle
+    anterior aorta aortic ap ap1 apical apparent append appendix arm arterial arterie arteries
+    artery arthrogram artifact asl asset asymmetric at atelectasis atrium attenuated attenuation
+    auto automatic average avg ax axial axillary axis b0 background basal baseline basilar becken
+    bed below bh bi bilat bilateral biopsy biphase biphasic bladder blade body bold bolus bone
+    bones bonescan both bowel brain brainstem breast breath breathhold breathing bronchi bronchus
+    bw bws calb calc calcaneus calcium calculation calibration callosum calvarium cap carcinoma
+    cardiac cardiomegaly care carotid carotids caudal caudate cbf cbv cc center centre cerebellum
+    cerebral cerebrum cervical cervix cest chamber chest chin cine ciss cisternogram
+    classification clavicle clinical cluster cm coccyx coefficient coil colfa collar colon
+    colonography colonoscopy color colour combined comp complete composed composite compressed
+    coned consolidation cont contrast control conv cor cord corner coronal coronary corpus correct
+    corrected correction cortex cortical counts cranial cranium cross csf cspine ct cta cta1 ctac
+    ctdi ctp ctv cube curved cut cv cxr cyst cystic dataset daughter day days dce decay decubitus
+    deep def default deformation deg degree degrees delay delayed denoised density dental derived
+    dess dest detector device diagnostic diaphragm diaphysis diastole diastolic diff diffusion digital
+    dir direct display distal distance distribution dixon dl dorsal dose dti dual dvt dwi dynamic
+    early echo echocardiogram echocardiography edema eeg effusion elbow electron emission enh
+    enhanced enhancement enhancing eos ep ep2d epi epiphysis equilibrium ergo error esophagus
+    excretory exhale exp expiration expiratory ext extension external extremity eye eyes fa face
+    facial fast fat fatsat fatsup fb fdg feature features femoral femur ff fgre fgret fiber fibula
+    fid field fiesta film filter filtered finger fingers first fisp fl2d fl3d flair flash flex
+    flexion flow fluoro fmri follow followup foot for forearm fov fraction fractional fracture
+    frame frames free from frontal fs fse fsp full function functional fundus fused fusion gad
+    gadolinium gallbladder gastric gated gating gd ge geometry gland gradient graph gre grid groin
+    gtv haemorrhage hand haste hd head heart helical hemorrhage hepatic hepatobiliary hi high hip
+    hippocampus hires histogram hour hours hr hrct humerus hws hz iac iliac ilium image images
+    imaging implant implants in inf infarct inferior inflow infusion inhale inject injection inner
+    inphase inspiration inspiratory insula int intensity internal intervention interventional
+    intra intracranial intraoperative inv inversion ir irtse ischaemia ischemia iso isocenter
+    isocentre isodose isotropic iv ivc ivim ivp jaw joint jugular kernel kev kidney kidneys
+    kilovolt knee knees knie kopf kub kv kvp l label labels lad landmark large lat late lateral
+    lava leber left leg legs lens lesion level line liver lobe lobes loc loc3d local localiser
+    localizer location long low lower lpo lt lumbar lumbosacral lung lungs lut lws lymph lymphatic
+    m ma mag magnitude mammo mammogram mammography mandible manual map mapping maps marker marrow
+    mas mask mass mastoid matter max maxilla mean measurement measurements medial mediastinal
+    mediastinum medic medium memp merge merged mesh metal metastases metastasis mgy mid middle min
+    minip minutes mip mixed mlo mm moco modality model modified molli monitoring mono
+    monoenergetic month months mp2rage mpr mprage mr mra mrcp mri mrs mrv ms mt mtt multi
+    multiframe multiphase multiplanar multislice muscle myelo myelogram myocardial myocardium
+    nasal native ncct neck necrosis necrotic neg nephro nephrographic nerve neutral nipple no
+    nodule nodules noise non noncontrast none nonfs normal normalised normalized nose not ns
+    nuclear oar object obl oblique occipital oedema of off on opacity open opp opposed opposition
+    opt optic optimization optimized oral orbit orbits organ original out outer outphase output
+    ovary overlay overview pa pace pancreas pancreatic parallel parametric parasagittal parietal
+    parotid part partial particle patella pc pca pd pdw pe peak pectoral pediatric pelvic pelvis
+    penis perf perfusion peripheral perpendicular pet petct petmr phantom pharynx phase phased
+    phasemap phases photon pilot pitch pituitary pl plain plan planar plane planes planning plaque
+    plus pneumonia pneumothorax polytrauma pons port portable portal portalvenous portovenous pos
+    positioning positron post postcontrast posterior postop posttreatment pre precontrast preop
+    presentation pretreatment primary probability projected projection prone propeller prospective
+    prostate protocol proton proximal psif ptv pulm pulmonary pulmonaryembolism pulse putamen pv
+    pwi qc quality quant quantitative r rad radial radiation radiograph radiography radius ramp
+    range rao rate ratio raw rcbf rcbv rear reco recon reconstruction rect rectal rectum ref
+    reference reformat reformatted region registered registration relative renal repeat report
+    resampled research resolution resp respiratory rest resting restricted results retina retro
+    retroperitoneum retrospective rib ribs right ring rl roi rotated rotation routine rpo rt run
+    runoff s sacral sacroiliac sacrum sag sagittal sample sat saturation sc scan scapula
+    scintigraphy scout screening scrotum se se2d sec secondary seconds seg segment segmentation
+    segmented sella semiautomatic senior sense seq sequence series set shape shared shoulder
+    shoulders shunt si side signal single sinus sinuses skeletal skeleton skin skull slab slabs
+    slice slices slow smooth smoothed sms snap soft software source space spair spect spectroscopy
+    spgr spin spinal spine spiral spleen spoiled spot ss ssfp ssfse sspine stack stacks standard
+    standing state static status std stenosis stent step stereo sternoclavicular sternum stir stk
+    stnd stomach straight stress stroke structure structures study sub subset subtracted
+    subtraction sup superior supine suppressed suppression surface surfaces survey surview susc
+    susceptibility swan swi syringe systole systolic t t1 t1w t2 t2w target tast te temporal
+    temporomandibular tensor tesla test testis tfe tfl thalamus the thick thigh thin third
+    thoracic thoraco thoracolumbar thorax three thrombosis thrombus thumb thymus thyroid ti tibia
+    time tips tir tissue toe toes tof tomo tomography tomosynthesis tone tongue topogram total tr
+    tra trace tracer trachea tracking tractography trans transaxial transesophageal transmission
+    transthoracic transversal transverse trauma treatment triphasic trufi trufisp trw tse tse3d
+    tspine ttp tumor tumour turbo twist two ulna ultrasound umbilical uncorrected under unenhanced
+    uniform unknown unspecified unsubtracted upper upright uptake ureter urethra urogram urography
+    us user uterus vagina value values vascular vein veins venogram venography venous ventral
+    ventricle ventricles ventricular verse vertebra vertebrae vertebral vertex vessel vessels vibe
+    view views virtual vista vol volume volumetric vp w waist warp wash water watersat waveform wb
+    wbc week weeks weight weighted weighting white whole wholebody wide window wip with without wo
+    wofs wrist wrists x xr xray y year yes yrs z zoom
 """
 _NAMES = frozenset({"ann", "art", "reg"})
 WORDS = frozenset(_WORDS.split()) | (
