@@ -33,7 +33,7 @@ class Limits:
     seconds: int = 120
     bytes_per_second: int = 4 << 20
     memory_bytes: int = 4 << 30
-    file_bytes: int = 16 << 30
+    file_bytes: int = 3 << 30
     pixel_bytes: int = 2 << 30
     all_pixel_bytes: int = 64 << 30
 
