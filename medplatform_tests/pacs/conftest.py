@@ -7,6 +7,7 @@ import pytest
 
 from medplatform_tests.pacs.network import private_network
 from medplatform_tests.pacs.orthanc import Orthanc, running_orthanc
+from medplatform_tests.pacs.server import DicomWebServer
 from medplatform_tests.pacs.site import Site
 
 
@@ -27,3 +28,18 @@ def orthanc(orthanc_of_module: Orthanc) -> Orthanc:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[DicomWebServer]:
+    server = DicomWebServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other() -> Iterator[DicomWebServer]:
+    """Another server, at another port."""
+    server = DicomWebServer()
+    yield server
+    server.close()

@@ -82,20 +82,30 @@ def receiving(
         running.stop()
 
 
-def send(
-    running: Running,
+def send(running: Running, paths: Iterable[Path], **options: Any) -> list[int | None]:
+    """Send files to a receiver."""
+    return send_to(running.port, paths, **options)
+
+
+def send_to(
+    port: int,
     paths: Iterable[Path],
     *,
     calling: str = "SENDER",
     called: str = "MEDPLATFORM",
-    tls_args: Any = None,
+    tls: Tls | None = None,
 ) -> list[int | None]:
     """Send files as they are; the statuses of the answers, none where there is no association."""
     datasets = [dcmread(path) for path in paths]
     entity = AE(calling)
     for ds in datasets:
         entity.add_requested_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)
-    association = entity.associate("127.0.0.1", running.port, ae_title=called, tls_args=tls_args)
+    association = entity.associate(
+        "127.0.0.1",
+        port,
+        ae_title=called,
+        tls_args=(tls.context(is_server=False), "127.0.0.1") if tls else None,
+    )
     if not association.is_established:
         return []
     try:

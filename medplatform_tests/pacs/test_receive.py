@@ -1,5 +1,6 @@
 """The receiver: what is sent becomes deliveries, and nothing is confirmed that is not kept."""
 
+import gc
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter, namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,10 @@ from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # pyright: ignore[reportAttributeAccessIssue]
 
-from medplatform.pacs.dimse import Node, Peers, Receiver, Rules
+from medplatform.pacs.dimse import Node, Peers, Receiver, Rules, Tls
 from medplatform.pacs.errors import PacsError
-from medplatform.transfer import TransferLocked
+from medplatform.transfer import CertificateRefused, TransferLocked
+from medplatform_tests.pacs.certificates import Authority
 from medplatform_tests.pacs.images import (
     files_of,
     make_image,
@@ -24,7 +27,7 @@ from medplatform_tests.pacs.images import (
     pixels_of,
     pixels_of_file,
 )
-from medplatform_tests.pacs.receiver import receiving, send
+from medplatform_tests.pacs.receiver import receiving, send, send_to
 
 SERIES = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "series"
 STORESCU = shutil.which("storescu")
@@ -203,13 +206,36 @@ def test_what_was_confirmed_survives_a_kill(landing: Path, tmp_path: Path) -> No
     assert process.stdout
     port = int(process.stdout.readline())
     paths = make_series(tmp_path, 3)
-    assert send(namedtuple("Port", "port")(port), paths) == [0, 0, 0]  # pyright: ignore
+    assert send_to(port, paths) == [0, 0, 0]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     with receiving(landing) as running:
         running.wait_for(lambda: running.delivered)
     assert pixels_of(running.folder()) == Counter(map(pixels_of_file, paths))
+
+
+# A handshake that fails leaves its socket to the garbage collection.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_with_tls_only_peers_of_the_authority_can_send(landing: Path, tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    paths = make_series(tmp_path / "in", 2)
+    stranger = theirs.issue("stranger")
+    with receiving(landing, OPEN, ours.issue("receiver")) as running:
+        assert send(running, paths, tls=ours.issue("sender")) == [0, 0]
+        assert send(running, paths, tls=replace(stranger, ca_file=ours.file)) == []
+        assert send(running, paths, tls=stranger) == []
+    assert running.delivered[0].fetched == 2
+    gc.collect()
+
+
+def test_a_receiver_with_tls_needs_a_certificate(landing: Path) -> None:
+    with (
+        pytest.raises(CertificateRefused, match="needs a certificate"),
+        receiving(landing, OPEN, Tls()),
+    ):
+        pass
 
 
 def storescu(port: int, paths: list[Path]) -> None:
