@@ -29,10 +29,10 @@ _WORDS = """
     corrected correction cortex cortical counts cranial cranium cross csf cspine ct cta cta1 ctac
     ctdi ctp ctv cube curved cut cv cxr cyst cystic dataset daughter day days dce decay decubitus
     deep def default deformation deg degree degrees delay delayed denoised density dental derived
-    dess dest detector device diagnostic diaphragm diaphysis diastole diastolic diff diffusion digital
-    dir direct display distal distance distribution dixon dl dorsal dose dti dual dvt dwi dynamic
-    early echo echocardiogram echocardiography edema eeg effusion elbow electron emission enh
-    enhanced enhancement enhancing eos ep ep2d epi epiphysis equilibrium ergo error esophagus
+    dess dest detector device diagnostic diaphragm diaphysis diastole diastolic diff diffusion
+    digital dir direct display distal distance distribution dixon dl dorsal dose dti dual dvt dwi
+    dynamic early echo echocardiogram echocardiography edema eeg effusion elbow electron emission
+    enh enhanced enhancement enhancing eos ep ep2d epi epiphysis equilibrium ergo error esophagus
     excretory exhale exp expiration expiratory ext extension external extremity eye eyes fa face
     facial fast fat fatsat fatsup fb fdg feature features femoral femur ff fgre fgret fiber fibula
     fid field fiesta film filter filtered finger fingers first fisp fl2d fl3d flair flash flex

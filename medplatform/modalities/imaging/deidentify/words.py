@@ -13,7 +13,7 @@ from medplatform.modalities.imaging.deidentify.burned_in import (
 from medplatform.modalities.imaging.deidentify.policy import PolicyError
 from medplatform.modalities.imaging.errors import Unusable
 
-LEAST_CONFIDENCE = 40
+LEAST_CONFIDENCE = 60
 """Of 100: what Tesseract says of letters that it is not making up."""
 LEAST_CHARACTERS = 2
 _MARGIN = 2
@@ -83,11 +83,11 @@ def find_words(array: np.ndarray) -> tuple[Region, ...]:
 
 
 def _picture(array: np.ndarray) -> tuple[np.ndarray, int]:
-    """The frame in 8 bits over its whole range, small ones enlarged, and how many times."""
-    values = array.astype(np.float32)
-    if values.ndim == 3:
-        values = values[..., :3].mean(axis=2)
-    low, high = float(values.min()), float(values.max())
-    grey = ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+    """The frame in 8 bits, small ones enlarged, and how many times."""
+    values = array[..., :3].mean(axis=2) if array.ndim == 3 else array.astype(np.float32)
+    if array.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = (values - low) * (255 / max(high - low, 1e-6))
+    grey = values.astype(np.uint8)
     scale = max(1, min(4, -(-_LEAST_HEIGHT // len(grey))))
     return grey.repeat(scale, axis=0).repeat(scale, axis=1), scale

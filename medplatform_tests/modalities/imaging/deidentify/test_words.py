@@ -1,0 +1,56 @@
+"""Words in pixels, looked for by Tesseract."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from medplatform.modalities.imaging.deidentify import Policy, Treatment, pixel_treatment
+from medplatform.modalities.imaging.deidentify.burned_in import MAY_SHOW_TEXT
+from medplatform.modalities.imaging.deidentify.words import find_words, treat
+from medplatform.modalities.imaging.errors import Unusable
+from medplatform.modalities.imaging.flatten.tree import flatten_dataset
+from medplatform_tests.modalities.imaging.deidentify.conftest import make
+
+pytest.importorskip("pytesseract")
+pytestmark = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tesseract here")
+
+
+def frame(text: str) -> np.ndarray:
+    """A noisy picture with a line of white text."""
+    noise = np.random.default_rng(1).integers(0, 6, (240, 320)).astype(np.uint8)
+    picture = Image.fromarray(noise)
+    ImageDraw.Draw(picture).text((20, 10), text, fill=255, font_size=20)
+    return np.asarray(picture)
+
+
+def test_words_are_found_where_they_stand() -> None:
+    found = find_words(frame("DOE JANE 1950"))
+    assert found
+    assert all(top < 45 and bottom < 60 for _, top, _, bottom in found)
+
+
+def test_a_picture_without_words_has_none() -> None:
+    assert find_words(frame("")) == ()
+
+
+def test_words_are_blanked() -> None:
+    cleaned = treat(frame("DOE JANE 1950"), Treatment(words="blank"))
+    assert find_words(cleaned) == ()
+
+
+def test_words_refuse_the_image() -> None:
+    with pytest.raises(Unusable) as raised:
+        treat(frame("DOE JANE 1950"), Treatment(words="refuse"))
+    assert raised.value.failure.code == MAY_SHOW_TEXT
+
+
+def test_an_image_of_which_nothing_is_known_is_taken_if_no_words_are_found() -> None:
+    elements = flatten_dataset(make(Modality="US"))
+    assert pixel_treatment(elements, Policy(ocr="refuse")) == Treatment(words="refuse")
+    assert pixel_treatment(elements, Policy(ocr="blank")) == Treatment(words="blank")
+
+
+def test_words_are_not_looked_for_in_images_that_were_measured() -> None:
+    assert pixel_treatment(flatten_dataset(make(Modality="CT")), Policy(ocr="blank")) == Treatment()
