@@ -38,8 +38,9 @@ class CachedImages(Dataset[dict[str, Tensor]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        row = self.rows[index]
-        return {**{name: tensor[row] for name, tensor in self.tensors.items()}, "row": row}
+        row = int(self.rows[index])
+        sample = {name: tensor[row] for name, tensor in self.tensors.items()}
+        return {**sample, "row": torch.tensor(row)}
 
     def __getstate__(self) -> dict[str, object]:
         return {"cache": self.cache, "rows": self.rows}

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from medplatform.training.images.intensity import percentile_limits, show
+
 PERCENTILES = (0.5, 99.5)
 LUMA = np.array([0.299, 0.587, 0.114])
 """Rec. 601 weights of red, green and blue."""
@@ -18,15 +20,9 @@ def to_uint8(pixels: NDArray[np.generic], *, inverted: bool = False) -> NDArray[
     inverted
         Bright means little, as in MONOCHROME1 (PS3.3 C.7.6.3.1.2).
     """
-    values = pixels[..., :3] if pixels.ndim == 3 else pixels
-    values = np.nan_to_num(values.astype(np.float32))
-    low, high = np.percentile(values, PERCENTILES)
-    if high <= low:
-        low, high = float(values.min()), float(values.max())
-    stretched = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    if inverted:
-        stretched = 1 - stretched
-    return np.rint(stretched * 255).astype(np.uint8)
+    values = (pixels[..., :3] if pixels.ndim == 3 else pixels).astype(np.float32)
+    shown = show(values, percentile_limits(values, *PERCENTILES), inverted=inverted)
+    return np.rint(shown * 255).astype(np.uint8)
 
 
 def resize_image(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
