@@ -1,7 +1,7 @@
 """From images and frames to series, studies and volumes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -20,7 +20,6 @@ from medplatform.volumes.tables import SERIES, STUDY, VOLUME, Derived
 
 CROSS_SECTIONAL = ("CT", "MR", "PT")
 """Modalities of which every image has a place in space (PS3.3 C.7.6.2)."""
-TRUNCATED = "pixels.truncated"
 
 _GEOMETRY = (
     "rows",
@@ -52,15 +51,18 @@ def assemble(images: Images) -> Assembly:
     Images without a series or study, such as PNG files, are in no row of the table.
     """
     instances = images.instances.filter(pl.col("series_id").is_not_null())
-    planes = find_planes(Images(instances, images.frames)).with_columns(
+    planes = find_planes(replace(images, instances=instances)).with_columns(
         is_localizer=_has_type("LOCALIZER"), is_mosaic=_has_type("MOSAIC")
     )
     placed = find_stacks(
         planes.filter(pl.col("is_placed") & ~pl.col("is_localizer") & ~pl.col("is_mosaic"))
     )
     mixed = _find_mixed(placed)
-    volumes = _finish_volumes(describe_volumes(find_volumes(placed)), mixed)
-    series = _find_series(instances, planes, mixed, volumes)
+    refused = images.refused.group_by("series_id").agg(
+        refused_images=pl.len().cast(pl.Int64), lacks_pixels=pl.col("is_truncated").any()
+    )
+    volumes = _finish_volumes(describe_volumes(find_volumes(placed)), mixed, refused)
+    series = _find_series(instances, planes, mixed, refused, volumes)
     return Assembly(
         _shape(SERIES, series, ["series_id"]),
         _shape(STUDY, _find_studies(instances, planes, series), ["study_id"]),
@@ -83,11 +85,18 @@ def _find_mixed(placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _finish_volumes(volumes: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
+def _finish_volumes(
+    volumes: pl.DataFrame, mixed: pl.DataFrame, refused: pl.DataFrame
+) -> pl.DataFrame:
     """Number the volumes of each series, and name what is wrong with them."""
-    named = volumes.rename(
-        {"row_spacing": "pixel_spacing_row_mm", "column_spacing": "pixel_spacing_column_mm"}
-    ).join(mixed, on="series_id", how="left")
+    named = (
+        volumes.rename(
+            {"row_spacing": "pixel_spacing_row_mm", "column_spacing": "pixel_spacing_column_mm"}
+        )
+        .join(mixed, on="series_id", how="left")
+        .join(refused, on="series_id", how="left")
+        .with_columns(pl.col("refused_images").fill_null(0))
+    )
     order = pl.col("images").sum().over("stack")
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("series_id")
     return (
@@ -108,21 +117,26 @@ def _finish_volumes(volumes: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _find_series(
-    instances: pl.DataFrame, planes: pl.DataFrame, mixed: pl.DataFrame, volumes: pl.DataFrame
+    instances: pl.DataFrame,
+    planes: pl.DataFrame,
+    mixed: pl.DataFrame,
+    refused: pl.DataFrame,
+    volumes: pl.DataFrame,
 ) -> pl.DataFrame:
-    series = (
-        _count_instances(instances)
-        .join(_count_planes(planes), on="series_id", how="left")
-        .join(_summarise_volumes(volumes), on="series_id", how="left")
-        .join(mixed.drop("has_mixed_patients"), on="series_id", how="left")
-        .with_columns(pl.col(pl.Boolean).fill_null(value=False))
+    series = _count_instances(instances)
+    of_images = mixed.drop("has_mixed_patients")
+    for part in (_count_planes(planes), _summarise_volumes(volumes), of_images, refused):
+        series = series.join(part, on="series_id", how="left")
+    return (
+        series.with_columns(pl.col(pl.Boolean).fill_null(value=False))
         .with_columns(pl.col(pl.UInt32, pl.Int64).fill_null(0))
         .with_columns(
             non_images=pl.col("instances") - pl.col("images"),
             images_without_position=_count_unplaced(),
+            is_truncated=pl.col("is_truncated") | pl.col("lacks_pixels"),
         )
+        .with_columns(faults=_name_faults(OF_SERIES), geometry_status=_series_status())
     )
-    return series.with_columns(faults=_name_faults(OF_SERIES), geometry_status=_series_status())
 
 
 def _count_instances(instances: pl.DataFrame) -> pl.DataFrame:

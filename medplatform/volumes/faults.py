@@ -35,13 +35,14 @@ OF_SERIES = {
     "has_gantry_tilt": "gantry_tilt",
     "has_shifted_slices": "shifted_slices",
     "is_truncated": "truncated",
+    "refused_images": "refused",
     "is_mosaic": "mosaic",
     "has_localizer": "localizer",
     "non_images": "non_image",
 }
 """Column of `imaging_series` -> the name of its fault in the list `faults`."""
 
-INHERITED = tuple(name for name in OF_SERIES if name.startswith("has_mixed_"))
+INHERITED = ("refused_images", *(name for name in OF_SERIES if name.startswith("has_mixed_")))
 """What is wrong with every volume of a series: it may lack the slices that did not fit."""
 OF_VOLUME = (
     "missing_slices",

@@ -38,7 +38,7 @@ class Frames:
     """
 
     def __init__(self, lake: Lake, instance_ids: pl.Series) -> None:
-        columns = pl.Schema({"instance_id": pl.String, **_RESCALE})
+        columns = ["instance_id", *_RESCALE]
         wanted = pl.col("instance_id").is_in(instance_ids.implode())
         images = current_images(lake, columns).filter(wanted).collect()
         self._places = {

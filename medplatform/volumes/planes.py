@@ -20,58 +20,61 @@ _SPACING_COLUMNS = ("pixel_spacing_row_mm", "pixel_spacing_column_mm")
 RIGID = 1e-2
 """By how much squares and products of direction cosines may be off: they are often rounded."""
 
+TRUNCATED = "pixels.truncated"
+"""Why an image is refused of which the pixel data ends before the last frame."""
 LINEAGE = ("delivery", "source_id", "record_number")
-_OF_BOTH = {
-    "image_position_mm": pl.List(pl.Float64),
-    "image_orientation": pl.List(pl.Float64),
-    "pixel_spacing_row_mm": pl.Float64,
-    "pixel_spacing_column_mm": pl.Float64,
-    "slice_thickness_mm": pl.Float64,
-    "spacing_between_slices_mm": pl.Float64,
-    "image_type": pl.List(pl.String),
-    "acquired_at": pl.Datetime("us", "UTC"),
-}
-"""What a frame says of itself, else its image of it."""
-INSTANCE_COLUMNS = pl.Schema(
-    {
-        "instance_id": pl.String,
-        "series_id": pl.String,
-        "study_id": pl.String,
-        "patient_id": pl.String,
-        "modality": pl.String,
-        "body_part": pl.String,
-        "frames": pl.Int32,
-        "instance_number": pl.Int32,
-        "study_at": pl.Datetime("us", "UTC"),
-        "frame_of_reference_id": pl.String,
-        "acquisition_number": pl.Int32,
-        "echo_time_ms": pl.Float64,
-        "b_value_s_mm2": pl.Float64,
-        "frame_reference_ms": pl.Float64,
-        **_OF_BOTH,
-    }
+_OF_BOTH = (
+    "image_position_mm",
+    "image_orientation",
+    "pixel_spacing_row_mm",
+    "pixel_spacing_column_mm",
+    "slice_thickness_mm",
+    "spacing_between_slices_mm",
+    "image_type",
+    "acquired_at",
 )
-FRAME_COLUMNS = pl.Schema(
-    {
-        "instance_id": pl.String,
-        "frame_number": pl.Int32,
-        "height": pl.Int32,
-        "width": pl.Int32,
-        "pixel_sha256": pl.String,
-        "stack_id": pl.String,
-        "temporal_position": pl.Int32,
-        "matrix_row": pl.Int32,
-        **_OF_BOTH,
-    }
+"""What a frame says of itself, else its image of it."""
+INSTANCE_COLUMNS = (
+    "instance_id",
+    "series_id",
+    "study_id",
+    "patient_id",
+    "modality",
+    "body_part",
+    "frames",
+    "instance_number",
+    "study_at",
+    "frame_of_reference_id",
+    "acquisition_number",
+    "echo_time_ms",
+    "b_value_s_mm2",
+    "frame_reference_ms",
+    *_OF_BOTH,
+)
+FRAME_COLUMNS = (
+    "instance_id",
+    "frame_number",
+    "height",
+    "width",
+    "pixel_sha256",
+    "stack_id",
+    "temporal_position",
+    "matrix_row",
+    *_OF_BOTH,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What series are assembled from: the images that count, and their frames."""
+    """What series are assembled from: the images that count, and their frames.
+
+    `refused` has one row per image that is in quarantine and of which the series is known, unless
+    it came again: series_id and `is_truncated`, whether its pixel data ends too soon.
+    """
 
     instances: pl.DataFrame
     frames: pl.DataFrame
+    refused: pl.DataFrame
 
 
 def read_images(lake: Lake) -> Images:
@@ -84,17 +87,30 @@ def read_images(lake: Lake) -> Images:
     frames = _scan(lake, IMAGING_FRAME, FRAME_COLUMNS).join(
         instances.select("instance_id", *LINEAGE), on=["instance_id", *LINEAGE], how="semi"
     )
-    both = pl.collect_all([instances, frames])
-    return Images(*(frame.drop(LINEAGE) for frame in both))
+    known, of_known = pl.collect_all([instances, frames])
+    return Images(
+        known.drop(LINEAGE), of_known.drop(LINEAGE), _find_refused(lake, known["instance_id"])
+    )
 
 
-def current_images(lake: Lake, columns: pl.Schema) -> pl.LazyFrame:
+def current_images(lake: Lake, columns: Iterable[str]) -> pl.LazyFrame:
     """The rows of `imaging_instance` that count, with patient and lineage beside the columns."""
     return (
-        _scan(lake, IMAGING_INSTANCE, pl.Schema({"patient_id": pl.String, **columns}))
+        _scan(lake, IMAGING_INSTANCE, ["patient_id", *columns])
         .filter(~pl.col("patient_id").is_in(find_deleted_patients(lake)))
         .sort("delivery", "source_id", "record_number", descending=[True, False, False])
         .unique("instance_id", keep="first", maintain_order=True)
+    )
+
+
+def _find_refused(lake: Lake, known: pl.Series) -> pl.DataFrame:
+    return (
+        lake.quarantine(IMAGING_INSTANCE.modality)
+        .filter((pl.col("severity") == "error") & pl.col("part_of").is_not_null())
+        .filter(~pl.col("record_id").is_in(known.implode()))
+        .group_by("record_id", series_id="part_of")
+        .agg(is_truncated=(pl.col("code") == TRUNCATED).any())
+        .select("series_id", "is_truncated")
     )
 
 
@@ -155,9 +171,6 @@ def _numbers(column: str, names: Iterable[str]) -> list[pl.Expr]:
     ]
 
 
-def _scan(lake: Lake, table: Table, columns: pl.Schema) -> pl.LazyFrame:
-    """Columns of a table with their lineage; null where the table does not declare one."""
-    declared = {column.name for column in table.all_columns}
-    absent = [pl.lit(None, dtype).alias(n) for n, dtype in columns.items() if n not in declared]
-    stored = [name for name in columns if name in declared]
-    return lake.scan(table, [*stored, *LINEAGE]).with_columns(absent)
+def _scan(lake: Lake, table: Table, columns: Iterable[str]) -> pl.LazyFrame:
+    """Columns of a table with their lineage."""
+    return lake.scan(table, [*dict.fromkeys([*columns, *LINEAGE])])

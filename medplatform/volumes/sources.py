@@ -11,14 +11,18 @@ _TABLES = (IMAGING_INSTANCE.name, IMAGING_FRAME.name, DELETION.name, PATIENT.nam
 
 
 def digest_sources(lake: Lake) -> str:
-    """Digest of the files of the lake that are read, and of the code that reads them."""
+    """Digest of the files of the lake that are read, and of the code that reads them.
+
+    Refusals are among them, of health records too.
+    """
     digest = sha256()
     for module in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     for modality in sorted({name.partition("_")[0] for name in _TABLES}):
         for entry in lake.ledger.entries(modality):
             digest.update(entry.delivery.encode())
-            for table in _TABLES:
-                for file in entry.tables.get(table, []):
-                    digest.update(file.sha256.encode())
+            files = [file for table in _TABLES for file in entry.tables.get(table, [])]
+            refused = [file for reading in entry.readings for file in reading.quarantine]
+            for file in (*files, *refused):
+                digest.update(file.sha256.encode())
     return digest.hexdigest()

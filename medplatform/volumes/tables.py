@@ -112,6 +112,11 @@ _COUNTED_FAULTS = (
         "Images at a place that another one has already, and that no dimension tells apart.",
     ),
 )
+_REFUSED = _count(
+    "refused_images",
+    "Images of the series in quarantine, as far as their series could be read; its volumes lack "
+    "them.",
+)
 _MIXED = (
     _flag("has_mixed_patients", "Whether its images name several patients."),
     _flag(
@@ -164,6 +169,7 @@ VOLUME = Derived(
         _FAULTS,
         *_GEOMETRY,
         *_COUNTED_FAULTS,
+        _REFUSED,
         *_MIXED,
         *_UNEVEN,
         Column(
@@ -270,7 +276,8 @@ SERIES = Derived(
         _count("images_without_position", "Frames that a place in space is missing of."),
         *_MIXED,
         *_UNEVEN,
-        _flag("is_truncated", "Whether images lack frames, or were refused because pixels do."),
+        _flag("is_truncated", "Whether the pixel data of an image ends too soon."),
+        _REFUSED,
         _flag("is_mosaic", "Whether slices are tiles of one image (Siemens mosaic)."),
         _flag("has_localizer", "Whether localizers are among its images; no volume has them."),
         _count("non_images", "Objects without pixels, such as private ones."),

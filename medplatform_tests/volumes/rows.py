@@ -1,10 +1,12 @@
 """Rows of images and frames as the lake has them, without a lake."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
+from medplatform.lake import Table
+from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
 from medplatform.volumes import Assembly, Images, assemble
 from medplatform.volumes.planes import FRAME_COLUMNS, INSTANCE_COLUMNS
 
@@ -12,7 +14,6 @@ AXIAL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 CORONAL = [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 SAGITTAL = [0.0, 1.0, 0.0, 0.0, 0.0, -1.0]
 SLICES = 24
-OF_FRAME = ("stack_id", "temporal_position", "matrix_row")
 
 Row = dict[str, Any]
 
@@ -48,16 +49,29 @@ def make_stack(count: int = SLICES, **values: Any) -> list[Row]:
 
 
 def make_images(rows: Iterable[Row]) -> Images:
-    """Images of one frame each, none where `frames` is 0."""
+    """Images of one frame each, none where `frames` is 0; what frames can say, images say."""
     rows = list(rows)
+    own = set(FRAME_COLUMNS) - set(INSTANCE_COLUMNS)
     frames = [
-        {"instance_id": row["instance_id"], "frame_number": 1}
-        | {name: row.get(name) for name in ("height", "width", "pixel_sha256", *OF_FRAME)}
+        {
+            "instance_id": row["instance_id"],
+            "frame_number": 1,
+            **{n: row[n] for n in own & set(row)},
+        }
         for row in rows
         if row["frames"]
     ]
     known = [{name: row.get(name) for name in INSTANCE_COLUMNS} for row in rows]
-    return Images(pl.DataFrame(known, INSTANCE_COLUMNS), pl.DataFrame(frames, FRAME_COLUMNS))
+    return Images(
+        pl.DataFrame(known, _schema(IMAGING_INSTANCE, INSTANCE_COLUMNS)),
+        pl.DataFrame(frames, _schema(IMAGING_FRAME, FRAME_COLUMNS)),
+        pl.DataFrame(schema={"series_id": pl.String, "is_truncated": pl.Boolean}),
+    )
+
+
+def _schema(table: Table, names: Sequence[str]) -> pl.Schema:
+    empty = pl.DataFrame(table.schema().empty_table())
+    return empty.select(names).schema
 
 
 def put_together(rows: Iterable[Row]) -> Assembly:

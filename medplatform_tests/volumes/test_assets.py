@@ -134,3 +134,21 @@ def test_a_correction_of_an_image_counts(tmp_path: Path) -> None:
     (series,) = site.assemble().series.to_dicts()
     assert series["instances"] == 6
     assert series["faults"] == ["variable_spacing"]
+
+
+def test_a_slice_of_which_the_pixels_were_cut_is_not_missed_silently(tmp_path: Path) -> None:
+    """The last slice: no gap would tell of it."""
+    site = Site(tmp_path)
+    images = make_series(PIXELS)
+    whole = images[5].PixelData
+    images[5].PixelData = whole[:10]
+    site.deliver("cut", images)
+    found = site.assemble()
+    (series,) = found.series.to_dicts()
+    assert series["faults"] == ["truncated", "refused"]
+    assert (series["is_truncated"], series["refused_images"], series["instances"]) == (True, 1, 5)
+    assert found.volumes["faults"].to_list() == [["refused"]]
+    images[5].PixelData = whole
+    site.deliver("whole", [images[5]])
+    (series,) = site.assemble().series.to_dicts()
+    assert (series["faults"], series["instances"]) == ([], 6)

@@ -27,7 +27,7 @@ def remove(datasets: list[Dataset], *keywords: str) -> list[Dataset]:
 
 def make_colour() -> list[Dataset]:
     pixels = np.zeros((2, 6, 5, 3), np.uint8)
-    return make_series(pixels)
+    return make_series(pixels, BurnedInAnnotation="NO")
 
 
 @pytest.fixture(scope="module")

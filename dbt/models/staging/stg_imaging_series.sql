@@ -34,6 +34,7 @@ select
     has_gantry_tilt,
     has_shifted_slices,
     is_truncated,
+    refused_images,
     is_mosaic,
     has_localizer,
     non_images

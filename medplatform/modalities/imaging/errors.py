@@ -12,6 +12,6 @@ READ_ERRORS = (*VALUE_ERRORS, zlib.error, RuntimeError, AssertionError)
 class Unusable(Exception):
     """The file cannot be accepted; `failure` says why."""
 
-    def __init__(self, code: str, element: str | None = None, sop_class: str | None = None) -> None:
+    def __init__(self, code: str, element: str | None = None) -> None:
         super().__init__(code)
-        self.failure = Failure(code, element, sop_class)
+        self.failure = Failure(code, element)

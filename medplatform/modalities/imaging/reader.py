@@ -50,6 +50,7 @@ def read_delivery(
 ) -> None:
     """Read DICOM files, and pictures with their masks and labels. Never raises for bad input."""
     policy = load_policy(configuration.policy)
+    stage.facts["deidentification_policy"] = f"{policy.name} {policy.digest[:16]}"
     processes = [
         ReadingProcess(folder=stage.folder, policy=policy) for _ in range(configuration.workers)
     ]
@@ -101,12 +102,17 @@ def _survey(contents: Contents, account: Account) -> Iterator[tuple[Held, Path |
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a file is refused; `reason` is for codes of other packages."""
+    """Why a file is refused; `reason` is for codes of other packages.
+
+    `record_id` and `part_of` are the pseudonyms of the image and of its series.
+    """
 
     code: str
     element: str | None = None
     resource_type: str | None = None
     reason: str | None = None
+    record_id: str | None = None
+    part_of: str | None = None
 
 
 _CONFLICT = Refusal("record.conflict", "(0008,0018)")
@@ -183,12 +189,24 @@ class DicomReader:
                 reason=refusal.reason,
                 element=refusal.element,
                 resource_type=refusal.resource_type,
+                record_id=refusal.record_id,
+                part_of=refusal.part_of,
             )
+
+    def _refusal(self, failure: Failure) -> Refusal:
+        image, series = failure.sop_instance_uid, failure.series_uid
+        return Refusal(
+            failure.code,
+            failure.element,
+            failure.sop_class_uid,
+            record_id=self.identity.uid(image) if image else None,
+            part_of=self.identity.uid(series) if series else None,
+        )
 
     def _accept(self, record: Record, held: Held, opened: Opened | Failure) -> Refusal | None:
         """Write what was read; or why it cannot be accepted, nor any copy of it."""
         if isinstance(opened, Failure):
-            return Refusal(opened.code, opened.element, opened.sop_class_uid)
+            return self._refusal(opened)
         header = opened.header
         sop_class_uid = header.columns["sop_class_uid"]
         if header.sop_instance_uid in self._accepted_uids:
