@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 Coding = Literal["jpeg", "jpeg-lossless", "jpeg-ls", "jpeg-2000", "htj2k"]
 
-_EOI, _SOS, _APP14, _SOF_LS = 0xD9, 0xDA, 0xEE, 0xF7
+_EOI, _SOS, _SOF_LS = 0xD9, 0xDA, 0xF7
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # but tables and an extension
 _LOSSLESS_SOF = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers that no segment follows
@@ -16,20 +16,15 @@ _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _JP2_SEARCHED = 1 << 16
 _J2K_START = b"\xff\x4f\xff\x51"
 _CAPABILITIES = b"\xff\x50"
-_ADOBE_TRANSFORM = 11
 
 
 class Codestream(NamedTuple):
-    """The frame header of a JPEG, JPEG-LS or JPEG 2000 codestream.
-
-    `adobe_transform` is the colour transform of an APP14 segment: 0 for none, 1 for YCbCr.
-    """
+    """The frame header of a JPEG, JPEG-LS or JPEG 2000 codestream."""
 
     coding: Coding
     rows: int
     columns: int
     components: int
-    adobe_transform: int | None = None
 
 
 def read_codestream(frame: bytes) -> Codestream | None:
@@ -44,10 +39,7 @@ def read_codestream(frame: bytes) -> Codestream | None:
 
 def _read_jpeg(frame: bytes) -> Codestream | None:
     """ISO/IEC 10918-1 B.2.2 and 14495-1 C.2.2: frame headers look the same in both."""
-    adobe_transform = None
     for marker, segment in _segments(frame):
-        if marker == _APP14 and segment.startswith(b"Adobe") and len(segment) > _ADOBE_TRANSFORM:
-            adobe_transform = segment[_ADOBE_TRANSFORM]
         if marker in _SOF or marker == _SOF_LS:
             if len(segment) < 6:
                 return None
@@ -55,7 +47,7 @@ def _read_jpeg(frame: bytes) -> Codestream | None:
             coding: Coding = "jpeg-ls" if marker == _SOF_LS else "jpeg"
             if marker in _LOSSLESS_SOF:
                 coding = "jpeg-lossless"
-            return Codestream(coding, rows, columns, segment[5], adobe_transform)
+            return Codestream(coding, rows, columns, segment[5])
     return None
 
 

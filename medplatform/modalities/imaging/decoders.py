@@ -66,18 +66,12 @@ def decode_frame(frame: bytes, runner: DecodeRunner) -> bytearray:
 
 
 def _decode_jpeg(frame: bytes, runner: DecodeRunner, codestream: Codestream) -> np.ndarray:
-    """The samples as they are coded; which colours they are, pydicom is told."""
+    """The samples as they are coded; pydicom knows which colours they are."""
     if codestream.components != 3:
         return imagecodecs.jpeg8_decode(frame)
-    colours = "YCBCR" if _is_ybr(runner, codestream) else "RGB"
-    runner.set_option("photometric_interpretation", "YBR_FULL" if colours == "YCBCR" else "RGB")
+    is_ybr = str(runner.photometric_interpretation).startswith("YBR")
+    colours = "YCBCR" if is_ybr else "RGB"
     return imagecodecs.jpeg8_decode(frame, colorspace=colours, outcolorspace=colours)
-
-
-def _is_ybr(runner: DecodeRunner, codestream: Codestream) -> bool:
-    if codestream.adobe_transform is not None:
-        return codestream.adobe_transform == 1
-    return str(runner.photometric_interpretation).startswith("YBR")
 
 
 def _decode_lossless_jpeg(frame: bytes, _runner: DecodeRunner, _header: Codestream) -> np.ndarray:
