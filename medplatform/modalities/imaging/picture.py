@@ -18,7 +18,7 @@ from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Rea
 
 _PICTURE_ERRORS = (*READ_ERRORS, UnidentifiedImageError, SyntaxError)
 Image.MAX_IMAGE_PIXELS = None  # `Limits.pixel_bytes` is checked instead, before decoding
-ORIENTATION = 0x0112
+_ORIENTATION = 0x0112
 _FORMATS = ("PNG", "JPEG")
 _GREY_MODES = {"1": "L", "L": "L", "LA": "L", "La": "L"}
 _WIDE_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L"})
@@ -92,7 +92,7 @@ def _decode(path: Path, limits: Limits, *, as_mask: bool = False) -> np.ndarray:
             if getattr(picture, "is_animated", False) and picture.format == "PNG":
                 raise Unusable("picture.animated")
             if picture.format == "PNG" and _is_wide_colour(path):
-                turn = _TURNS.get(picture.getexif().get(ORIENTATION, 1), np.asarray)
+                turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1), np.asarray)
                 return turn(_drop_alpha(np.asarray(imagecodecs.png_decode(path.read_bytes()))))
             return _pixels(ImageOps.exif_transpose(picture), as_mask)
     except MemoryError:
