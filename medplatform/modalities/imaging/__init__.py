@@ -1,4 +1,4 @@
-"""Images: DICOM, PNG and JPEG files to typed instances, frames and segmentation masks."""
+"""Images: DICOM, PNG, JPEG and NIfTI files to typed instances, frames, masks and annotations."""
 
 from collections.abc import Mapping
 from dataclasses import replace

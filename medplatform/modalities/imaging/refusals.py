@@ -26,8 +26,8 @@ REASONS: dict[str, str] = {
     "the delivery are read all the same. Export the medium again if it should have one.",
     "dicomdir.missing_file": "The DICOMDIR names a file that the delivery does not hold, neither by "
     "its name nor by its UID. Deliver it, unless it was left out on purpose.",
-    "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG nor JPEG. Remove it from the "
-    "delivery, or convert it to one of these.",
+    "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG, JPEG or NIfTI. Remove it from "
+    "the delivery, or convert it to one of these.",
     "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end. Export "
     "it again from its source.",
     "dicom.no_sop_instance_uid": "The object has no SOP Instance UID (0008,0018), so it cannot be "

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import highdicom
 import nibabel
@@ -12,8 +13,11 @@ import pytest
 from pydicom import Dataset
 
 from medplatform.modalities.imaging.codec import decode
+from medplatform.modalities.imaging.dicom import read_dicom
+from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
-from medplatform.modalities.imaging.records import Annotation, Cell, FrameCell, MaskCell
+from medplatform.modalities.imaging.records import Annotation, Cell, FrameCell, Limits, MaskCell
+from medplatform.modalities.imaging.refusals import REASONS
 
 DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 PEER, NIFTI = DATA / "dicom" / "peer", DATA / "dicom" / "nifti"
@@ -177,3 +181,26 @@ def test_voxels_and_places_are_those_of_nibabel(path: Path, process: ReadingProc
         level = number % voxels.shape[2]
         x, y, z = (image.affine @ (0, 0, level, 1))[:3]
         assert cell.columns["image_position_mm"] == pytest.approx([-x, -y, z], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [REPORT, STRUCTURES, HIGHDICOM / "sm_annotations.dcm", HIGHDICOM / "seg_image_sm_dots.dcm"],
+    ids=lambda path: path.stem,
+)
+def test_damaged_objects_are_read_or_refused_but_raise_nothing(path: Path, tmp_path: Path) -> None:
+    random = Random(path.stem)
+    content, damaged = path.read_bytes(), tmp_path / "damaged.dcm"
+    read_at_least_once = False
+    for _ in range(15):
+        mutated = bytearray(content)
+        for _ in range(random.choice((1, 3, 20))):
+            place = random.randrange(len(mutated))
+            mutated[place : place + random.randrange(3)] = random.randbytes(random.randrange(3))
+        damaged.write_bytes(mutated)
+        try:
+            list(read_dicom(damaged, Limits()).cells)
+            read_at_least_once = True
+        except Unusable as error:
+            assert error.failure.code in REASONS
+    assert read_at_least_once

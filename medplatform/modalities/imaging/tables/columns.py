@@ -53,6 +53,6 @@ INSTANCE_ID = Column(
     required=True,
     phi=Phi.PSEUDONYM,
     description="Keyed UID of the image: of its SOP Instance UID (0008,0018), or of the digest of "
-    "a PNG or JPEG file.",
+    "a PNG, JPEG or NIfTI file.",
 )
 PIXEL_SHA256 = "SHA-256 of the decoded pixels in C order, little-endian"

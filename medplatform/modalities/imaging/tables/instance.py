@@ -29,7 +29,7 @@ ELEMENT = pa.struct(
 IMAGING_INSTANCE = Table(
     name="imaging_instance",
     unit="instance",
-    description="One row per image instance: a DICOM SOP instance, or a PNG or JPEG file.",
+    description="One row per image instance: a DICOM SOP instance, or a PNG, JPEG or NIfTI file.",
     key=("instance_id",),
     columns=(
         INSTANCE_ID,
@@ -190,8 +190,8 @@ IMAGING_INSTANCE = Table(
         Column(
             name="label",
             dtype=pa.string(),
-            description="Class label from the label table of a PNG or JPEG delivery, at most 64 "
-            "characters.",
+            description="Class from the label table of the delivery, at most 64 characters; null where "
+            "the boxes of an image have several.",
         ),
         Column(
             name="elements",
@@ -199,7 +199,7 @@ IMAGING_INSTANCE = Table(
             phi=Phi.QUASI_IDENTIFIER,
             description="All elements of the data set but its pixels, de-identified by PS3.15 "
             "Annex E: tags with the items they stand in, VR, and values as text, numbers or bytes. "
-            "Null for PNG and JPEG.",
+            "Null for PNG, JPEG and NIfTI.",
         ),
     ),
 )
