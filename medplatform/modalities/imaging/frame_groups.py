@@ -18,6 +18,7 @@ from medplatform.modalities.imaging.elements import Elements
 from medplatform.modalities.imaging.planes import read_plane, tiled_planes
 from medplatform.modalities.imaging.records import Plane
 from medplatform.modalities.imaging.values import (
+    to_code_strings,
     to_first_number,
     to_integer,
     to_moment,
@@ -29,7 +30,6 @@ from medplatform.modalities.imaging.values import (
 
 Convert = Callable[[Any], Any]
 
-_TERM = re.compile(r"[A-Z0-9_ ]{0,16}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 
 
@@ -156,11 +156,7 @@ def _numbers(count: int) -> Convert:
 
 
 def _to_terms(value: Any) -> list[str]:
-    """One or more CS; an empty one stands for its place."""
-    terms = [to_text(part).upper() for part in ([value] if isinstance(value, str) else value)]
-    if not all(_TERM.fullmatch(term) for term in terms):
-        raise ValueError("no CS")
-    return terms
+    return to_code_strings(value if isinstance(value, str) else list(value))
 
 
 def _to_name(value: Any) -> str | None:
