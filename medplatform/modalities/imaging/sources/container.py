@@ -22,6 +22,8 @@ MAX_NESTED_BYTES = 8 << 30
 """Of an archive within an archive: it lies on disk while it is read."""
 MAX_ARCHIVE_BYTES = 256 << 30
 """Of all members together, unpacked."""
+MAX_OFFSET = 1 << 43
+"""Forged sizes beyond it cannot even be sought (8 TiB; a file of ext4 has up to 16)."""
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 1000
 MAX_DIRECTORY_BYTES = 64 << 20

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from errno import EINVAL
 
 from medplatform.modalities.imaging.sources.plain import Broken, Stream
 
@@ -41,6 +42,6 @@ def breaks_reported() -> Iterator[None]:
     except (EOFError, tarfile.ReadError):
         raise Broken("file.truncated") from None
     except READ_ERRORS as error:
-        if getattr(error, "errno", None) is not None:
+        if getattr(error, "errno", None) not in (None, EINVAL):  # that of forged offsets
             raise
         raise Broken("file.corrupt") from None

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
+from medplatform.modalities.imaging.sources.container import MAX_OFFSET
 from medplatform.modalities.imaging.sources.entry import Entry
 from medplatform.modalities.imaging.sources.plain import CHUNK_BYTES, Stream
 
@@ -32,8 +33,8 @@ def salvage_entries(stream: IO[bytes]) -> Iterator[Entry]:
             yield Entry(code="file.corrupt")
             return
         header = _read_header(stream, head, at)
-        if header is None:
-            yield Entry(code="file.truncated")
+        if header is None or header.packed > MAX_OFFSET:
+            yield Entry(code="file.corrupt" if header else "file.truncated")
             return
         entry, end = _make_entry(stream, header)
         if entry:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO
 
-from medplatform.modalities.imaging.sources.container import Container
+from medplatform.modalities.imaging.sources.container import MAX_OFFSET, Container
 from medplatform.modalities.imaging.sources.entry import Entry
 from medplatform.modalities.imaging.sources.plain import Broken, PlainStream, Stream
 
@@ -69,7 +69,7 @@ def _parse(block: bytes) -> tarfile.TarInfo:
     except (tarfile.HeaderError, ValueError):
         raise Broken("file.corrupt") from None
     is_extension = header.type in _EXTENSIONS
-    if header.size < 0 or (is_extension and header.size > MAX_EXTENSION_BYTES):
+    if not 0 <= header.size <= (MAX_EXTENSION_BYTES if is_extension else MAX_OFFSET):
         raise Broken("file.corrupt")
     return header
 
@@ -81,7 +81,7 @@ def _size(header: tarfile.TarInfo, extension: dict[bytes, bytes]) -> int:
     text = extension.get(b"size")
     if text is None:
         return header.size
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdigit() or len(text) > 18 or int(text) > MAX_OFFSET:
         raise Broken("file.corrupt")
     return int(text)
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import imagecodecs
 import pytest
 
+from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.imaging.refusals import REASONS
-from medplatform.modalities.imaging.sources import container, plain
+from medplatform.modalities.imaging.sources import Contents, Held, container, plain
 from medplatform_tests.modalities.imaging.sources.conftest import Found, dicom, tar_of, zip_of
 
 LookOver = Callable[[], Found]
@@ -199,6 +200,37 @@ def test_links_and_devices_in_a_tar_are_refused(
     assert found.contents == {}
 
 
+@pytest.mark.parametrize("size", [1 << 62, 1 << 80, -1])
+def test_a_forged_size_in_a_tar_is_a_break(size: int, folder: Path, look_over: LookOver) -> None:
+    archive = bytearray(tar_of(MEMBERS))
+    at = archive.index(b"2.dcm")
+    archive[at + 124 : at + 136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # pyright: ignore[reportAttributeAccessIssue]
+    archive[at + 148 : at + 156] = b" " * 8
+    checksum = sum(archive[at : at + 512])
+    archive[at + 148 : at + 156] = b"%06o\0 " % checksum
+    _put(folder, bytes(archive))
+    found = look_over()
+    assert list(found.contents) == ["x/0.dcm", "x/1.dcm"]
+    assert found.refused == {"file.corrupt": 1}
+
+
+@pytest.mark.parametrize("offset", [1 << 45, (1 << 63) - 1, (1 << 64) - 1])
+def test_a_forged_offset_in_a_zip_is_damage(offset: int, folder: Path, look_over: LookOver) -> None:
+    archive = zip_of({"1.dcm": dicom("1"), "2.dcm": dicom("2")})
+    start = archive.index(b"PK\x01\x02", archive.index(b"PK\x01\x02") + 4)
+    end = archive.index(b"PK\x05\x06")
+    record = bytearray(archive[start:end])
+    record[42:46] = b"\xff" * 4
+    record[30:32] = struct.pack("<H", 12)
+    record += struct.pack("<HHQ", 1, 8, offset)
+    tail = bytearray(archive[end:])
+    tail[12:16] = struct.pack("<L", struct.unpack_from("<L", tail, 12)[0] + 12)
+    _put(folder, archive[:start] + record + tail)
+    found = look_over()
+    assert list(found.contents) == ["x/1.dcm"]
+    assert found.refused == {"file.corrupt": 1}
+
+
 def test_links_in_a_zip_are_refused(folder: Path, look_over: LookOver) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -221,6 +253,19 @@ def test_files_with_holes_in_a_tar_are_refused(folder: Path, look_over: LookOver
     found = look_over()
     assert found.refused == {"file.special": 1}
     assert list(found.contents) == ["x/2.dcm"]
+
+
+def test_what_was_unpacked_is_private_and_removed_after_an_error(
+    folder: Path, tmp_path: Path
+) -> None:
+    _put(folder, zip_of(MEMBERS))
+    delivery = open_delivery(folder.parents[1], "imaging", folder.name)
+    with pytest.raises(KeyError), Contents(delivery, tmp_path / "landing") as contents:
+        held = next(contents.survey())
+        assert isinstance(held, Held)
+        assert stat.S_IMODE(held.path.parent.stat().st_mode) == 0o700
+        raise KeyError
+    assert not held.path.parent.exists()
 
 
 def test_entries_that_share_their_data_are_refused(folder: Path, look_over: LookOver) -> None:
