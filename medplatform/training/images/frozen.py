@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from medplatform.lake import Snapshot
 from medplatform.training.data import ROWS, Split
 from medplatform.training.images.build import Layout, Progress, Sample, build_cache
 from medplatform.training.images.cache import FOLDER, CacheKey, ImageCache
 
-BATCH_ROWS = 64
+BATCH_ROWS = 16
+_SHAPE = ("channels", "height", "width")
 _VERSION = "1"
 """Of how cells become arrays."""
 
@@ -30,36 +32,30 @@ def cache_frozen(
     The rows hold `image` (uint8, height x width x channels in C order) and `mask` (uint8, height x
     width), all of one size. The cache has them as (C, H, W) and (1, H, W).
     """
-    rows = ds.dataset(snapshot.file(ROWS)).filter(ds.field("split") == split)
-    count = rows.count_rows()
-    sizes = rows.head(1, columns=["channels", "height", "width"])
-    shape = tuple(column[0].as_py() for column in sizes.columns) if count else (1, 1, 1)
+    path = snapshot.file(ROWS)
+    splits = pq.read_table(path, columns=["split", *_SHAPE])
+    rows = splits.filter(pc.field("split") == split).select(list(_SHAPE))
+    shape = tuple(rows.slice(0, 1).to_pylist()[0].values()) if len(rows) else (1, 1, 1)
     return build_cache(
         cache_root(snapshot),
         CacheKey(snapshot.digest, {"split": split}, _VERSION),
-        count=count,
+        count=len(rows),
         layouts={"image": Layout("uint8", shape), "mask": Layout("uint8", (1, *shape[1:]))},
-        tasks=_numbered(rows),
+        tasks=_numbered(path, split),
         make=lambda task: _samples(*task),
         progress=progress,
     )
 
 
-def _numbered(rows: ds.Dataset) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Batches, each with the number of its first row."""
+def _numbered(path: Path, split: Split) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches of a split, each with the number of its first row."""
     start = 0
-    scanner = rows.scanner(
-        columns=["image", "mask", "height", "width", "channels"],
-        batch_size=BATCH_ROWS,
-        use_threads=False,
-        # Else all images of a row group are in memory at once, which can be the whole data set.
-        fragment_scan_options=ds.ParquetFragmentScanOptions(
-            use_buffered_stream=True, pre_buffer=False
-        ),
-    )
-    for batch in scanner.to_batches():
-        yield start, batch
-        start += len(batch)
+    columns = ["split", "image", "mask", *_SHAPE]
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            chosen = batch.filter(pc.field("split") == split)
+            yield start, chosen
+            start += len(chosen)
 
 
 def _samples(start: int, batch: pa.RecordBatch) -> Iterator[Sample]:
