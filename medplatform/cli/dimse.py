@@ -19,6 +19,7 @@ from medplatform.cli.terminal import installation_of_settings, progress_bars
 if TYPE_CHECKING:
     from medplatform.pacs.dimse import Tls
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TLS_OPTIONS = (
     click.option("--tls", is_flag=True, help="Encrypt, and check the peer's certificate."),
     click.option("--ca-file", type=FILE, help="Certificates (PEM) of the authorities to trust."),
@@ -127,6 +128,12 @@ def receive(
     """
     from medplatform.pacs.dimse import Node, Peers, Receiver, Rules
 
+    if host not in _LOOPBACK and not hosts:
+        click.secho(
+            "Every host that reaches this port may send. Restrict them with --allow-host.",
+            fg="yellow",
+            err=True,
+        )
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())

@@ -9,10 +9,11 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -24,7 +25,9 @@ _PREAMBLE_BYTES = 128
 _CHUNK_BYTES = 1 << 20
 _INFLATED_BYTES = 1 << 20  # the first elements of a deflated data set
 _SERIES_INSTANCE_UID = 0x0020000E
-_UIDS = ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
+_UIDS: list[BaseTag | int] = [
+    Tag(name) for name in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+]
 # What pydicom raises on damaged or forged content.
 _READ_ERRORS = (
     AttributeError,
@@ -74,11 +77,13 @@ def read_header(path: Path) -> Header:
         if stream.read(4) != b"DICM":
             raise NotDicom
         try:
-            meta = read_file_meta_info(path)
+            # Its length stands in front of the group, but not in every file.
+            meta = read_dataset(stream, False, True, stop_when=_is_behind_meta)
         except _READ_ERRORS:
             raise NotDicom from None
-        offset = _end_of_meta(stream)
-        stream.seek(offset)
+        if not meta:
+            raise NotDicom
+        offset = stream.tell()
         key = _read_key(stream, meta)
         stream.seek(offset)
         digest = hashlib.sha256(str(meta.get("TransferSyntaxUID", "")).encode())
@@ -87,16 +92,11 @@ def read_header(path: Path) -> Header:
     return Header(key, digest.hexdigest())
 
 
-def _end_of_meta(stream: BinaryIO) -> int:
-    """Where the data set begins: behind the group of the meta information (PS3.10, 7.1)."""
-    stream.seek(_PREAMBLE_BYTES + 4)
-    head = stream.read(12)
-    if head[:8] != b"\x02\x00\x00\x00UL\x04\x00":
-        raise NotDicom
-    return _PREAMBLE_BYTES + 4 + 12 + int(struct.unpack("<L", head[8:])[0])
+def _is_behind_meta(tag: int, _vr: str | None, _length: int) -> bool:
+    return tag >> 16 != 2
 
 
-def _read_key(stream: BinaryIO, meta: FileMetaDataset) -> InstanceKey:
+def _read_key(stream: BinaryIO, meta: Dataset) -> InstanceKey:
     syntax = meta.get("TransferSyntaxUID", "")
     if syntax == DeflatedExplicitVRLittleEndian:
         inflated = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -112,7 +112,7 @@ def _read_key(stream: BinaryIO, meta: FileMetaDataset) -> InstanceKey:
             syntax == ImplicitVRLittleEndian,
             syntax != ExplicitVRBigEndian,
             stop_when=lambda tag, _vr, _length: tag > _SERIES_INSTANCE_UID,
-            specific_tags=cast(list, _UIDS),
+            specific_tags=_UIDS,
         )
         sop = _uid(dataset, "SOPInstanceUID")
         study, series = _uid(dataset, "StudyInstanceUID"), _uid(dataset, "SeriesInstanceUID")

@@ -5,13 +5,22 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
 
 from medplatform.pacs.dimse import Node, Peer, pull_images
 from medplatform.pacs.query import Query
 from medplatform.pacs.retrieval import Retrieval
 from medplatform.transfer import ServerUnavailable
-from medplatform_tests.pacs.images import make_image, make_series, pixels_of, pixels_of_file
-from medplatform_tests.pacs.orthanc import Orthanc, free_ports
+from medplatform_tests.pacs.images import (
+    files_of,
+    make_image,
+    make_series,
+    pixels_of,
+    pixels_of_file,
+)
+from medplatform_tests.pacs.orthanc import PASSWORD, USER, Orthanc, free_ports
+from medplatform_tests.pacs.receiver import receiving, send
 from medplatform_tests.pacs.site import Site
 
 SERIES = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "series"
@@ -67,12 +76,50 @@ def test_a_real_series_comes_back_with_equal_pixels(
     assert pixels_of(site.folder(brought)) == Counter(map(pixels_of_file, stored))
 
 
+@pytest.mark.parametrize("way", ["dicomweb", "c-get", "c-move"])
+def test_objects_come_in_the_transfer_syntax_that_they_have(
+    orthanc: Orthanc, site: Site, tmp_path: Path, way: str
+) -> None:
+    syntaxes = [ExplicitVRLittleEndian, RLELossless, DeflatedExplicitVRLittleEndian]
+    for number, syntax in enumerate(syntaxes):
+        path = tmp_path / f"{number}.dcm"
+        ds = make_image(path, number=number)
+        if syntax == RLELossless:
+            ds.compress(RLELossless, generate_instance_uid=False)
+        else:
+            ds.file_meta.TransferSyntaxUID = syntax
+        ds.save_as(path)
+    stored = sorted(tmp_path.glob("*.dcm"))
+    orthanc.store(stored)
+    if way == "dicomweb":
+        brought = site.fetch(orthanc.dicomweb, secret=site.secret(PASSWORD, USER))
+    else:
+        brought = pull(site, orthanc, move=way == "c-move")
+    assert (brought.fetched, brought.failures) == (3, {})
+    assert pixels_of(site.folder(brought)) == Counter(map(pixels_of_file, stored))
+    received = Counter(
+        dcmread(path).file_meta.TransferSyntaxUID for path in files_of(site.folder(brought))
+    )
+    assert received == Counter(syntaxes)
+
+
 def test_what_one_way_brought_the_others_leave_out(
     orthanc: Orthanc, site: Site, tmp_path: Path
 ) -> None:
     orthanc.store(make_series(tmp_path, 2))
     assert pull(site, orthanc, move=False).fetched == 2
     assert pull(site, orthanc, move=True).delivered_before == 2
+    secret = site.secret(PASSWORD, USER)
+    assert site.fetch(orthanc.dicomweb, secret=secret).delivered_before == 2
+
+
+def test_what_was_received_is_not_fetched(orthanc: Orthanc, site: Site, tmp_path: Path) -> None:
+    paths = make_series(tmp_path, 3)
+    orthanc.store(paths)
+    with receiving(site.landing) as running:
+        send(running, paths[:2])
+    brought = pull(site, orthanc, move=False)
+    assert (brought.delivered_before, brought.fetched) == (2, 1)
 
 
 @WAYS

@@ -170,6 +170,19 @@ def test_an_error_of_the_disk_refuses_the_object(
     assert running.delivered == []
 
 
+def test_a_defect_is_no_confirmation_and_is_counted(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("medplatform.pacs.dimse.storage.read_header", fail)
+    with receiving(landing) as running:
+        assert send(running, make_series(tmp_path, 1)) == [0xC211]
+        running.wait_for(lambda: running.said)
+    assert running.said == ["SENDER at 127.0.0.1: 0 objects received, 1 refused with 0xC211."]
+
+
 def test_a_second_receiver_of_the_same_landing_is_refused(landing: Path) -> None:
     with receiving(landing), pytest.raises(TransferLocked), receiving(landing):
         pass

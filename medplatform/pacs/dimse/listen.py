@@ -96,6 +96,7 @@ def listening(
 
     def check_host(event: Event) -> None:
         address = ipaddress.ip_address(event.assoc.requestor.address)
+        address = getattr(address, "ipv4_mapped", None) or address
         if networks and not any(address in network for network in networks):
             refused(str(address))
             event.assoc.acse.send_reject(*_NOT_WELCOME)

@@ -18,7 +18,7 @@ from pynetdicom.events import Event
 
 from medplatform.pacs.dimse.listen import Listening, Peers, listening
 from medplatform.pacs.dimse.node import Node, received_files_in
-from medplatform.pacs.dimse.storage import RESERVE_BYTES, SUCCESS, Storage
+from medplatform.pacs.dimse.storage import PROCESSING_FAILURE, RESERVE_BYTES, SUCCESS, Storage
 from medplatform.pacs.draft import ROOT, Draft
 from medplatform.pacs.header import Header
 from medplatform.pacs.index import Index
@@ -109,8 +109,11 @@ class Receiver:
             storage = Storage(incoming, self._take, self._rules.reserve_bytes)
 
             def store(event: Event) -> int:
-                status = storage.store(event)
-                self._answers.setdefault(event.assoc, Counter())[status] += 1
+                status = PROCESSING_FAILURE  # what pynetdicom answers if this raises
+                try:
+                    status = storage.store(event)
+                finally:
+                    self._answers.setdefault(event.assoc, Counter())[status] += 1
                 return status
 
             handlers = [

@@ -15,6 +15,7 @@ SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
+PROCESSING_FAILURE = 0xC211
 RESERVE_BYTES = 1 << 30
 """Free space that is left to what else the machine has to write."""
 
