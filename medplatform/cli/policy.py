@@ -7,16 +7,21 @@ import click
 
 @click.group()
 def policy() -> None:
-    """Show or convert de-identification policies of health records."""
+    """Show or convert de-identification policies."""
 
 
 @policy.command("show")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def show_policy(file: Path | None) -> None:
+@click.option("--images", is_flag=True, help="The policy of images, not of health records.")
+def show_policy(file: Path | None, images: bool) -> None:
     """Print a policy as YAML: that in FILE, else the one that this installation reads with."""
     from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR, Policy
+    from medplatform.modalities.imaging.deidentify.policy import load_policy
     from medplatform.settings import get_settings
 
+    if images:
+        click.echo(load_policy(file or get_settings().imaging_policy).dump(), nl=False)
+        return
     file = file or get_settings().ehr_policy
     shown = Policy.load(file) if file else SHIFTED_SAFE_HARBOR
     click.echo(shown.dump(), nl=False)

@@ -83,7 +83,7 @@ def export_dicom(
         The manifest: one row per instance, with `file` below `out`, or the code of the reason for
         which it was `left_out`.
     """
-    rows = _current(lake, selection, deleted_patients)
+    rows = select_instances(lake, selection, deleted_patients)
     out.mkdir(parents=True, exist_ok=True)
     with ReadingProcess(policy=policy) as process:
         exporter = _Exporter(landing, identity, process, out)
@@ -96,11 +96,13 @@ def export_dicom(
     return table
 
 
-def _current(lake: Lake, selection: Selection, deleted: Collection[str]) -> list[Row]:
-    """The instances that count (see `medplatform.lake.current`), in order of their sources."""
+def select_instances(
+    lake: Lake, selection: Selection, deleted_patients: Collection[str] = ()
+) -> list[Row]:
+    """The selected instances that count (see `medplatform.lake.current`), by their sources."""
     rows = (
         lake.scan(IMAGING_INSTANCE, [*_COLUMNS, *_LINEAGE])
-        .filter(~pl.col("patient_id").is_in(list(deleted)))
+        .filter(~pl.col("patient_id").is_in(list(deleted_patients)))
         .sort("delivery", "source_id", "record_number", descending=[True, False, False])
         .unique("instance_id", keep="first", maintain_order=True)
     )

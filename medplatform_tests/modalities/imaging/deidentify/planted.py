@@ -169,6 +169,7 @@ PLANTS: dict[str, Callable[[Dataset], None]] = {
 
 
 def plant_all(dataset: Dataset) -> None:
-    """Put every kind of identifier into a data set."""
+    """Put every kind of identifier into a data set, which is in UTF-8 then."""
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     for plant in PLANTS.values():
         plant(dataset)

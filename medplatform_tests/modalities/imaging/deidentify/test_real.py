@@ -1,0 +1,121 @@
+"""Files of other libraries: nothing planted in them is left, and they are as valid as before."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+
+from medplatform.modalities.imaging.deidentify import Policy, finish
+from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
+from medplatform.modalities.imaging.export.original import Pixels, read_original
+from medplatform.modalities.imaging.export.written import write_dicom
+from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.records import Limits
+from medplatform.privacy import Identity
+from medplatform_tests.modalities.imaging.deidentify.planted import NUMBER, SECRETS, plant_all
+
+DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
+DICOM = DATA / "dicom"
+POLICY = Policy(clean_pixel_data=False)
+SMALL = 300_000
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(not DICOM.is_dir(), reason=f"no public imaging data in {DATA}"),
+]
+
+_UNREAD = ("read failed", "Tags out of order", "Object not found", "has incorrect value length")
+
+
+def files(step: int) -> Iterator[Path]:
+    """Small files of all libraries, and of all series."""
+    found = [p for p in DICOM.rglob("*") if p.is_file() and p.stat().st_size < SMALL]
+    yield from sorted(p for p in found if p.parts[len(DICOM.parts)] in ("peer", "series"))[::step]
+
+
+def publish(path: Path, identity: Identity) -> tuple[list[Element], Pixels | None] | None:
+    """The elements and pixels of a file, de-identified; None where it cannot be in the lake."""
+    try:
+        reading = read_original(path, Limits(), POLICY)
+    except Unusable:
+        return None
+    subject = identity.subject(None, NUMBER)
+    elements = finish(reading.header.prepared, identity, subject)
+    present = {each.path for each in elements if each.text}
+    if not {"00080016", "00080018"} <= present:
+        return None
+    return elements, next(iter(reading.cells), None)
+
+
+def planted(path: Path, copy: Path) -> Path | None:
+    """A copy of a file with every kind of identifier; None where pydicom cannot write one."""
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+        plant_all(dataset)
+        if not dataset.get("SOPClassUID"):
+            return None
+        buffer = io.BytesIO()
+        pydicom.dcmwrite(buffer, _with_meta(dataset))
+    except READ_ERRORS:
+        return None
+    copy.write_bytes(buffer.getvalue())
+    return copy
+
+
+def _with_meta(dataset: Dataset) -> Dataset:
+    meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
+    if not meta.get("TransferSyntaxUID"):
+        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.file_meta = meta
+    return dataset
+
+
+def test_no_planted_identifier_is_left_in_real_files(tmp_path: Path, identity: Identity) -> None:
+    tested = 0
+    for path in files(step=2):
+        copy = planted(path, tmp_path / "in.dcm")
+        published = publish(copy, identity) if copy else None
+        if published is None:
+            continue
+        elements, pixels = published
+        out = tmp_path / "out.dcm"
+        write_dicom(elements, pixels, out)
+        content = out.read_bytes()
+        rows = repr(elements)
+        left = [each for each in SECRETS if each in rows or each.encode() in content]
+        assert left == [], path.relative_to(DICOM)
+        tested += 1
+    assert tested >= 150
+
+
+@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="no dciodvfy (dicom3tools) here")
+def test_files_are_as_valid_as_before(tmp_path: Path, identity: Identity) -> None:
+    tested = 0
+    for path in files(step=5):
+        published = publish(path, identity)
+        before = _errors(path)
+        if published is None or any(word in error for error in before for word in _UNREAD):
+            continue
+        out = tmp_path / "out.dcm"
+        write_dicom(*published, out)
+        after = _errors(out)
+        assert after.total() <= before.total(), (path.relative_to(DICOM), after - before)
+        tested += 1
+    assert tested >= 60
+
+
+def _errors(path: Path) -> Counter[str]:
+    """The errors that dciodvfy reports, without the values that they name."""
+    found = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False)
+    lines = (found.stderr + found.stdout).decode("latin-1").splitlines()
+    return Counter(re.sub(r"<[^>]*>", "<>", each) for each in lines if each.startswith("Error"))
