@@ -140,6 +140,8 @@ class PictureReader:
     def _write(self, record: Record, item: Item, opened: Opened, subject: Subject) -> Image:
         stage, header = self.account.stage, opened.header
         instance_id = self.identity.uid(f"{item.kind}:{item.sha256}")
+        if item.kind is Kind.VOLUME:
+            header.series_uid = f"series of volume:{item.sha256}"  # its slices are one of their own
         row = instance_row(record, header, instance_id, subject, self.identity)
         stage.write(IMAGING_INSTANCE, [row])
         frames = (cell for cell in opened.cells if isinstance(cell, FrameCell))

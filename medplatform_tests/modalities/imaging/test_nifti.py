@@ -7,6 +7,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import polars as pl
 import pytest
 
 from medplatform.modalities.imaging.codec import decode
@@ -15,6 +16,8 @@ from medplatform.modalities.imaging.nifti.reading import read_label_map, read_vo
 from medplatform.modalities.imaging.nifti.volume import describe_volume
 from medplatform.modalities.imaging.records import FrameCell, Limits, MaskCell, Reading
 from medplatform.privacy import Identity
+from medplatform.volumes import Images, assemble
+from medplatform.volumes.planes import FRAME_COLUMNS, INSTANCE_COLUMNS
 from medplatform_tests.modalities.imaging.conftest import Ingested
 
 Ingest = Callable[[], Ingested]
@@ -427,3 +430,26 @@ def test_a_label_map_of_one_volume_is_of_the_first_of_several(
     ingested = ingest()
     assert {row["frame_number"] for row in ingested.rows("mask")} == {1, 2, 3}
     assert ingested.refusals("warning") == {"mask.first_volume": 1}
+
+
+def test_each_volume_of_a_file_is_one_of_its_series(
+    folder: Path, ingest: Ingest, per_record: None
+) -> None:
+    save(folder / "a.nii", np.stack([VOXELS, VOXELS + 1], axis=3))
+    save(folder / "b.nii", VOXELS + 7)
+    ingested = ingest()
+    found = assemble(
+        Images(
+            pl.DataFrame(ingested.stage.read("imaging_instance", [*INSTANCE_COLUMNS])),
+            pl.DataFrame(ingested.stage.read("imaging_frame", [*FRAME_COLUMNS])),
+            pl.DataFrame(schema={"series_id": pl.String, "is_truncated": pl.Boolean}),
+        )
+    )
+    by_frames = {row["instance_id"]: row["series_id"] for row in ingested.rows("instance")}
+    assert len(set(by_frames.values())) == 2
+    volumes = found.volumes.to_dicts()
+    assert len(volumes) == 3
+    for volume in volumes:
+        affine = np.reshape(volume["affine"], (4, 4))
+        corners = np.array([[0, 0, 0, 1], [3, 4, 2, 1]]).T
+        assert affine @ corners == pytest.approx(AFFINE @ corners)

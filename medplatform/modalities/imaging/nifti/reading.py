@@ -71,11 +71,13 @@ def _frame_cells(
     digest = hashlib.sha256()
     for number, frame in enumerate(read_frames(path, volume), 1):
         digest.update(codec.pixel_bytes(frame))
+        moment, level = divmod(number - 1, volume.shape[2])
         columns = {
+            "temporal_position": moment + 1 if volume.shape[3] > 1 else None,
             "photometric": header.columns["photometric"],
             "rescale_slope": volume.slope,
             "rescale_intercept": volume.intercept,
-            **_placed(geometry.plane((number - 1) % volume.shape[2])),
+            **_placed(geometry.plane(level)),
         }
         yield frame_cell(frame, number, columns=columns)
     header.columns["pixel_sha256"] = digest.hexdigest()

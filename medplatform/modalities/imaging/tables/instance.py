@@ -37,7 +37,7 @@ IMAGING_INSTANCE = Table(
             name="series_id",
             dtype=pa.string(),
             phi=Phi.PSEUDONYM,
-            description="Keyed Series Instance UID (0020,000E).",
+            description="Keyed Series Instance UID (0020,000E); a NIfTI file is a series of its own.",
         ),
         Column(
             name="study_id",
