@@ -451,5 +451,7 @@ def test_each_volume_of_a_file_is_one_of_its_series(
     assert len(volumes) == 3
     for volume in volumes:
         affine = np.reshape(volume["affine"], (4, 4))
+        # The slices of the file run against the normal of their plane, those of a volume along it.
         corners = np.array([[0, 0, 0, 1], [3, 4, 2, 1]]).T
-        assert affine @ corners == pytest.approx(AFFINE @ corners)
+        turned = np.array([[0, 0, 2, 1], [3, 4, 0, 1]]).T
+        assert affine @ turned == pytest.approx(AFFINE @ corners)

@@ -37,7 +37,8 @@ IMAGING_INSTANCE = Table(
             name="series_id",
             dtype=pa.string(),
             phi=Phi.PSEUDONYM,
-            description="Keyed Series Instance UID (0020,000E); a NIfTI file is a series of its own.",
+            description="Keyed Series Instance UID (0020,000E); a NIfTI file is a series of its "
+            "own.",
         ),
         Column(
             name="study_id",
@@ -190,8 +191,8 @@ IMAGING_INSTANCE = Table(
         Column(
             name="label",
             dtype=pa.string(),
-            description="Class from the label table of the delivery, at most 64 characters; null where "
-            "the boxes of an image have several.",
+            description="Class from the label table of the delivery, at most 64 characters; null "
+            "where the boxes of an image have several.",
         ),
         Column(
             name="elements",
