@@ -15,7 +15,7 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.modality import Progress, silent
-from medplatform.volumes.pixels import Frame, Frames
+from medplatform.volumes.pixels import Frame, Frames, open_frames
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -83,11 +83,11 @@ def export_nifti(
     chosen = selection.of(volumes)
     chosen = chosen.with_columns(left_out=_why_left_out(selection))
     fit = chosen.filter(pl.col("left_out").is_null())
-    frames = Frames(lake, fit["instance_ids"].explode().unique())
     rows = [*_series_without_volume(selection.of(series), chosen)]
-    for number, volume in enumerate(chosen.iter_rows(named=True), 1):
-        rows.append(_entry(volume) | _write(volume, frames, out))
-        progress("volumes", number, chosen.height)
+    with open_frames(lake, fit["instance_ids"].explode().unique()) as frames:
+        for number, volume in enumerate(chosen.iter_rows(named=True), 1):
+            rows.append(_entry(volume) | _write(volume, frames, out))
+            progress("volumes", number, chosen.height)
     manifest = pl.DataFrame(rows, _MANIFEST).sort("series_id", "volume_number")
     out.mkdir(parents=True, exist_ok=True)
     manifest.write_csv(out / MANIFEST)

@@ -1,22 +1,19 @@
-"""The pixels of frames, read from the lake where they stand."""
+"""The pixels of frames with their rescale, which makes values of the modality of them."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
-from medplatform.modalities.imaging import codec
+from medplatform.modalities.imaging.frames import FrameStore
 from medplatform.modalities.imaging.tables import IMAGING_FRAME
 from medplatform.volumes.planes import LINEAGE, current_images
 
-_RESCALE = {"rescale_slope": pl.Float64, "rescale_intercept": pl.Float64}
-_CELL = ("height", "width", "channels", "dtype", "codec", "pixels")
+_RESCALE = ("rescale_slope", "rescale_intercept")
+Rescale = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +28,12 @@ class Frame:
     intercept: float
 
 
+@dataclass(frozen=True, slots=True)
 class Frames:
-    """The frames of some images, read when they are asked for.
+    """The frames of some images, read when they are asked for."""
 
-    Where each of them stands is looked up once, without its pixels.
-    """
-
-    def __init__(self, lake: Lake, instance_ids: pl.Series) -> None:
-        columns = ["instance_id", *_RESCALE]
-        wanted = pl.col("instance_id").is_in(instance_ids.implode())
-        images = current_images(lake, columns).filter(wanted).collect()
-        self._places = {
-            (row["instance_id"], row["frame_number"]): {**row, "path": path}
-            for path in lake.files(IMAGING_FRAME.name)
-            for row in _locate(path, images)
-        }
+    _store: FrameStore
+    _rescale: dict[tuple[str, int], Rescale]
 
     def read(self, frames: Sequence[tuple[str, int]]) -> list[Frame]:
         """Frames by instance_id and number.
@@ -55,49 +43,29 @@ class Frames:
         KeyError
             The lake does not have one.
         """
-        by_group: dict[tuple[Path, int], list[int]] = defaultdict(list)
-        for number, frame in enumerate(frames):
-            place = self._places[frame]
-            by_group[place["path"], place["group"]].append(number)
-        found: dict[int, Frame] = {}
-        for (path, group), numbers in by_group.items():
-            with pq.ParquetFile(path) as file:
-                cells = file.read_row_group(group, columns=list(_CELL))
-            for number in numbers:
-                place = self._places[frames[number]]
-                (cell,) = cells.slice(place["row_in_group"], 1).to_pylist()
-                found[number] = Frame(_decode(cell), place["slope"], place["intercept"])
-        return [found[number] for number in range(len(frames))]
+        return [Frame(self._store.read(*frame), *self._rescale[frame]) for frame in frames]
 
 
-def _locate(path: Path, images: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """Where the frames of images stand in one file of the lake, and their rescale."""
-    with pq.ParquetFile(path) as file:
-        sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-        wanted = ["instance_id", "frame_number", *LINEAGE[1:], *_RESCALE]
-        stored = [name for name in wanted if name in file.schema_arrow.names]
-        rows = pl.DataFrame(file.read(columns=stored))
-    absent = [pl.lit(None, t).alias(n) for n, t in _RESCALE.items() if n not in stored]
-    found = rows.with_columns(
-        *absent,
-        delivery=pl.lit(path.parent.name.removeprefix("delivery=")),
-        group=pl.Series(np.repeat(np.arange(len(sizes)), sizes)),
-        row_in_group=pl.Series([row for size in sizes for row in range(size)], dtype=pl.Int64),
-    ).join(images, on=["instance_id", *LINEAGE], how="inner", suffix="_of_image")
-    yield from found.select(
-        "instance_id",
-        "frame_number",
-        "group",
-        "row_in_group",
-        pl.coalesce("rescale_slope", "rescale_slope_of_image", pl.lit(1.0)).alias("slope"),
-        pl.coalesce("rescale_intercept", "rescale_intercept_of_image", pl.lit(0.0)).alias(
-            "intercept"
-        ),
-    ).iter_rows(named=True)
+@contextmanager
+def open_frames(lake: Lake, instance_ids: pl.Series) -> Iterator[Frames]:
+    """The frames of some images of the lake."""
+    rescale = _read_rescale(lake, instance_ids)
+    with FrameStore(lake) as store:
+        yield Frames(store, rescale)
 
 
-def _decode(cell: dict[str, Any]) -> np.ndarray:
-    shape = (cell["height"], cell["width"])
-    if cell["channels"] > 1:
-        shape = (*shape, cell["channels"])
-    return codec.decode(cell["codec"], cell["pixels"], dtype=cell["dtype"], shape=shape)
+def _read_rescale(lake: Lake, instance_ids: pl.Series) -> dict[tuple[str, int], Rescale]:
+    """Slope and intercept of each frame: what it says itself, else what its image says."""
+    wanted = pl.col("instance_id").is_in(instance_ids.implode())
+    images = current_images(lake, ["instance_id", *_RESCALE]).filter(wanted)
+    slope, intercept = (
+        pl.coalesce(name, f"{name}_of_image", pl.lit(default))
+        for name, default in zip(_RESCALE, (1.0, 0.0), strict=True)
+    )
+    frames = (
+        lake.scan(IMAGING_FRAME, ["instance_id", "frame_number", *_RESCALE, *LINEAGE])
+        .join(images, on=["instance_id", *LINEAGE], how="inner", suffix="_of_image")
+        .select("instance_id", "frame_number", slope, intercept.alias("intercept"))
+        .collect()
+    )
+    return {(image, number): (m, b) for image, number, m, b in frames.iter_rows()}
