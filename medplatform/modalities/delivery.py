@@ -85,7 +85,8 @@ class Delivery:
 
 def content_digest(files: Iterable[str], options: DeliveryOptions) -> str:
     """SHA-256 over the SHA-256 digests of all files, in any order, and the options."""
-    lines = [*sorted(files), options.model_dump_json()]
+    # Defaults are left out, so that an option that comes later changes no digest.
+    lines = [*sorted(files), options.model_dump_json(exclude_defaults=True)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

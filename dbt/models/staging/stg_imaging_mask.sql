@@ -4,6 +4,10 @@ select
     mask_id,
     instance_id,
     frame_number,
+    segmentation_id,
+    segmentation_frame,
+    series_id,
+    frame_of_reference_id,
     patient_id,
     segment_number,
     segment_label,
@@ -12,6 +16,13 @@ select
     width,
     codec,
     foreground_pixels,
+    maximum_fraction,
+    image_position_mm,
+    image_orientation,
+    pixel_spacing_row_mm,
+    pixel_spacing_column_mm,
+    matrix_column,
+    matrix_row,
     delivery
 from {{ source('lake', 'imaging_mask') }} as record
 qualify
