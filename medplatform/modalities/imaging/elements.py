@@ -84,7 +84,7 @@ class FlatElements(Remarks):
 
     def __init__(self, elements: Iterable[Element]) -> None:
         super().__init__()
-        self._by_path = {found.path: found for found in elements}
+        self._by_path = {found[0]: found for found in elements}
         self.groups = self.item("SharedFunctionalGroupsSequence")
 
     def value(self, keyword: str, item: str = "") -> Any:
@@ -92,9 +92,10 @@ class FlatElements(Remarks):
         found = self._by_path.get(item + path_of(keyword))
         if found is None:
             return None
-        values = found.number or found.text
-        if values is None or found.vr == "SQ":
-            if found.binary or found.vr == "SQ":
+        _, vr, _, text, numbers, binary = found
+        values = numbers or text
+        if values is None or vr == "SQ":
+            if binary or vr == "SQ":
                 self.remark("dicom.bad_value", keyword)
             return None
         value = values[0] if len(values) == 1 else list(values)
@@ -135,7 +136,7 @@ class FlatElements(Remarks):
     def remark_broken(self) -> None:
         """Note all standard elements whose bytes are not of their VR."""
         for path, found in self._by_path.items():
-            if found.binary is not None and found.is_broken and path[-5] in "02468ACE":
+            if found[5] is not None and found.is_broken and path[-5] in "02468ACE":
                 self._note("dicom.bad_value", int(path[-8:], 16))
 
     def has(self, keyword: str, item: str = "") -> bool:

@@ -5,6 +5,7 @@ It gives up on anything out of the ordinary: tags out of order, VRs that do not 
 do not fit, sequences nested beyond reason.
 """
 
+from collections import defaultdict
 from functools import lru_cache, partial
 from mmap import mmap
 from struct import Struct, error
@@ -34,6 +35,7 @@ MAX_DEPTH = 50
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _CHARACTER_SET = 0x00080005
+_CHARACTER_SET_DIGITS = "00080005"
 _PIXEL_REPRESENTATION = 0x00280103
 _LAST_OF_META = 0x0002FFFF
 _ITEM_START = 0xE000FFFE  # an item tag, read as one number
@@ -44,6 +46,11 @@ _implicit_header = Struct("<HHI").unpack_from
 _number = Struct("<I").unpack_from
 _element = partial(tuple.__new__, Element)  # half the time that the constructor takes
 
+_SHORT = 64
+_MOST_SEEN = 1 << 14
+_CONTEXT = (_CHARACTER_SET, _PIXEL_REPRESENTATION)
+_SEEN: dict[Charset, dict[bytes, Element]] = defaultdict(dict)
+"""Short standard elements by their bytes: three of four in a series say what the last file said."""
 _digits = lru_cache(1 << 14)("{:08X}".format)
 
 _EXPLICIT = {vr.encode(): (vr, vr in SHORT_VRS) for vr in VRS}
@@ -125,6 +132,7 @@ class Walker:
         creators: dict[int, str] = {}
         creator: str | None = None
         previous = -1
+        seen = _SEEN[charset] if not (depth or is_implicit) else {}
         while position < end:
             if is_implicit:
                 group, number, length = _implicit_header(data, position)
@@ -152,7 +160,13 @@ class Walker:
             if depth == 0 and tag in PIXEL_TAGS:
                 position = self._pixel_data(tag, vr, start, length)
                 continue
+            is_plain = not (group & 1 or depth or is_implicit) and length <= _SHORT
+            if is_plain and (known := seen.get(data[position : start + length])):
+                append(known)
+                position = start + length
+                continue
             if not vr or vr == "UN":
+                is_plain = False
                 vr = self._infer_vr(vr, tag, creator, start, length, pixel_representation)
             path = prefix + _digits(tag)
             if vr == "SQ":
@@ -160,7 +174,7 @@ class Walker:
                 inner = _Level(is_implicit, path, depth + 1, charset, inherited)
                 position = self._sequence(start, end, length, creator, inner)
                 continue
-            position = start + length
+            begin, position = position, start + length
             if position > end:
                 raise Unsure
             if length:
@@ -171,9 +185,14 @@ class Walker:
                     text, numbers, binary = None, None, content
             else:
                 text, numbers, binary = EMPTY[vr]
-            append(_element((path, vr, creator, text, numbers, binary)))
+            append(element := _element((path, vr, creator, text, numbers, binary)))
+            if is_plain and tag not in _CONTEXT:
+                if len(seen) >= _MOST_SEEN:
+                    seen.clear()
+                seen[data[begin:position]] = element
             if tag == _CHARACTER_SET:
-                charset = self._charset(text, first)
+                charset = self._charset(first)
+                seen = _SEEN[charset] if not (depth or is_implicit) else {}
             elif tag == _PIXEL_REPRESENTATION:
                 pixel_representation = numbers[0] if numbers else None
             elif group & 1 and creator is None and is_private_creator(tag):
@@ -186,7 +205,7 @@ class Walker:
         self, start: int, end: int, length: int, creator: str | None, inner: _Level
     ) -> int:
         """Walk over the items of a sequence (PS3.5 7.5)."""
-        if inner.depth > MAX_DEPTH:
+        if inner.depth > MAX_DEPTH or inner.prefix.endswith(_CHARACTER_SET_DIGITS):
             raise Unsure
         data, path, position, count = self._data, inner.prefix, start, 0
         place = len(self.elements)
@@ -268,14 +287,14 @@ class Walker:
                 raise Unsure
             position += 8 + item_length
 
-    def _charset(self, names: tuple[str, ...] | None, first: int) -> Charset:
-        """The character set that holds from here on."""
-        if names is None or any(
-            found.vr in CHARSET_VRS or found.vr == "SQ" for found in self.elements[first:]
-        ):
+    def _charset(self, first: int) -> Charset:
+        """The character set that holds from the last element on, of a data set from `first`."""
+        *before, element = self.elements[first:]
+        has_text = any(found.vr in CHARSET_VRS or found.vr == "SQ" for found in before)
+        if has_text or element.vr != "CS" or element.text is None:
             raise Unsure
         try:
-            return charset_of(names)
+            return charset_of(element.text)
         except ValueError:
             raise Unsure from None
 
