@@ -18,9 +18,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tesser
 
 
 def frame(text: str) -> np.ndarray:
-    """A noisy picture with a line of white text."""
-    noise = np.random.default_rng(1).integers(0, 6, (240, 320)).astype(np.uint8)
-    picture = Image.fromarray(noise)
+    """A dim picture with a line of white text."""
+    picture = Image.fromarray(np.tile(np.linspace(0, 60, 320).astype(np.uint8), (240, 1)))
     ImageDraw.Draw(picture).text((20, 10), text, fill=255, font_size=20)
     return np.asarray(picture)
 
@@ -36,8 +35,8 @@ def test_a_picture_without_words_has_none() -> None:
 
 
 def test_words_are_blanked() -> None:
-    cleaned = treat(frame("DOE JANE 1950"), Treatment(words="blank"))
-    assert find_words(cleaned) == ()
+    assert frame("DOE JANE 1950").max() == 255
+    assert treat(frame("DOE JANE 1950"), Treatment(words="blank")).max() < 70
 
 
 def test_words_refuse_the_image() -> None:
