@@ -42,7 +42,6 @@ class Meaning:
     window_width: float | None = None
     voi_function: str | None = None
     padding: float | None = None
-    padding_limit: float | None = None
 
 
 def prepare_image(
@@ -92,7 +91,7 @@ def _show_grey(frames: Sequence[Pixels], meanings: Sequence[Meaning], spec: Imag
     """(D, H, W): 0 … 1, or units."""
     pairs = list(zip(frames, meanings, strict=True))
     values = np.stack([rescale(pixels, m.slope, m.intercept) for pixels, m in pairs])
-    valid: Valid = ~np.stack([find_padding(p, m.padding, m.padding_limit) for p, m in pairs])
+    valid: Valid = ~np.stack([find_padding(p, m.padding) for p, m in pairs])
     if isinstance(spec.intensity, Units):
         low, high = spec.intensity.low, spec.intensity.high
         return np.where(valid, np.clip(np.nan_to_num(values, nan=low), low, high), low)

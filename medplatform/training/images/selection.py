@@ -24,29 +24,27 @@ _MEANING = {
     "window_width": "window_width",
     "voi_lut_function": "voi_function",
     "pixel_padding_value": "padding",
-    "pixel_padding_range_limit": "padding_limit",
 }
 """Columns of frames and images, and what `prepare.Meaning` calls them."""
-_OF_FRAME = ("pixel_spacing_row_mm", "pixel_spacing_column_mm", *_MEANING)
-_TEXT = ("photometric", "voi_lut_function")
-_OF_INSTANCE = pl.Schema(
-    {
-        "instance_id": pl.String,
-        "series_id": pl.String,
-        "study_id": pl.String,
-        "patient_id": pl.String,
-        "modality": pl.String,
-        "body_part": pl.String,
-        "laterality": pl.String,
-        "view_position": pl.String,
-        "manufacturer": pl.String,
-        "patient_sex": pl.String,
-        "patient_age_years": pl.Int32,
-        "label": pl.String,
-        **{name: pl.String if name in _TEXT else pl.Float64 for name in _OF_FRAME},
-    }
+_OF_BOTH = (
+    "pixel_spacing_row_mm",
+    "pixel_spacing_column_mm",
+    *(name for name in _MEANING if name != "pixel_padding_value"),
 )
-_KEPT = [name for name in _OF_INSTANCE if name not in _OF_FRAME]
+"""Said of a frame, else of its image."""
+_KEPT = (
+    "instance_id",
+    "series_id",
+    "study_id",
+    "modality",
+    "body_part",
+    "laterality",
+    "view_position",
+    "manufacturer",
+    "patient_sex",
+    "patient_age_years",
+    "label",
+)
 
 
 class VolumesMissing(TrainingError):
@@ -92,17 +90,17 @@ def _find_frames(lake: Lake, spec: ImageSpec) -> pl.DataFrame:
         )
         if values
     ]
-    images = current_images(lake, _OF_INSTANCE).filter(pl.lit(True), *wanted)
-    declared = {column.name for column in IMAGING_FRAME.all_columns}
-    own = [name for name in _OF_FRAME if name in declared]
+    columns = [*_KEPT, *_OF_BOTH, "pixel_padding_value"]
+    images = current_images(lake, columns).filter(pl.lit(True), *wanted)
     key = ["instance_id", *LINEAGE]
-    frames = lake.scan(
-        IMAGING_FRAME, [*key, "frame_number", "height", "width", "channels", "pixel_sha256", *own]
-    ).join(images, on=key, how="inner", suffix="_of_image")
+    own = ["frame_number", "height", "width", "channels", "pixel_sha256", *_OF_BOTH]
+    frames = lake.scan(IMAGING_FRAME, [*key, *own]).join(
+        images, on=key, how="inner", suffix="_of_image"
+    )
     if isinstance(spec.intensity, Units):
         frames = frames.filter(pl.col("channels") == 1)
-    either = [pl.coalesce(name, f"{name}_of_image").alias(name) for name in own]
-    names = [*_KEPT, "frame_number", "height", "width", "pixel_sha256", *_OF_FRAME]
+    either = [pl.coalesce(name, f"{name}_of_image").alias(name) for name in _OF_BOTH]
+    names = ["patient_id", "frame_number", "height", "width", "pixel_sha256", *columns]
     return frames.with_columns(either).select(names).rename(_MEANING).collect()
 
 
@@ -121,6 +119,7 @@ def _slice(frames: pl.DataFrame) -> pl.Expr:
 def _gather_frames(frames: pl.DataFrame) -> pl.DataFrame:
     return frames.select(
         pl.format("{}:{}", "instance_id", "frame_number").alias("image_id"),
+        "patient_id",
         *_KEPT,
         pl.concat_list("pixel_spacing_row_mm", "pixel_spacing_column_mm").alias("spacing_mm"),
         pl.concat_list(_slice(frames)).alias("slices"),
@@ -151,7 +150,7 @@ def _gather_volumes(frames: pl.DataFrame, marts: Path) -> pl.DataFrame:
         .collect()
     )
     listed = volumes.explode("instance_id", "frame_number", "slice_index")
-    known = [name for name in _KEPT if name not in ("instance_id", "patient_id")]
+    known = [name for name in _KEPT if name != "instance_id"]
     return (
         listed.join(frames, on=["instance_id", "frame_number"], how="inner")
         .sort("image_id", "slice_index")

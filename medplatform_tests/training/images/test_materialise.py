@@ -128,6 +128,14 @@ class TestValues:
         assert (image == 0).sum() == 100 and 100 <= (image == 1).sum() <= 105
         assert image[50, 0] == pytest.approx(0.5, abs=0.01)
 
+    def test_padding_is_black_and_counts_in_no_percentile(self, stored: StoredImages) -> None:
+        fill(stored)
+        pixels = np.array([[-2000, -1000], [0, 1000]], np.int16)
+        stored.add("round", [pixels], pixel_padding_value=-2000)
+        spec = ImageSpec(intensity=Percentiles(low=0, high=100), size=(2, 2))
+        image = images_of(stored.publish(), spec)["round:1"]["image"][0]
+        assert image.tolist() == [[0, 0], [128, 255]]
+
     def test_colour_becomes_grey_where_one_channel_is_wanted(self, stored: StoredImages) -> None:
         fill(stored)
         colour = np.zeros((8, 8, 3), np.uint8)
