@@ -12,8 +12,8 @@ REASONS: dict[str, str] = {
     "for an archive, 256 GiB for all files of an archive. Deliver it in parts.",
     "file.too_many": "The archive holds more files than are read of one; the first of them were "
     "read. Deliver it in parts.",
-    "file.bomb": "The file in the archive shares its data with others, or grows more than a "
-    "thousandfold when unpacked, so it was not read. Deliver the file itself.",
+    "file.bomb": "The file in the archive shares its data with others, or it or the archive grows "
+    "more than a thousandfold when unpacked, so it was not read. Deliver the file itself.",
     "file.encrypted": "The file in the archive is encrypted. Pack it without a password.",
     "file.compression": "The archive is of a format, or the file in it compressed in a way, that is "
     "not known here. Pack it as zip with deflate, or as tar.",

@@ -103,7 +103,7 @@ def read_file(path: Path, name: PurePosixPath, folder: str | None = None) -> Ite
             return
         archive = Archive(file, container, NO_ROOT, name, path.parent.name)
         try:
-            yield from _read(archive, Allowance(), folder)
+            yield from _read(archive, Allowance.of(path.stat().st_size), folder)
         except _TooMany:
             yield Member(NO_ROOT, name, code="file.too_many")
 
@@ -143,8 +143,8 @@ def _open(archive: Archive) -> tuple[PurePosixPath, Iterator[Entry]]:
 def _read_entry(
     archive: Archive, entry: Entry, allowance: Allowance, folder: str | None
 ) -> Iterator[Member]:
-    name = member_name(entry.name) if entry.name else archive.name
-    if name is not None and entry.name and is_hidden(name):
+    name = archive.name if entry.is_rest else member_name(entry.name)
+    if name is not None and not entry.is_rest and is_hidden(name):
         return
     allowance.members -= 1
     if allowance.members < 0:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath, PurePosixPath
+from typing import Self
 
 from medplatform.modalities.files import CLOSED
 from medplatform.modalities.imaging.layout import (
@@ -132,8 +133,17 @@ def is_hidden(name: PurePosixPath) -> bool:
 class Allowance:
     """What may still be taken out of an archive, those within it included."""
 
-    members: int = MAX_MEMBERS
-    bytes: int = MAX_ARCHIVE_BYTES
+    members: int
+    bytes: int
+    is_suspect: bool
+    """Whether no honest archive of its size would hold more bytes."""
+
+    @classmethod
+    def of(cls, packed: int) -> Self:
+        """For an archive of so many bytes."""
+        most = max(BOMB_BYTES, BOMB_RATIO * packed)
+        is_suspect = most < MAX_ARCHIVE_BYTES
+        return cls(MAX_MEMBERS, min(most, MAX_ARCHIVE_BYTES), is_suspect)
 
     def refuse(self, size: int, packed: int | None, *, is_archive: bool = False) -> str | None:
         """The code of why a member of so many bytes is not taken; None where it is."""
@@ -142,4 +152,6 @@ class Allowance:
         if packed is not None and size > BOMB_BYTES and size > BOMB_RATIO * packed:
             return "file.bomb"
         self.bytes -= size
-        return "file.too_large" if self.bytes < 0 else None
+        if self.bytes >= 0:
+            return None
+        return "file.bomb" if self.is_suspect else "file.too_large"

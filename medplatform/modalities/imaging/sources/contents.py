@@ -14,8 +14,8 @@ from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.imaging.layout import Kind, kind_of_content, read_head
 from medplatform.modalities.imaging.sources.archive import Member, read_file
 from medplatform.modalities.imaging.sources.container import (
-    MAX_ARCHIVE_BYTES,
     MAX_MEMBER_BYTES,
+    Allowance,
     container_of,
 )
 from medplatform.modalities.imaging.sources.item import (
@@ -107,7 +107,7 @@ class Contents:
             yield Held(self._add(source, Kind.ARCHIVE, name), source.path)
 
     def _survey_archive(self, source: Source) -> Iterator[Held | Refused]:
-        left = MAX_ARCHIVE_BYTES
+        left = Allowance.of(source.bytes).bytes
         for member in self._members(source):
             try:
                 path, digest = self._unpack(member, min(left, MAX_MEMBER_BYTES))

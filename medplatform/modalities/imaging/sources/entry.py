@@ -24,7 +24,7 @@ class Entry:
 
     `name` is as the archive has it. `size` is how many bytes it announces and `packed` how many
     they take, where that is known of one entry. With a `code` nothing of it can be read. An entry
-    that stands for the rest of an archive behind a break has no name.
+    that stands for the rest of an archive behind a break has nothing but that.
     """
 
     name: str = ""
@@ -32,6 +32,11 @@ class Entry:
     packed: int | None = None
     code: str | None = None
     open: Callable[[], AbstractContextManager[Stream]] | None = None
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it stands for all that follows in the archive."""
+        return not self.name and self.open is None
 
 
 @contextmanager

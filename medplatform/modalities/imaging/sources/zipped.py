@@ -39,10 +39,10 @@ def zip_entries(stream: IO[bytes]) -> Iterator[Entry]:
     infos = archive.infolist()
     overlapping = _find_overlapping(infos)
     for info in infos:
-        if not info.is_dir():
+        if not info.filename.endswith("/"):
             code = "file.bomb" if id(info) in overlapping else _find_fault(info)
             yield Entry(
-                info.orig_filename,
+                info.filename,
                 info.file_size,
                 info.compress_size,
                 code,

@@ -180,6 +180,23 @@ def test_a_name_that_leads_out_of_the_archive_is_refused(
 
 
 @pytest.mark.parametrize(
+    "archive",
+    [
+        zip_of({"Q": dicom(), "2.dcm": dicom("2")}).replace(b"Q", b"\0"),
+        tar_of({"": dicom(), "2.dcm": dicom("2")}),
+    ],
+    ids=["zip", "tar"],
+)
+def test_a_member_without_a_name_is_refused(
+    archive: bytes, folder: Path, look_over: LookOver
+) -> None:
+    _put(folder, archive)
+    found = look_over()
+    assert list(found.contents) == ["x/2.dcm"]
+    assert found.refused == {"file.unsafe_name": 1}
+
+
+@pytest.mark.parametrize(
     "kind",
     [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
 )
@@ -303,7 +320,7 @@ def test_no_more_members_than_the_bound_are_read(
     look_over: LookOver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(container.Allowance.__init__, "__defaults__", (3, 1 << 30))
+    monkeypatch.setattr(container, "MAX_MEMBERS", 3)
     inner = pack({f"{n}.dcm": dicom(str(n)) for n in range(2)})
     _put(folder, pack({"a": inner, "b": inner, "c": dicom()}))
     found = look_over()
@@ -318,7 +335,7 @@ def test_no_more_bytes_than_the_bound_are_unpacked(
     look_over: LookOver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(container.Allowance.__init__, "__defaults__", (100, 10_000))
+    monkeypatch.setattr(container, "MAX_ARCHIVE_BYTES", 10_000)
     _put(folder, pack(MEMBERS))
     found = look_over()
     assert found.refused == {"file.too_large": 3}
@@ -354,6 +371,21 @@ def test_what_grows_a_thousandfold_is_not_unpacked(
     found = look_over()
     assert found.contents == {}
     assert set(found.refused) == {"file.bomb"}
+
+
+def test_many_members_that_grow_a_thousandfold_together_are_not_unpacked(
+    folder: Path, look_over: LookOver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(container, "BOMB_RATIO", 100)
+    zeros = {f"{n}.dcm": dicom(str(n)) + bytes(1 << 19) for n in range(6)}
+    _put(folder, zip_of(zeros))
+    inner = {f"{n}.gz": gzip.compress(content) for n, content in zeros.items()}
+    _put(folder, zip_of({"a.zip": zip_of(inner)}), "nested.zip")
+    found = look_over()
+    assert len(found.contents) == 2
+    assert found.refused["file.bomb"] >= 4
+    assert set(found.refused) == {"file.bomb", "file.too_large"}
 
 
 def test_a_directory_larger_than_memory_is_not_read(
