@@ -6,7 +6,7 @@ for clean; one whose modality or making suggests text, and which no rule fits, i
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -113,7 +113,7 @@ def _keeps(screen: Screen) -> tuple[Region, ...] | None:
 
 
 def _blanks(screen: Screen) -> tuple[Region, ...]:
-    for rule in _rules():
+    for rule in _rules_of(screen.texts.get("Modality", "")):
         if rule.fits(screen):
             return rule.regions
     return ()
@@ -135,6 +135,17 @@ class _Rule(NamedTuple):
         return all(
             screen.numbers.get(keyword) in numbers for keyword, numbers in self.numbers.items()
         )
+
+
+@lru_cache(maxsize=64)
+def _rules_of(modality: str) -> tuple[_Rule, ...]:
+    """The rules for images of a modality."""
+    screen = Screen({"Modality": modality})
+    return tuple(
+        rule
+        for rule in _rules()
+        if _Rule({"Modality": rule.texts.get("Modality", [])}, {}, ()).fits(screen)
+    )
 
 
 @cache

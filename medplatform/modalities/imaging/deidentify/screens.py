@@ -25,6 +25,7 @@ _TEXTS = {
     "60000022": "OverlayDescription",
 }
 _NUMBERS = {"00280010": "Rows", "00280011": "Columns", "00281051": "WindowWidth"}
+_TAG = 8
 _READ = frozenset(_TEXTS) | frozenset(_NUMBERS)
 
 NATIVE = frozenset(
@@ -125,13 +126,14 @@ def read_screen(elements: Iterable[Element]) -> Screen:
     regions: dict[str, dict[str, float]] = {}
     for element in elements:
         path = element.path
-        if path in _READ:
+        if len(path) > _TAG:
+            if path.startswith(ULTRASOUND_REGIONS) and element.number and path.count("[") == 1:
+                regions.setdefault(path[:-_TAG], {})[path[-_TAG:]] = element.number[0]
+        elif path in _READ:
             if path in _TEXTS and element.text:
                 screen.texts[_TEXTS[path]] = "\\".join(element.text).upper()
             elif path in _NUMBERS and element.number:
                 screen.numbers[_NUMBERS[path]] = element.number[0]
-        elif path.startswith(ULTRASOUND_REGIONS) and element.number and path.count("[") == 1:
-            regions.setdefault(path[:-8], {})[path[-8:]] = element.number[0]
     for found in regions.values():
         if all(corner in found for corner in _CORNERS):
             left, top, right, bottom = (int(found[corner]) for corner in _CORNERS)
