@@ -1,6 +1,7 @@
 """One installation that reads folders of DICOM files, and volumes that were written to be known."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import polars as pl
 from pydicom import Dataset
 from pydicom.uid import MRImageStorage, generate_uid
 
-from medplatform.ingest import ingest_delivery
 from medplatform.installation import Installation
-from medplatform.lake import Lake
+from medplatform.lake import Lake, Stage
+from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.imaging import IMAGING
+from medplatform.modalities.modality import silent
 from medplatform.privacy import KeyRing
 from medplatform.settings import Settings
 from medplatform.volumes import Assembly, assemble, read_images
@@ -35,7 +37,7 @@ class Hospital:
         return self.installation.lake
 
     def deliver(self, name: str, files: Iterable[Path | Dataset]) -> None:
-        """Put files into a delivery and read it."""
+        """Put files into a delivery and read it; its rows are not validated."""
         folder = self.settings.landing / "imaging" / name
         folder.mkdir(parents=True)
         for number, file in enumerate(files):
@@ -44,14 +46,10 @@ class Hospital:
                 path.symlink_to(file)
             else:
                 save(file, path)
-        (folder / "_DONE").touch()
-        ingest_delivery(
-            IMAGING,
-            name,
-            landing=self.settings.landing,
-            lake=self.lake,
-            identity=self.installation.identity,
-        )
+        delivery = open_delivery(self.settings.landing, IMAGING.name, name)
+        with self.lake.stage(IMAGING.name, name, "g") as stage:
+            IMAGING.read(delivery, stage, self.installation.identity, silent)
+            publish(self.lake, stage, IMAGING.name, name)
 
     def series_id(self, series_uid: str) -> str:
         """What the lake calls a series."""
@@ -64,6 +62,19 @@ class Hospital:
         """The manifest of an export."""
         found = self.assemble()
         return export_nifti(self.lake, found.series, found.volumes, out, Selection(**selection))
+
+
+def publish(lake: Lake, stage: Stage, modality: str, delivery: str) -> None:
+    """Publish what is in a stage, whatever it is worth."""
+    lake.publish(
+        stage,
+        modality=modality,
+        delivery=delivery,
+        status="published",
+        content_digest=delivery,
+        sources=[],
+        started_at=datetime.now(UTC),
+    )
 
 
 def make_series(

@@ -1,7 +1,6 @@
 """What counts, and what a person is pointed to: patients, photometrics, and dbt's view of it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,21 @@ from medplatform.modalities.imaging.tables import IMAGING_FRAME
 from medplatform.volumes.review import count_photometrics, find_unknown_patients
 from medplatform.warehouse import refresh_views
 from medplatform.warehouse.volumes import write_volumes
-from medplatform_tests.volumes.hospital import Hospital, make_series
+from medplatform_tests.volumes.hospital import Hospital, make_series, publish
 
 PIXELS = np.zeros((3, 4, 4), np.int16)
 
 
-def publish(hospital: Hospital, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def publish_rows(
+    hospital: Hospital, name: str, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
     """Put rows of another modality into the lake; columns that are not named are null."""
     lake = hospital.lake
     with lake.stage(table.modality, name, "g") as stage:
         lineage = {"source_id": "0" * 16, "record_number": 1}
         columns = [column.name for column in table.all_columns]
         stage.write(table, [{n: (lineage | dict(row)).get(n) for n in columns} for row in rows])
-        lake.publish(
-            stage,
-            modality=table.modality,
-            delivery=name,
-            status="published",
-            content_digest=name,
-            sources=[],
-            started_at=datetime.now(UTC),
-        )
+        publish(lake, stage, table.modality, name)
 
 
 @pytest.fixture
@@ -53,12 +46,12 @@ def test_patients_without_health_records_are_named_and_deleted_ones_do_not_count
     assert find_unknown_patients(series, hospital.lake).is_empty()
     first, second = series["patient_id"]
     patient = {"patient_id": first, "version_id": "1", "is_deceased": False}
-    publish(hospital, "a", PATIENT, [patient])
+    publish_rows(hospital, "a", PATIENT, [patient])
     (unknown,) = find_unknown_patients(series, hospital.lake).to_dicts()
     assert unknown["problem"] == "no health records of the patient"
     assert unknown["series_id"] == series.row(1, named=True)["series_id"]
     deletion = {"resource_type": "Patient", "resource_id": second}
-    publish(hospital, "b", DELETION, [deletion])
+    publish_rows(hospital, "b", DELETION, [deletion])
     assert hospital.assemble().series["patient_id"].to_list() == [first]
 
 
@@ -76,7 +69,7 @@ def test_frames_that_are_not_what_their_header_says_are_counted(hospital: Hospit
         "pixels": b"",
         "pixel_sha256": "",
     }
-    publish(hospital, "odd", IMAGING_FRAME, [{**frame, "photometric": "RGB"}, frame])
+    publish_rows(hospital, "odd", IMAGING_FRAME, [{**frame, "photometric": "RGB"}, frame])
     counted = count_photometrics(hospital.lake).rows()
     assert counted == [
         (None, 1, 1, False),
