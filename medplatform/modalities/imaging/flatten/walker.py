@@ -148,7 +148,7 @@ class Walker:
                     start = position + 12
             if tag > last_tag:
                 return position
-            if tag == _ITEM_END and is_open:
+            if tag == _ITEM_END and is_open and not vr:
                 return position + 8
             if not previous < tag < _ITEM or not (vr or is_implicit):
                 raise Unsure
