@@ -139,12 +139,13 @@ def sql_type(dtype: pa.DataType) -> str:
     >>> sql_type(pa.list_(pa.int32()))
     'integer[]'
     >>> sql_type(pa.struct([("vr", pa.string())]))
-    'struct(vr varchar)'
+    'struct("vr" varchar)'
     """
     if isinstance(dtype, pa.ListType):
         return f"{sql_type(dtype.value_type)}[]"
     if isinstance(dtype, pa.StructType):
-        return f"struct({', '.join(f'{field.name} {sql_type(field.type)}' for field in dtype)})"
+        fields = (f'"{field.name}" {sql_type(field.type)}' for field in dtype)
+        return f"struct({', '.join(fields)})"
     return _SQL_TYPES[dtype]
 
 
