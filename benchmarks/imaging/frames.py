@@ -138,7 +138,8 @@ def measure(name: str, folder: Path, reads: int = READS) -> dict[str, float]:
     """Frames per CPU second, and the sum of some pixels, which is the same for all."""
     read = CANDIDATES[name](folder)
     frames = len(np.load(folder / ARRAY, mmap_mode="r"))
-    order = [random.Random(1).randrange(frames) for _ in range(reads)]
+    random_numbers = random.Random(1)
+    order = [random_numbers.randrange(frames) for _ in range(reads)]
     read(0)  # what opens and imports is not what is measured
     start = time.process_time()
     for number in order:
