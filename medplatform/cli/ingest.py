@@ -22,6 +22,8 @@ _MODALITY_OF = {
     "label_file_column": "imaging",
     "label_patient_column": "imaging",
     "label_column": "imaging",
+    "label_box_columns": "imaging",
+    "label_box_form": "imaging",
     "image_modality": "imaging",
     "genome_build": "genomics",
     "fhir_release": "ehr",
@@ -64,6 +66,17 @@ class ModalityName(click.ParamType):
 @click.option("--label-file-column", help="Its column that names the image file.")
 @click.option("--label-patient-column", help="Its column that names the patient.")
 @click.option("--label-column", help="Its column that holds the class, by default label.")
+@click.option(
+    "--label-box-columns",
+    nargs=4,
+    metavar="X Y WIDTH HEIGHT",
+    help="Its four columns that hold a box in pixels.",
+)
+@click.option(
+    "--label-box-form",
+    type=click.Choice(["size", "corners"]),
+    help="corners: the third and fourth are the largest x and y.",
+)
 @click.option("--image-modality", help="DICOM modality of PNG, JPEG or NIfTI images, e.g. DX.")
 @click.option(
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
