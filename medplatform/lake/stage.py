@@ -27,7 +27,9 @@ PENDING_BYTES = 64 << 20
 """Of all tables together, before the largest is written. Sorting it takes as much once more."""
 CHUNK_ROWS = 4096
 CELL_BYTES = 8 << 20
-"""Of large cells in rows that are not yet an Arrow table."""
+"""Of large and nested cells in rows that are not yet an Arrow table."""
+NESTED_BYTES = 256
+"""About what each structure in a nested cell takes until then."""
 LARGE_GROUP_ROWS = 4
 """Of a table with large cells: to read one of them, its whole row group is read."""
 
@@ -147,7 +149,9 @@ class Stage:
         pending = self._rows[table.name]
         for row in rows:
             pending.append(row)
-            self._cell_bytes[table.name] += sum(len(row.get(name) or b"") for name in table.large)
+            large = sum(len(row.get(name) or b"") for name in table.large)
+            nested = sum(len(row.get(name) or ()) for name in table.nested)
+            self._cell_bytes[table.name] += large + nested * NESTED_BYTES
         if len(pending) >= CHUNK_ROWS or self._cell_bytes[table.name] >= CELL_BYTES:
             self._flush_rows(table)
 

@@ -45,6 +45,11 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether each cell is a list of structures."""
+        return pa.types.is_list(self.dtype) and pa.types.is_struct(self.dtype.value_type)
+
 
 LINEAGE = (
     Column(
@@ -88,9 +93,12 @@ class Table:
     resource_type: str | None = None
     is_open: bool = False
     all_columns: tuple[Column, ...] = field(init=False)
+    nested: tuple[str, ...] = field(init=False)
+    """The columns that are lists of structures."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "all_columns", (*self.columns, *LINEAGE))
+        object.__setattr__(self, "nested", tuple(c.name for c in self.columns if c.is_nested))
         names = [column.name for column in self.all_columns]
         unknown = {*self.key, *self.sort_by, *self.large} - set(names)
         if unknown or len(names) != len(set(names)):

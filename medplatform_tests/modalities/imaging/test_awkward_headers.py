@@ -60,8 +60,10 @@ def test_a_file_need_not_say_how_it_is_encoded(syntax: str, preamble: bool, tmp_
 
 @pytest.mark.parametrize(
     "syntax",
-    [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
-    + [DeflatedExplicitVRLittleEndian, "1.2.840.113619.5.2", "1.3.46.670589.33.1.4.1"],
+    [
+        *(ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian),
+        *(DeflatedExplicitVRLittleEndian, "1.2.840.113619.5.2", "1.3.46.670589.33.1.4.1"),
+    ],
 )
 def test_the_uid_is_found_in_the_beginning_of_every_file(syntax: str, tmp_path: Path) -> None:
     dataset = make_image()
