@@ -73,7 +73,9 @@ class Installation:
         if name == IMAGING.name:
             return imaging.configure(
                 imaging.Configuration(
-                    policy=settings.imaging_policy, has_thumbnails=settings.imaging_thumbnails
+                    policy=settings.imaging_policy,
+                    workers=settings.imaging_workers,
+                    has_thumbnails=settings.imaging_thumbnails,
                 )
             )
         if name != EHR.name:

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
             "shifted dates (docs/dicom-deidentification.md)."
         ),
     ] = None
+    imaging_workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that read one delivery of images.")
+    ] = 1
     imaging_thumbnails: Annotated[
         bool,
         Field(
