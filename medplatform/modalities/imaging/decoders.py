@@ -41,7 +41,8 @@ def find_decoder(uid: UID) -> Decoder:
         The transfer syntax is not one that the standard defines.
     """
     try:
-        decoder = get_decoder(uid)
+        # pylibjpeg's decoder of run lengths ends the process on damaged ones: it panics in Rust.
+        decoder = Decoder(uid) if uid == RLELossless else get_decoder(uid)
     except NotImplementedError:
         if not uid.is_transfer_syntax or uid.is_private:
             raise LookupError("no transfer syntax of the standard") from None

@@ -3,16 +3,18 @@
 Old and careless files leave out what goes without saying; each assumption is remarked on.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pydicom import Dataset, FileDataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medplatform.modalities.imaging.elements import Elements, element
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.pixel_data import PixelData
 from medplatform.modalities.imaging.records import Header, Limits, Problem
-from medplatform.modalities.imaging.values import to_integer, to_positive
+from medplatform.modalities.imaging.values import to_integer, to_photometric, to_positive
 
 _REQUIRED = ("Rows", "Columns", "BitsAllocated")
 
@@ -38,18 +40,17 @@ def settle_description(dataset: Dataset, header: Header) -> None:
     Unusable
         `pixels.undescribed` where rows, columns or bits are missing.
     """
-    elements = Elements(dataset)
     for keyword in _REQUIRED:
-        if elements.read(keyword, to_positive) is None:
-            raise Unusable("pixels.undescribed", element(keyword))
-    samples = _assume(dataset, header, "SamplesPerPixel", 1)
-    _assume(dataset, header, "PhotometricInterpretation", "MONOCHROME2" if samples == 1 else "RGB")
+        _settle(dataset, header, keyword, to_positive)
+    samples = _settle(dataset, header, "SamplesPerPixel", to_positive, 1)
+    photometric = "MONOCHROME2" if samples == 1 else "RGB"
+    _settle(dataset, header, "PhotometricInterpretation", to_photometric, photometric)
     if samples > 1:
-        _assume(dataset, header, "PlanarConfiguration", 0)
+        _settle(dataset, header, "PlanarConfiguration", to_integer, 0)
     if "PixelData" in dataset:
-        _assume(dataset, header, "BitsStored", dataset.BitsAllocated)
-        _assume(dataset, header, "PixelRepresentation", 0)
-    header.columns["frames"] = _settle_frames(elements)
+        _settle(dataset, header, "BitsStored", to_positive, dataset.BitsAllocated)
+        _settle(dataset, header, "PixelRepresentation", to_integer, 0)
+    header.columns["frames"] = _settle_frames(dataset)
 
 
 def check_size(dataset: Dataset, limits: Limits) -> None:
@@ -66,21 +67,37 @@ def check_size(dataset: Dataset, limits: Limits) -> None:
         raise Unusable("dicom.too_large", element("PixelData"))
 
 
-def _assume(dataset: Dataset, header: Header, keyword: str, value: Any) -> Any:
-    """The value of an element, set to `value` where it is absent or empty."""
-    found = Elements(dataset).value(keyword)
-    if found is not None:
-        return found
-    setattr(dataset, keyword, value)
-    header.problems.append(Problem("pixels.assumed", element(keyword)))
+def _settle(
+    dataset: Dataset,
+    header: Header,
+    keyword: str,
+    convert: Callable[[Any], Any],
+    default: Any = None,
+) -> Any:
+    """Set an element to what it says, or to a default where it says nothing."""
+    elements = Elements(dataset)
+    value = elements.read(keyword, convert)
+    if elements.problems or (value is None and default is None):
+        raise Unusable("pixels.undescribed", element(keyword))
+    if value is None:
+        value = default
+        header.problems.append(Problem("pixels.assumed", element(keyword)))
+    _set(dataset, keyword, value)
     return value
 
 
-def _settle_frames(elements: Elements) -> int:
+def _settle_frames(dataset: Dataset) -> int:
     """The number of frames; where it is no number, that of the frames that are there."""
-    dataset = elements.dataset
+    elements = Elements(dataset)
     frames = elements.read("NumberOfFrames", to_integer)
-    if frames is None and any(p.element == element("NumberOfFrames") for p in elements.problems):
+    if frames is None and elements.problems:
         frames = PixelData(dataset).whole_frames()
-    dataset.NumberOfFrames = max(frames or 1, 1)
-    return int(dataset.NumberOfFrames)
+    frames = max(frames or 1, 1)
+    _set(dataset, "NumberOfFrames", frames)
+    return frames
+
+
+def _set(dataset: Dataset, keyword: str, value: Any) -> None:
+    """Replace an element, whatever there was under its tag."""
+    tag = tag_for_keyword(keyword) or 0
+    dataset.add_new(tag, dictionary_VR(tag), value)
