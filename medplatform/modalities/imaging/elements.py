@@ -103,6 +103,8 @@ class FlatElements(Remarks):
 
     def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
         """The converted value; what cannot be converted is remarked on."""
+        if item + path_of(keyword) not in self._by_path:
+            return None
         value = self.value(keyword, item)
         if value is None:
             return None

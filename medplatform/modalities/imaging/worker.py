@@ -5,6 +5,7 @@ process that reads it. This one may die: the kernel ends it by memory limit or a
 reader (see `isolation`) starts the next. Run as `python -m medplatform.modalities.imaging.worker`.
 """
 
+import gc
 import json
 import os
 import pickle
@@ -88,6 +89,7 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
         "dicom": partial(read_dicom, policy=policy),
         "original": partial(_read_original, policy=policy),
     }
+    gc.freeze()  # what the libraries hold stays, so that no collection looks through it again
     connection.send(READY)
     while True:
         try:

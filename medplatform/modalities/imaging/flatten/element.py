@@ -64,3 +64,16 @@ class Element(NamedTuple):
     def is_broken(self) -> bool:
         """Whether the bytes are not of the VR, so that they stand in `binary` as delivered."""
         return self.binary is not None and self.vr not in BINARY_VRS
+
+
+class Pixels(NamedTuple):
+    """Where the pixel data of a data set is (PS3.5 8): `length` bytes from `start`.
+
+    They are fragments where `is_encapsulated`, and their delimiter comes behind them.
+    """
+
+    tag: int
+    vr: str
+    start: int
+    length: int
+    is_encapsulated: bool

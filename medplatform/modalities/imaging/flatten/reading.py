@@ -10,8 +10,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from medplatform.modalities.imaging.flatten.element import Element
-from medplatform.modalities.imaging.flatten.walker import Pixels, Unsure, Walker
+from medplatform.modalities.imaging.flatten.element import Element, Pixels
+from medplatform.modalities.imaging.flatten.walker import Unsure, Walker
 
 PREFIX = 128
 """Length of the preamble, behind which `DICM` stands (PS3.10 7.1)."""

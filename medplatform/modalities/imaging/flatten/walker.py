@@ -6,9 +6,9 @@ do not fit, sequences nested beyond reason.
 """
 
 from collections import defaultdict
-from functools import lru_cache, partial
+from functools import partial
 from mmap import mmap
-from struct import Struct, error
+from struct import error
 from typing import NamedTuple
 
 from medplatform.modalities.imaging.flatten.charset import DEFAULT, Charset, charset_of
@@ -24,26 +24,31 @@ from medplatform.modalities.imaging.flatten.element import (
     CHARSET_VRS,
     LONGEST_UN,
     PIXEL_TAGS,
-    SHORT_VRS,
     UNDEFINED,
     VRS,
     Element,
+    Pixels,
+)
+from medplatform.modalities.imaging.flatten.encoding import (
+    ITEM,
+    ITEM_END,
+    ITEM_START,
+    SEQUENCE_END,
+    digits_of,
+    read_head,
+    seems_explicit,
+    unpack_implicit,
+    unpack_number,
 )
 from medplatform.modalities.imaging.flatten.values import CONVERTERS, EMPTY
 
 MAX_DEPTH = 50
 
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _CHARACTER_SET = 0x00080005
 _CHARACTER_SET_DIGITS = "00080005"
 _PIXEL_REPRESENTATION = 0x00280103
 _LAST_OF_META = 0x0002FFFF
-_ITEM_START = 0xE000FFFE  # an item tag, read as one number
-_CAPITALS = range(0x41, 0x5B)
 
-_explicit_header = Struct("<HH2sH").unpack_from
-_implicit_header = Struct("<HHI").unpack_from
-_number = Struct("<I").unpack_from
 _element = partial(tuple.__new__, Element)  # half the time that the constructor takes
 
 _SHORT = 64
@@ -51,27 +56,10 @@ _MOST_SEEN = 1 << 14
 _CONTEXT = (_CHARACTER_SET, _PIXEL_REPRESENTATION)
 _SEEN: dict[Charset, dict[bytes, Element]] = defaultdict(dict)
 """Short standard elements by their bytes: three of four in a series say what the last file said."""
-_digits = lru_cache(1 << 14)("{:08X}".format)
-
-_EXPLICIT = {vr.encode(): (vr, vr in SHORT_VRS) for vr in VRS}
-"""VR as it stands in the file: its name, and whether its length has 16 bits."""
 
 
 class Unsure(Exception):
     """The bytes are not what the walker knows."""
-
-
-class Pixels(NamedTuple):
-    """Where the pixel data of a data set is (PS3.5 8): `length` bytes from `start`.
-
-    They are fragments where `is_encapsulated`, and their delimiter comes behind them.
-    """
-
-    tag: int
-    vr: str
-    start: int
-    length: int
-    is_encapsulated: bool
 
 
 class _Level(NamedTuple):
@@ -112,7 +100,7 @@ class Walker:
         Unsure
         """
         begins_as_command = self._data[position : position + 2] == b"\0\0"  # PS3.7 6.3
-        if begins_as_command or (is_implicit and _seems_explicit(self._data, position)):
+        if begins_as_command or (is_implicit and seems_explicit(self._data, position)):
             raise Unsure
         self._walk(position, _Level(is_implicit), last_tag)
 
@@ -135,22 +123,21 @@ class Walker:
         seen = _SEEN[charset] if not (depth or is_implicit) else {}
         while position < end:
             if is_implicit:
-                group, number, length = _implicit_header(data, position)
+                group, number, length = unpack_implicit(data, position)
                 tag, start, vr = group << 16 | number, position + 8, ""
+                digits = digits_of(tag)
             else:
-                group, number, code, length = _explicit_header(data, position)
-                tag = group << 16 | number
-                vr, is_short = _EXPLICIT.get(code, ("", True))
+                tag, group, digits, vr, is_short, length = read_head(data[position : position + 8])
                 if is_short:
                     start = position + 8
                 else:
-                    (length,) = _number(data, position + 8)
+                    (length,) = unpack_number(data, position + 8)
                     start = position + 12
             if tag > last_tag:
                 return position
-            if tag == _ITEM_END and is_open and not vr:
+            if tag == ITEM_END and is_open and not vr:
                 return position + 8
-            if not previous < tag < _ITEM or not (vr or is_implicit):
+            if not previous < tag < ITEM or not (vr or is_implicit):
                 raise Unsure
             previous = tag
             if group & 1:
@@ -168,7 +155,7 @@ class Walker:
             if not vr or vr == "UN":
                 is_plain = False
                 vr = self._infer_vr(vr, tag, creator, start, length, pixel_representation)
-            path = prefix + _digits(tag)
+            path = prefix + digits
             if vr == "SQ":
                 inherited = pixel_representation if tag > _PIXEL_REPRESENTATION else None
                 inner = _Level(is_implicit, path, depth + 1, charset, inherited)
@@ -196,7 +183,7 @@ class Walker:
             elif tag == _PIXEL_REPRESENTATION:
                 pixel_representation = numbers[0] if numbers else None
             elif group & 1 and creator is None and is_private_creator(tag):
-                creators[group << 8 | number] = _only(text)
+                creators[group << 8 | tag & 0xFF] = _only(text)
         if is_open or position != end:
             raise Unsure
         return position
@@ -216,16 +203,16 @@ class Walker:
                 raise Unsure
             end = start + length
         while is_open or position < end:
-            group, number, item_length = _implicit_header(data, position)
+            group, number, item_length = unpack_implicit(data, position)
             tag = group << 16 | number
             position += 8
-            if tag == _SEQUENCE_END and is_open:
+            if tag == SEQUENCE_END and is_open:
                 break
-            if tag != _ITEM:
+            if tag != ITEM:
                 raise Unsure
             level = inner._replace(
                 prefix=f"{path}[{count}].",
-                is_implicit=inner.is_implicit or not _seems_explicit(data, position),
+                is_implicit=inner.is_implicit or not seems_explicit(data, position),
             )
             count += 1
             if item_length == UNDEFINED:
@@ -250,7 +237,7 @@ class Walker:
         if length == UNDEFINED:
             if vr == "UN" or implicit_vr(tag, None) == "SQ":
                 return "SQ"
-            if tag >> 16 & 1 and _number(self._data, start)[0] == _ITEM_START:
+            if tag >> 16 & 1 and unpack_number(self._data, start)[0] == ITEM_START:
                 return "SQ"
             raise Unsure
         if not vr:
@@ -279,11 +266,11 @@ class Walker:
             return end
         position = start
         while True:
-            group, number, item_length = _implicit_header(self._data, position)
-            if group << 16 | number == _SEQUENCE_END:
+            group, number, item_length = unpack_implicit(self._data, position)
+            if group << 16 | number == SEQUENCE_END:
                 self.pixels = Pixels(tag, vr or "OB", start, position - start, True)
                 return position + 8
-            if group << 16 | number != _ITEM:
+            if group << 16 | number != ITEM:
                 raise Unsure
             position += 8 + item_length
 
@@ -297,12 +284,6 @@ class Walker:
             return charset_of(element.text)
         except ValueError:
             raise Unsure from None
-
-
-def _seems_explicit(data: bytes | mmap, position: int) -> bool:
-    """Whether a VR stands behind the first tag of a data set: what pydicom goes by."""
-    vr = data[position + 4 : position + 6]
-    return len(vr) < 2 or (vr[0] in _CAPITALS and vr[1] in _CAPITALS)
 
 
 def _only(text: tuple[str, ...] | None) -> str:
