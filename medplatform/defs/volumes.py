@@ -79,7 +79,7 @@ def _spec(table: MartInput) -> dg.AssetSpec:
         deps=[lake_key(t) for t in (IMAGING_INSTANCE, IMAGING_FRAME, DELETION, PATIENT)],
         description=f"{table.description} See docs/imaging-volumes.md.",
         kinds={"polars", "parquet"},
-        tags={"modality": "imaging", "phi": "pseudonym"},
+        tags={"modality": "imaging", "phi": "de-identified"},
         metadata={"dagster/column_schema": show.schema_of_columns(table.columns, table.key)},
     )
 

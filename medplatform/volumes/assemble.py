@@ -131,7 +131,10 @@ def _find_series(
         series.with_columns(pl.col(pl.Boolean).fill_null(value=False))
         .with_columns(pl.col(pl.UInt32, pl.Int64).fill_null(0))
         .with_columns(
-            non_images=pl.col("instances") - pl.col("images"),
+            # A series of segmentations or reports has no images that they could be among.
+            non_images=pl.when(pl.col("images") > 0)
+            .then(pl.col("instances") - pl.col("images"))
+            .otherwise(0),
             images_without_position=_count_unplaced(),
             is_truncated=pl.col("is_truncated") | pl.col("lacks_pixels"),
         )

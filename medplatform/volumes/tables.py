@@ -280,7 +280,7 @@ SERIES = Derived(
         _REFUSED,
         _flag("is_mosaic", "Whether slices are tiles of one image (Siemens mosaic)."),
         _flag("has_localizer", "Whether localizers are among its images; no volume has them."),
-        _count("non_images", "Objects without pixels, such as private ones."),
+        _count("non_images", "Objects without pixels among the images, such as private ones."),
     ),
 )
 

@@ -169,6 +169,13 @@ def test_private_objects_without_pixels_are_counted() -> None:
     assert (series["geometry_status"], series["faults"]) == ("volume", ["non_image"])
 
 
+def test_a_series_of_objects_without_pixels_has_no_fault() -> None:
+    reports = [make_slice(n, name=f"report-{n}", frames=0, modality="SR") for n in range(2)]
+    series = one_series(put_together(reports))
+    assert (series["instances"], series["non_images"]) == (2, 0)
+    assert (series["geometry_status"], series["faults"]) == ("no_volume", [])
+
+
 def test_a_mosaic_is_no_volume() -> None:
     rows = make_stack(2, image_type=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
     series = one_series(put_together(rows))
