@@ -63,8 +63,9 @@ def frame_cell(
     *,
     columns: dict[str, Any] | None = None,
     acquired_at: datetime | None = None,
+    sha256: str | None = None,
 ) -> FrameCell:
-    """Compress one frame, with what is said of it."""
+    """Compress one frame, with what is said of it; its digest is computed where it is not given."""
     name, pixels = codec.encode(array)
     return FrameCell(
         frame_number=frame_number,
@@ -74,7 +75,7 @@ def frame_cell(
         dtype=array.dtype.name,
         codec=name,
         pixels=pixels,
-        pixel_sha256=hashlib.sha256(codec.pixel_bytes(array)).hexdigest(),
+        pixel_sha256=sha256 or hashlib.sha256(codec.pixel_bytes(array)).hexdigest(),
         acquired_at=acquired_at,
         columns=columns or {},
     )

@@ -33,6 +33,7 @@ def read_frames(dataset: Dataset, header: Header, treatment: Treatment) -> Itera
             number,
             columns=described.columns | {"photometric": photometric},
             acquired_at=described.acquired_at,
+            sha256=digest.hexdigest() if number == 1 else None,  # so far it is that of the frame
         )
     header.columns["pixel_sha256"] = digest.hexdigest()
     header.problems += [p for p in groups.elements.problems if p not in header.problems]

@@ -7,7 +7,6 @@ files that claim the same UID with different content neither is read.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from medplatform.lake import Stage
@@ -21,7 +20,7 @@ from medplatform.modalities.imaging.labelling import Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
 from medplatform.modalities.imaging.pool import ReadingPool
-from medplatform.modalities.imaging.records import Annotation, Failure, FrameCell, MaskCell
+from medplatform.modalities.imaging.records import Annotation, Cell, Failure, FrameCell, MaskCell
 from medplatform.modalities.imaging.rows import (
     annotation_row,
     frame_row,
@@ -39,6 +38,8 @@ from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
 CELLS_PER_WRITE = 64
+BYTES_PER_WRITE = 16 << 20
+"""Of compressed pixels: the frames of a slide are large."""
 
 
 def read_delivery(
@@ -98,6 +99,20 @@ def _survey(contents: Contents, account: Account) -> Iterator[tuple[Held, Path |
         if item.kind in (Kind.SIDECAR, Kind.ARCHIVE):
             account.keep(item)
         yield found, path
+
+
+def _batches(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
+    """Cells in lists that are small enough to be held."""
+    batch: list[Cell] = []
+    size = 0
+    for cell in cells:
+        batch.append(cell)
+        size += len(cell.pixels) if isinstance(cell, FrameCell | MaskCell) else 0
+        if len(batch) >= CELLS_PER_WRITE or size >= BYTES_PER_WRITE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +250,7 @@ class DicomReader:
         instance_id = identity.uid(sop_instance_uid)
         row = instance_row(record, opened.header, instance_id, subject, identity)
         stage.write(IMAGING_INSTANCE, [row])
-        while cells := list(islice(opened.cells, CELLS_PER_WRITE)):
+        for cells in _batches(opened.cells):
             frames = [c for c in cells if isinstance(c, FrameCell)]
             masks = [c for c in cells if isinstance(c, MaskCell)]
             if frames:
