@@ -86,7 +86,8 @@ class KeyRing:
 
         Parts are length-prefixed, so ("ab", "c") and ("a", "bc") differ.
         """
-        inner, outer = (state.copy() for state in self._states(purpose))
+        begin, end = self._states(purpose)
+        inner, outer = begin.copy(), end.copy()
         for part in parts:
             encoded = part.encode()
             inner.update(len(encoded).to_bytes(4, "big") + encoded)

@@ -90,8 +90,20 @@ class FlatElements(Remarks):
     def value(self, keyword: str, item: str = "") -> Any:
         """The value of an element, a list of several; None where it is absent, empty or broken."""
         found = self._by_path.get(item + path_of(keyword))
-        if found is None:
+        return None if found is None else self._value_of(found, keyword)
+
+    def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
+        """The converted value; what cannot be converted is remarked on."""
+        found = self._by_path.get(item + path_of(keyword))
+        if found is None or (value := self._value_of(found, keyword)) is None:
             return None
+        try:
+            return convert(value)
+        except VALUE_ERRORS:
+            self.remark("dicom.bad_value", keyword)
+            return None
+
+    def _value_of(self, found: Element, keyword: str) -> Any:
         _, vr, _, text, numbers, binary = found
         values = numbers or text
         if values is None or vr == "SQ":
@@ -100,19 +112,6 @@ class FlatElements(Remarks):
             return None
         value = values[0] if len(values) == 1 else list(values)
         return None if value == "" or value == [] else value
-
-    def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
-        """The converted value; what cannot be converted is remarked on."""
-        if item + path_of(keyword) not in self._by_path:
-            return None
-        value = self.value(keyword, item)
-        if value is None:
-            return None
-        try:
-            return convert(value)
-        except VALUE_ERRORS:
-            self.remark("dicom.bad_value", keyword)
-            return None
 
     def term(self, keyword: str, meanings: Mapping[str, T], item: str = "") -> T | None:
         """The meaning of a defined term."""
