@@ -10,7 +10,9 @@ from medplatform.privacy import Identity, KeyRing
 
 
 @pytest.mark.parametrize("version", [1, 12])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
+)
 @given(kind=st.text(max_size=8), values=st.lists(st.text(max_size=90), max_size=5))
 def test_tokens_are_the_same_one_by_one(
     tmp_path: Path, version: int, kind: str, values: list[str]
