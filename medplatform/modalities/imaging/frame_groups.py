@@ -57,10 +57,10 @@ class FrameGroups:
         offset: timezone = self.elements.read("TimezoneOffsetFromUTC", to_offset) or UTC
         self._to_moment: Convert = lambda value: to_moment(value, offset)
         self._groups = self.elements.items("PerFrameFunctionalGroupsSequence")
+        self._depths = self._grid_depths()
         common = {"acquired_at": acquired_at, **self._top()}
         shared = self.elements.item("SharedFunctionalGroupsSequence")
         self._common = common if shared is None else common | self._read(shared)
-        self._depths = self._grid_depths()
         self._planes = self._tiles(dataset)
 
     def describe(self, number: int) -> Description:
@@ -82,6 +82,9 @@ class FrameGroups:
         }
         for keywords in _GROUPS.values():
             columns |= self._values(self.elements.dataset, keywords)
+        if (self.elements.read("NumberOfFrames", to_integer) or 1) > 1 and not self._depths:
+            # One position says where one frame lies, never where several do.
+            columns["image_position_mm"] = None
         return columns
 
     def _read(self, groups: Dataset) -> dict[str, Any]:

@@ -130,6 +130,20 @@ def test_the_planes_of_a_dose_lie_along_its_normal() -> None:
     assert positions == [[10, 20, 30], [10, 22.5, 30], [10, 25, 30]]
 
 
+def test_one_position_is_none_of_several_frames() -> None:
+    dataset = make_image(
+        ImagePositionPatient=[10, 20, 30],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        PixelSpacing=[1, 1],
+        NumberOfFrames=3,
+    )
+    columns = [FrameGroups(dataset).describe(number).columns for number in (1, 2, 3)]
+    assert [each["image_position_mm"] for each in columns] == [None, None, None]
+    assert [each["pixel_spacing_row_mm"] for each in columns] == [1, 1, 1]
+    dataset.NumberOfFrames = 1
+    assert FrameGroups(dataset).describe(1).columns["image_position_mm"] == [10, 20, 30]
+
+
 def test_what_is_not_of_its_type_is_null_and_remarked_on_once() -> None:
     frame = {"PixelMeasuresSequence": item(PixelSpacing=[0.5, 0.5, 0.5])}
     groups = FrameGroups(enhanced([frame, frame]))
