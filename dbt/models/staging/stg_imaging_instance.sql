@@ -34,6 +34,7 @@ select
     window_centers,
     window_widths,
     voi_lut_function,
+    has_modality_lut,
     pixel_padding_value,
     smallest_pixel_value,
     largest_pixel_value,

@@ -68,6 +68,8 @@ _KEYWORDS = {name: source.keyword for name, source in NUMBERS.items()} | {
     "slice_thickness_mm": "SliceThickness",
 }
 """The elements of the columns that have a plausible range."""
+_SIGN = 1 << 15
+"""The bit of US and SS, which have 16, that tells them apart."""
 
 
 def read_header(elements: Iterable[Element]) -> Header:
@@ -157,10 +159,25 @@ def _values(elements: FlatElements) -> dict[str, Any]:
         "window_centers": centers,
         "window_widths": widths,
         "voi_lut_function": elements.choice("VOILUTFunction", terms.VOI_FUNCTIONS, window),
-        "pixel_padding_value": elements.read("PixelPaddingValue", to_integer),
+        "has_modality_lut": elements.item("ModalityLUTSequence") is not None,
+        "pixel_padding_value": _padding(elements),
         "smallest_pixel_value": elements.read("SmallestImagePixelValue", to_integer),
         "largest_pixel_value": elements.read("LargestImagePixelValue", to_integer),
     }
+
+
+def _padding(elements: FlatElements) -> int | None:
+    """Pixel Padding Value as a stored pixel, signed or not (PS3.3 C.7.5.1.1.2).
+
+    Senders write US where the pixels are signed, and SS where they are not.
+    """
+    value = elements.read("PixelPaddingValue", to_integer)
+    is_signed = elements.read("PixelRepresentation", to_flag)
+    if value is None or is_signed is None:
+        return value
+    if is_signed and _SIGN <= value < 2 * _SIGN:
+        return value - 2 * _SIGN
+    return value + 2 * _SIGN if not is_signed and -_SIGN <= value < 0 else value
 
 
 def _geometry(elements: FlatElements) -> dict[str, Any]:

@@ -25,6 +25,10 @@ def _raw(**elements: tuple[int, str, bytes]) -> Dataset:
     return dataset
 
 
+NEVER_NULL = {"frames", "has_modality_lut"}
+"""Columns that say something of every data set."""
+
+
 def _header(**elements: Any) -> Header:
     dataset = Dataset()
     with warnings.catch_warnings(action="ignore"):
@@ -36,7 +40,7 @@ def _header(**elements: Any) -> Header:
 def test_an_empty_data_set_gives_an_empty_header() -> None:
     header = _header()
     assert header.problems == []
-    assert {name for name, value in header.columns.items() if value is not None} == {"frames"}
+    assert {name for name, value in header.columns.items() if value is not None} == NEVER_NULL
 
 
 def test_values_get_the_types_and_names_of_the_table() -> None:
@@ -72,6 +76,37 @@ def test_values_get_the_types_and_names_of_the_table() -> None:
 
 
 @pytest.mark.parametrize(
+    ("vr", "written", "is_signed", "meant"),
+    [
+        ("US", 63536, 1, -2000),
+        ("SS", -2000, 1, -2000),
+        ("US", 2000, 1, 2000),
+        ("US", 63536, 0, 63536),
+        ("SS", -2000, 0, 63536),
+        ("US", 63536, None, 63536),
+    ],
+)
+def test_padding_is_signed_where_the_pixels_are(
+    vr: str, written: int, is_signed: int | None, meant: int
+) -> None:
+    dataset = Dataset()
+    dataset.add_new("PixelPaddingValue", vr, written)
+    if is_signed is not None:
+        dataset.PixelRepresentation = is_signed
+    header = read_header(flatten_dataset(dataset))
+    assert header.columns["pixel_padding_value"] == meant
+    assert header.problems == []
+
+
+def test_a_table_of_modality_values_is_not_passed_over() -> None:
+    table = Dataset()
+    table.LUTDescriptor = [2, 0, 16]
+    table.LUTData = [0, 100]
+    assert _header(ModalityLUTSequence=[table]).columns["has_modality_lut"]
+    assert not _header(RescaleIntercept="-1024").columns["has_modality_lut"]
+
+
+@pytest.mark.parametrize(
     ("tag", "vr", "content"),
     [
         (0x00200013, "IS", b"1A"),
@@ -99,7 +134,7 @@ def test_a_value_that_is_not_of_its_type_is_dropped_with_a_remark(
     assert header.problems == [Problem("dicom.bad_value", named)]
     ids = (header.patient_id, header.study_uid, header.study_at, header.acquired_at)
     assert ids == (None,) * 4
-    assert {name for name, value in header.columns.items() if value is not None} == {"frames"}
+    assert {name for name, value in header.columns.items() if value is not None} == NEVER_NULL
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,16 @@ MEANING = (
         description="VOI LUT Function (0028,1056); null means LINEAR.",
     ),
     Column(
+        name="has_modality_lut",
+        dtype=pa.bool_(),
+        description="Whether a Modality LUT Sequence (0028,3000), and no rescale, says what stored "
+        "values mean; the table is among the elements and not applied.",
+    ),
+    Column(
         name="pixel_padding_value",
         dtype=pa.int32(),
-        description="Pixel Padding Value (0028,0120), of pixels outside the image.",
+        description="Pixel Padding Value (0028,0120) of pixels outside the image, signed where "
+        "the pixels are.",
     ),
     Column(
         name="smallest_pixel_value",
