@@ -23,13 +23,21 @@ _CAUSE = ("modality", "delivery", "source_id", "file", "unit", "code", "element"
 @click.command()
 @click.argument("modality", required=False, type=ModalityName())
 @click.option("--delivery", "-d", help="Only this delivery.")
+@click.option("--code", help="Only this reason, e.g. record.conflict.")
 @click.option("--limit", default=20, show_default=True, help="Rows of each table.")
 @click.option("--paths", is_flag=True, help="Show file paths from the vault (may identify).")
-def quarantine(modality: "Modality | None", delivery: str | None, limit: int, paths: bool) -> None:
+def quarantine(
+    modality: "Modality | None",
+    delivery: str | None,
+    code: str | None,
+    limit: int,
+    paths: bool,
+) -> None:
     """Show what was refused, and why; apart from it, what was read with a remark.
 
-    One row per delivery, file, reason and element, with the number of records and the first of
-    them: its number in the file, from 1, and the byte at which it begins.
+    First how often each reason occurs, then one row per delivery, file, reason and element, with
+    the number of records and the first of them: its number in the file, from 1, and the byte at
+    which it begins.
     """
     installation = installation_of_settings()
     name = modality.name if modality else None
@@ -42,18 +50,22 @@ def quarantine(modality: "Modality | None", delivery: str | None, limit: int, pa
     if delivery:
         entries = [entry for entry in entries if entry.delivery == delivery]
         rows = rows.filter(delivery=delivery)
+    if code:
+        rows = rows.filter(code=code)
     refused = rows.filter(severity="error")
     remarks = rows.filter(severity="warning").join(refused, on=_RECORD, how="anti")
     vault = installation if paths else None
     if refused.is_empty():
         click.echo("Nothing is in quarantine.")
     # A record of a rejected delivery is refused in each of its tables; the ledger counts it once.
+    ledger = sum(_quarantined(reading) for entry in entries for reading in entry.readings)
     records = {
-        "Refused": sum(_quarantined(reading) for entry in entries for reading in entry.readings),
+        "Refused": refused.n_unique(_RECORD) if code else ledger,
         "Read, with a remark": remarks.n_unique(_RECORD),
     }
     for (title, number), found in zip(records.items(), (refused, remarks), strict=True):
         if not found.is_empty():
+            _print_reasons(title, found)
             _print_causes(f"{title}: {number} records", group_causes(found), limit, vault)
 
 
@@ -78,6 +90,22 @@ def group_causes(rows: "pl.DataFrame") -> "pl.DataFrame":
     )
 
 
+def _print_reasons(title: str, rows: "pl.DataFrame") -> None:
+    """Print how often each reason occurs, where there are several."""
+    import polars as pl
+
+    reasons = (
+        rows.group_by("code")
+        .agg(
+            records=pl.struct(_RECORD).n_unique(),
+            files=pl.struct("modality", "delivery", "source_id").n_unique(),
+        )
+        .sort(["records", "code"], descending=[True, False])
+    )
+    if reasons.height > 1:
+        print_table(f"{title}, by reason (--code)", reasons)
+
+
 def _print_causes(
     title: str, causes: "pl.DataFrame", limit: int, vault: "Installation | None"
 ) -> None:
@@ -98,11 +126,12 @@ def _print_causes(
 
 @click.command("build")
 def build_marts() -> None:
-    """Compute polygenic scores and build the marts with dbt."""
+    """Compute polygenic scores, assemble volumes of images, and build the marts with dbt."""
     from medplatform.cli.cohort_flow import cohort_flow
     from medplatform.modalities import TABLES
     from medplatform.warehouse import build
     from medplatform.warehouse.scores import write_polygenic_scores
+    from medplatform.warehouse.volumes import write_volumes
 
     installation = installation_of_settings()
     settings = installation.settings
@@ -112,6 +141,7 @@ def build_marts() -> None:
             f"Ingest first: medplatform ingest MODALITY PATH"
         )
     write_polygenic_scores(installation.lake, installation.scoring_files, settings.marts)
+    assembled = write_volumes(installation.lake, settings.marts)
     root = settings.data / "dbt"
     result = build(
         installation.lake,
@@ -120,7 +150,8 @@ def build_marts() -> None:
         marts=settings.marts,
         views=installation.views,
     )
-    print_table("Marts", [{"mart": name, "rows": rows} for name, rows in result.marts.items()])
+    marts = {**result.marts, **assembled.rows}
+    print_table("Marts", [{"mart": name, "rows": rows} for name, rows in marts.items()])
     if flow := cohort_flow(root):
         print_table("From patients to rows of patient_features", flow)
 

@@ -42,7 +42,11 @@ def export_nifti(
             progress,
         )
     if manifest.is_empty():
-        raise click.ClickException("There is no series of these ids in the lake.")
+        raise click.ClickException(
+            "There is no series of these ids in the lake."
+            if series or patients
+            else "There is no series in the lake: pictures belong to none."
+        )
     print_table(
         f"{manifest['file'].count()} volumes in {out}, the rest in {out / nifti.MANIFEST}",
         manifest.group_by("modality", "left_out").len("volumes").sort("modality", "left_out"),

@@ -34,6 +34,7 @@ __all__ = [
     "open_delivery",
 ]
 
+_OWN = ("lake", "vault")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -199,8 +200,8 @@ def deliver(
     Raises
     ------
     DeliveryError
-        The source has no files or cannot be copied, the options are unusable, or the name is
-        unusable or taken by other files or options.
+        The source has no files, cannot be copied or holds the platform's own, the options are
+        unusable, or the name is unusable or taken by other files or options.
     """
     if not source.exists():
         raise DeliveryError(f"{source} does not exist. Give a file or a folder.")
@@ -211,6 +212,7 @@ def deliver(
         raise DeliveryError(
             f"{source} holds no files (hidden ones do not count). Nothing was ingested."
         )
+    _check_foreign(paths, landing)
     declared = read_options(folder, options)
     fingerprint = _fingerprint(base, paths, declared)
     if name is None:
@@ -255,6 +257,18 @@ def _fingerprint(root: Path, paths: Sequence[Path], options: DeliveryOptions) ->
     """SHA-256 over names and contents of files below a root, and the options."""
     lines = [f"{s.sha256} {s.path.relative_to(root).as_posix()}" for s in _hash(paths, None)]
     return hashlib.sha256(os.fsencode("\n".join([*lines, options.model_dump_json()]))).hexdigest()
+
+
+def _check_foreign(paths: Sequence[Path], landing: Path) -> None:
+    """Refuse what a folder around the platform, or a link, would deliver: keys, the lake itself."""
+    own = [folder.resolve() for folder in (landing, *(landing.parent / name for name in _OWN))]
+    for number, path in enumerate(paths, 1):
+        real = path.resolve()
+        if any(real.is_relative_to(folder) for folder in own):
+            raise DeliveryError(
+                f"File {number} of {len(paths)} (in order of path) is one of the platform: it is in "
+                f"landing, lake or vault. Deliver a folder without these and links to them."
+            )
 
 
 def _copy(base: Path, paths: Sequence[Path], options: DeliveryOptions, draft: Path) -> None:

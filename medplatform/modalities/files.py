@@ -10,7 +10,7 @@ CLOSED = "_DONE"
 
 
 def record_files(root: Path) -> list[Path]:
-    """The files of a delivery, by path, links followed.
+    """The files of a delivery, by path, links followed but for those to what the folder lies in.
 
     Hidden ones (their name, or that of a folder below the root, begins with '.') and the
     delivery's own two are no records. A link that leads nowhere is listed, since what it meant is
@@ -60,7 +60,8 @@ def _changed_at(path: Path) -> float:
 
 def _walk(root: Path) -> Iterator[Path]:
     """Everything below a folder in a stable order, links followed, each folder once."""
-    seen: set[tuple[int, int]] = set()
+    # What is above belongs to somebody else, though a link may lead there.
+    seen = {(facts.st_dev, facts.st_ino) for facts in map(Path.stat, root.resolve().parents)}
     pending = [root]
     while pending:
         folder = pending.pop()

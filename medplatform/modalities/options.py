@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 OPTIONS = "delivery.json"
 
@@ -29,9 +29,9 @@ class DeliveryOptions(BaseModel):
             "public data sets."
         ),
     ] = "resolve"
-    labels: Annotated[
-        str | None, Field(description="Label table (CSV) of a folder of images.")
-    ] = None
+    labels: Annotated[str | None, Field(description="Label table (CSV) of a folder of images.")] = (
+        None
+    )
     label_file_column: Annotated[
         str | None, Field(description="Column of the label table that names the image file.")
     ] = None
@@ -72,6 +72,15 @@ class DeliveryOptions(BaseModel):
             "one is not Patient/1 of another.",
         ),
     ] = None
+
+    @field_validator("image_modality")
+    @classmethod
+    def _is_modality(cls, value: str) -> str:
+        from medplatform.modalities.imaging.terms import MODALITIES  # imports this module
+
+        if value not in MODALITIES:
+            raise ValueError("no modality of DICOM (PS3.3 C.7.3.1.1.1), e.g. DX")
+        return value
 
 
 def read_options(root: Path | None, override: Mapping[str, Any] | None = None) -> DeliveryOptions:

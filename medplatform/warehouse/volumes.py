@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
 from medplatform.volumes import assemble, read_images
@@ -27,6 +28,11 @@ class Assembled:
     folder: Path
     inputs: str
     is_new: bool
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {table.name: pq.read_metadata(self.path(table)).num_rows for table in TABLES}
 
     def path(self, table: MartInput) -> Path:
         """The Parquet file of a table."""

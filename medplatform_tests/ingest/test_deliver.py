@@ -102,3 +102,30 @@ def test_a_link_that_leads_nowhere_is_no_silent_loss(site: Site, export: Path) -
     with pytest.raises(DeliveryError, match="File 1 of 2") as caught:
         deliver(export, site.landing, "toy", "d1")
     assert "Doe" not in str(caught.value)
+
+
+def test_a_link_to_what_the_folder_lies_in_leads_nowhere_else(site: Site, export: Path) -> None:
+    (export.parent / "neighbour.txt").write_text("p9,9\n")
+    (export / "up").symlink_to("..")
+    target = deliver(export, site.landing, "toy", "d1")
+    assert [path.name for path in open_delivery(site.landing, "toy", "d1").root.rglob("*.txt")] == [
+        "Jane_Doe.txt"
+    ]
+    assert target.is_dir()
+
+
+@pytest.mark.parametrize("own", ["landing", "lake", "vault"])
+def test_what_is_the_platforms_own_is_never_delivered(site: Site, export: Path, own: str) -> None:
+    folder = site.landing.parent / own
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "master.key").write_text("secret")
+    (export / "link").symlink_to(folder)
+    for source in (export, site.landing.parent):
+        with pytest.raises(DeliveryError, match="is one of the platform"):
+            deliver(source, site.landing, "toy", "d1")
+    assert not (site.landing / "toy").exists()
+
+
+def test_the_modality_of_pictures_is_one_of_dicom(site: Site, export: Path) -> None:
+    with pytest.raises(DeliveryError, match="no modality of DICOM"):
+        deliver(export, site.landing, "toy", "d1", {"image_modality": "X-RAY"})
