@@ -266,7 +266,7 @@ def _check_foreign(paths: Sequence[Path], landing: Path) -> None:
         real = path.resolve()
         if any(real.is_relative_to(folder) for folder in own):
             raise DeliveryError(
-                f"File {number} of {len(paths)} (in order of path) is one of the platform: it is in "
+                f"File {number} of {len(paths)} (in order of path) is one of the platform: in its "
                 f"landing, lake or vault. Deliver a folder without these and links to them."
             )
 
