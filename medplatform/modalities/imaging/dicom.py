@@ -19,7 +19,7 @@ from medplatform.modalities.imaging.deidentify import (
     pixel_treatment,
     prepare,
 )
-from medplatform.modalities.imaging.deidentify.columns import withhold
+from medplatform.modalities.imaging.deidentify.columns import withhold, withhold_moment
 from medplatform.modalities.imaging.description import (
     check_size,
     settle_description,
@@ -54,7 +54,8 @@ def read_dicom(path: Path, limits: Limits, policy: Policy = PLATFORM_POLICY) -> 
     is_clean = file.has_pixels and treatment.is_clean
     header.prepared = prepare(file.elements, policy.of_lake, is_clean_of_text=is_clean)
     withhold(header, policy)
-    return Reading(reading.header, _cells(reading.cells, header))
+    cells = (withhold_moment(cell, policy) for cell in reading.cells)
+    return Reading(reading.header, _cells(cells, header))
 
 
 @contextmanager

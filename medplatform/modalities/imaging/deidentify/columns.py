@@ -1,7 +1,9 @@
-"""The columns of a table that a policy leaves empty, as they come from the header."""
+"""The columns of tables that a policy leaves empty."""
+
+from dataclasses import replace
 
 from medplatform.modalities.imaging.deidentify.policy import Policy
-from medplatform.modalities.imaging.records import Header
+from medplatform.modalities.imaging.records import Annotation, Cell, FrameCell, Header
 
 PATIENT_CHARACTERISTICS = (
     "patient_sex",
@@ -20,3 +22,12 @@ def withhold(header: Header, policy: Policy) -> None:
     if policy.dates == "remove":
         for name in DATES:
             setattr(header, name, None)
+
+
+def withhold_moment(cell: Cell, policy: Policy) -> Cell:
+    """The cell without its moment where the policy lets no dates into the lake."""
+    if policy.dates != "remove":
+        return cell
+    if isinstance(cell, FrameCell):
+        return replace(cell, acquired_at=None)
+    return replace(cell, annotated_at=None) if isinstance(cell, Annotation) else cell
