@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from medplatform.modalities.imaging.deidentify.policy import Policy
-from medplatform.modalities.imaging.deidentify.screens import Screen, read_screen
+from medplatform.modalities.imaging.deidentify.screens import ULTRASOUND, Screen, read_screen
 from medplatform.modalities.imaging.deidentify.table import read_data
 from medplatform.modalities.imaging.flatten import Element
 
@@ -66,16 +66,19 @@ def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
         return Treatment(refusal=MAY_SHOW_FACE)
     if not policy.clean_pixel_data:
         return Treatment(is_clean=False)
+    if screen.shows_document:
+        return Treatment(refusal=MAY_SHOW_TEXT)
     keeps = _keeps(screen)
     blanks = _blanks(screen)
     words = "ignore" if policy.ocr == "off" else policy.ocr
+    if screen.says_text and not blanks and words != "blank":
+        # The text that the sender knows of may stand in what the regions leave.
+        return Treatment(refusal=MAY_SHOW_TEXT)
     if keeps is not None or blanks:
         return Treatment(keeps, blanks, words=words)
     if _is_trusted(screen, policy):
         return Treatment(words=words if screen.is_suspect else "ignore")
-    if screen.shows_document or words == "ignore" or (screen.says_text and words == "refuse"):
-        return Treatment(refusal=MAY_SHOW_TEXT)
-    return Treatment(words=words)
+    return Treatment(refusal=MAY_SHOW_TEXT) if words == "ignore" else Treatment(words=words)
 
 
 def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:
@@ -99,13 +102,18 @@ def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:
 
 def _is_trusted(screen: Screen, policy: Policy) -> bool:
     """Whether an image that no rule fits is taken for free of text."""
-    if screen.shows_document or screen.says_text:
+    if screen.says_text:
         return False
     return screen.says_no_text or screen.modality in policy.declared_clean or not screen.is_suspect
 
 
 def _keeps(screen: Screen) -> tuple[Region, ...] | None:
-    """The regions of ultrasound (PS3.3 C.8.5.5), where they leave out a part of the picture."""
+    """The regions of ultrasound (PS3.3 C.8.5.5), where they leave out a part of the picture.
+
+    Only the objects of ultrasound have them: in a capture of a screen they prove nothing.
+    """
+    if screen.modality not in ULTRASOUND or screen.is_capture:
+        return None
     regions = tuple(Region(*corners) for corners in screen.ultrasound_regions)
     if not regions or any(region.top < _BANNER * screen.rows for region in regions):
         return None

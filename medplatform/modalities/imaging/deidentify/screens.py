@@ -35,6 +35,8 @@ NATIVE = frozenset(
 )
 """Modalities whose images show what was measured, and text only where they are captures."""
 
+ULTRASOUND = frozenset({"US", "BDUS", "IVUS"})
+
 _SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.1": "CR",
     "1.2.840.10008.5.1.4.1.1.2": "CT",
@@ -93,12 +95,18 @@ class Screen:
         """Whether the modality usually shows text, or the image was captured from a screen."""
         if self.modality not in NATIVE:
             return True
-        if self.texts.get("SOPClassUID", "").startswith(_SECONDARY_CAPTURE):
+        if self.is_capture:
             return self.modality != "SEG"
         if any(word in self.texts.get("ImageType", "") for word in _CAPTURES):
             return self.modality != "RTDOSE"
         is_colour = self.texts.get("PhotometricInterpretation", "").startswith(("RGB", "YBR"))
         return is_colour and self.modality in _COLOURLESS
+
+    @property
+    def is_capture(self) -> bool:
+        """Whether the object is a secondary capture, of one frame or several (PS3.3 A.8)."""
+        found = self.texts.get("SOPClassUID", "")
+        return found == _SECONDARY_CAPTURE or found.startswith(f"{_SECONDARY_CAPTURE}.")
 
     @property
     def shows_document(self) -> bool:

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+    VLWholeSlideMicroscopyImageStorage,
+)
 
 from medplatform.modalities.imaging.deidentify import (
     PLATFORM_POLICY,
@@ -106,6 +111,47 @@ def test_only_the_regions_of_ultrasound_stay() -> None:
     pixels = blank(np.full((100, 100), 7, np.uint8), found)
     assert pixels.sum() == 7 * (50 * 60 + 30 * 30)
     assert pixels[:20].max() == 0
+
+
+SCAN = {
+    "Modality": "US",
+    "Rows": 100,
+    "Columns": 100,
+    "SequenceOfUltrasoundRegions": [region(10, 20, 59, 79)],
+}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"BurnedInAnnotation": "YES"},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LABEL"]},
+        {"ConversionType": "SD"},
+        {"SOPClassUID": SecondaryCaptureImageStorage},
+        {"SOPClassUID": MultiFrameTrueColorSecondaryCaptureImageStorage},
+        {"Modality": "OT"},
+    ],
+)
+def test_regions_do_not_go_against_what_is_said_of_the_image(made: dict[str, object]) -> None:
+    assert treat(**SCAN | made).refusal == MAY_SHOW_TEXT
+
+
+def test_words_are_looked_for_in_regions_that_are_said_to_show_some() -> None:
+    image = SCAN | {"BurnedInAnnotation": "YES"}
+    found = treat(Policy(ocr="blank"), **image)
+    assert (found.keeps, found.words) == ((Region(10, 20, 60, 80),), "blank")
+    assert treat(Policy(ocr="refuse"), **image).refusal == MAY_SHOW_TEXT
+
+
+def test_a_rule_for_the_device_blanks_the_text_that_the_sender_knows_of() -> None:
+    device = {"Manufacturer": "GE Healthcare", "ManufacturerModelName": "LOGIQ9", "Rows": 480}
+    assert treat(Modality="US", **device, BurnedInAnnotation="YES").blanks
+    document = treat(Modality="US", **device, ConversionType="SD")
+    assert document.refusal == MAY_SHOW_TEXT
+
+
+def test_images_of_visible_light_are_no_secondary_captures() -> None:
+    assert treat(Modality="SM", SOPClassUID=VLWholeSlideMicroscopyImageStorage) == Treatment()
 
 
 def test_regions_that_include_what_stands_above_the_picture_say_nothing() -> None:
