@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from medplatform.modalities.imaging.account import Record
-from medplatform.modalities.imaging.deidentify import finish
+from medplatform.modalities.imaging.deidentify import finish, pseudonymous_uid
 from medplatform.modalities.imaging.labels import LabelledImage, LabelRow
 from medplatform.modalities.imaging.records import Annotation, FrameCell, Header, MaskCell
 from medplatform.privacy import Identity, Subject
@@ -24,11 +24,13 @@ def instance_row(
     return {
         **header.columns,
         "instance_id": instance_id,
-        "series_id": identity.uid(header.series_uid) if header.series_uid else None,
-        "study_id": identity.uid(header.study_uid) if header.study_uid else None,
+        "series_id": pseudonymous_uid(identity, header.series_uid) if header.series_uid else None,
+        "study_id": pseudonymous_uid(identity, header.study_uid) if header.study_uid else None,
         "patient_id": subject.patient_id,
         "frame_of_reference_id": (
-            identity.uid(header.frame_of_reference_uid) if header.frame_of_reference_uid else None
+            pseudonymous_uid(identity, header.frame_of_reference_uid)
+            if header.frame_of_reference_uid
+            else None
         ),
         "study_at": _shift(subject, header.study_at),
         "acquired_at": _shift(subject, header.acquired_at),
@@ -68,12 +70,12 @@ def segment_mask_row(
             record,
             cell,
             identity.token("mask", f"{segmentation_uid}/{cell.number}"),
-            identity.uid(cell.source_uid) if cell.source_uid else None,
+            pseudonymous_uid(identity, cell.source_uid) if cell.source_uid else None,
             subject.patient_id,
         ),
-        "segmentation_id": identity.uid(segmentation_uid),
-        "series_id": identity.uid(cell.series_uid) if cell.series_uid else None,
-        "frame_of_reference_id": identity.uid(cell.frame_of_reference_uid)
+        "segmentation_id": pseudonymous_uid(identity, segmentation_uid),
+        "series_id": pseudonymous_uid(identity, cell.series_uid) if cell.series_uid else None,
+        "frame_of_reference_id": pseudonymous_uid(identity, cell.frame_of_reference_uid)
         if cell.frame_of_reference_uid
         else None,
     }
@@ -117,9 +119,9 @@ def annotation_row(
     }
     return {
         **cell.columns,
-        **{name: identity.uid(uid) for name, uid in keyed.items() if uid},
+        **{name: pseudonymous_uid(identity, uid) for name, uid in keyed.items() if uid},
         "annotation_id": identity.token("annotation", f"{object_uid}/{cell.number}"),
-        "object_id": identity.uid(object_uid),
+        "object_id": pseudonymous_uid(identity, object_uid),
         "patient_id": subject.patient_id,
         "annotation_type": cell.annotation_type,
         "annotated_at": subject.shift(cell.annotated_at) if cell.annotated_at else None,

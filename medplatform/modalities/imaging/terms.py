@@ -103,7 +103,8 @@ TERMINOLOGIES = frozenset(
 )
 """Coding Scheme Designators (0008,0102) of public terminologies, PS3.16 8."""
 
-_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,9})){1,12}")
+_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,3})){1,10}")
+"""UIDs that the standard defines (PS3.6 A): no number in them is long enough to be somebody's."""
 _CODE = re.compile(r"[A-Za-z0-9.:-]{1,16}")
 
 

@@ -6,7 +6,7 @@ show is decided by `pixel_treatment` and done by `blank`.
 """
 
 from medplatform.modalities.imaging.deidentify.burned_in import Treatment, blank, pixel_treatment
-from medplatform.modalities.imaging.deidentify.finish import finish
+from medplatform.modalities.imaging.deidentify.finish import finish, pseudonymous_uid
 from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy, PolicyError
 from medplatform.modalities.imaging.deidentify.prepare import Prepared, prepare
 
@@ -20,4 +20,5 @@ __all__ = [
     "finish",
     "pixel_treatment",
     "prepare",
+    "pseudonymous_uid",
 ]

@@ -1,11 +1,11 @@
 """The second step, where the key is: UIDs, dates and ids of a prepared data set."""
 
-import re
 from collections.abc import Callable
 
 from medplatform.modalities.imaging.deidentify.prepared import Prepared
 from medplatform.modalities.imaging.deidentify.values import shift_date, shift_datetime
 from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.terms import standard_uid
 from medplatform.privacy import Identity, Subject
 
 TOKEN_KINDS = {
@@ -16,9 +16,6 @@ TOKEN_KINDS = {
 }
 """Ids that become tokens of a kind, so that equal ones stay equal; their VR is LO."""
 
-_STANDARD_UID = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,3})){1,10}")
-"""UIDs that the standard defines (PS3.6 A): no number in them is long enough to be somebody's."""
-
 
 def finish(prepared: Prepared, identity: Identity, subject: Subject) -> list[Element]:
     """The elements of a data set, de-identified.
@@ -27,7 +24,7 @@ def finish(prepared: Prepared, identity: Identity, subject: Subject) -> list[Ele
     dates are moved by the subject's days, and what is no date is emptied.
     """
     elements = prepared.elements.copy()
-    _replace(elements, prepared.uids, _remembering(lambda uid: _uid(uid, identity)))
+    _replace(elements, prepared.uids, _remembering(lambda uid: pseudonymous_uid(identity, uid)))
     for place in prepared.dates:
         shift = shift_date if elements[place].vr == "DA" else shift_datetime
         texts = [shift(text, subject.shift) for text in elements[place].text or ()]
@@ -40,8 +37,12 @@ def finish(prepared: Prepared, identity: Identity, subject: Subject) -> list[Ele
     return elements
 
 
-def _uid(value: str, identity: Identity) -> str:
-    return value if _STANDARD_UID.fullmatch(value) else identity.uid(value)
+def pseudonymous_uid(identity: Identity, uid: str) -> str:
+    """The UID by which the lake and exported files name what has this one.
+
+    What the standard defines, such as a well-known frame of reference, is nobody's and stays.
+    """
+    return standard_uid(uid) or identity.uid(uid)
 
 
 def _replace(elements: list[Element], places: list[int], replace: Callable[[str], str]) -> None:

@@ -1,5 +1,6 @@
 """The first step, where files are read: all of de-identification that takes no key."""
 
+from bisect import bisect
 from collections.abc import Iterable
 
 from medplatform.modalities.imaging.deidentify.actions import Mark
@@ -42,7 +43,8 @@ class _Preparing:
         self._find = rules_of(policy).find
         self._out: list[Element] = []
         self._marks: dict[Mark, list[int]] = {mark: [] for mark in Mark}
-        self._creators: dict[str, Element] = {}
+        self._creators: dict[str, int] = {}
+        """Places of private creators of which no element has been kept, by block."""
         self._skipped: str | None = None
         self._is_clean_of_text = is_clean_of_text
         self._stamps = stamps_of(policy, is_clean_of_text)
@@ -64,7 +66,8 @@ class _Preparing:
         is_private = tag[3] in "13579BDF"
         if is_private:
             if tag[4:6] == "00" and tag[6] != "0":
-                self._creators[path[:-4] + tag[6:]] = element
+                self._creators[path[:-4] + tag[6:]] = len(self._out)
+                self._out.append(element)
                 return
             element = decode_private(element)
         apply, mark = self._find(tag, element.vr, element.creator)
@@ -75,8 +78,8 @@ class _Preparing:
             self._skipped = path + "["
         if result is None:
             return
-        if is_private and (creator := self._creators.pop(path[:-2], None)):
-            self._out.append(creator)
+        if is_private:
+            self._creators.pop(path[:-2], None)
         if mark is not None:
             self._marks[mark].append(len(self._out))
         self._out.append(result)
@@ -84,6 +87,7 @@ class _Preparing:
     def close(self) -> Prepared:
         """The prepared data set."""
         self._stamp(_BEHIND_ALL)
+        self._drop_creators()
         settle_codes(self._out, self._marks[Mark.CODE])
         return Prepared(
             self._out,
@@ -92,6 +96,18 @@ class _Preparing:
             patients=self._marks[Mark.PATIENT],
             tokens=self._marks[Mark.TOKEN],
         )
+
+    def _drop_creators(self) -> None:
+        """Take out the creators of empty blocks, which had to keep their places among the tags."""
+        gone = sorted(self._creators.values())
+        if not gone:
+            return
+        self._marks = {
+            mark: [place - bisect(gone, place) for place in places]
+            for mark, places in self._marks.items()
+        }
+        for place in reversed(gone):
+            del self._out[place]
 
     def _stamp(self, path: str) -> None:
         """Put in the stamps whose place is before an element."""

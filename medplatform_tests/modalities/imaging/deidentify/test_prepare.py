@@ -6,7 +6,13 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from medplatform.modalities.imaging.deidentify import PLATFORM_POLICY, Policy, prepare
+from medplatform.modalities.imaging import terms
+from medplatform.modalities.imaging.deidentify import (
+    PLATFORM_POLICY,
+    Policy,
+    prepare,
+    pseudonymous_uid,
+)
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.flatten.tree import flatten_dataset
 from medplatform.privacy import Identity, Subject
@@ -230,3 +236,39 @@ def test_pixels_that_show_no_text_are_said_to_show_none(deidentify: Deidentify) 
     found = deidentify(make(BurnedInAnnotation="YES"), is_clean_of_text=True)
     assert found["00280301"].text == ("NO",)
     assert deidentify(make(Rows=4), is_clean_of_text=True)["00280301"].text == ("NO",)
+
+
+def test_elements_of_several_private_blocks_stay_in_order_of_their_tags(
+    deidentify: Deidentify,
+) -> None:
+    dataset = make(PatientID="MRN-1", FrameOfReferenceUID="1.2.3")
+    for number, creator in enumerate(("Philips Imaging DD 001", "OURS", "Philips Imaging DD 001")):
+        dataset.add_new(0x20010010 + number, "LO", creator)
+        dataset.add_new(0x20010003 + (0x10 + number << 8), "FL", 1000.0)
+    dataset.add_new(0x20030010, "LO", "OURS")
+    dataset.add_new(0x20031001, "LO", "Doe")
+    dataset.add_new(0x30060024, "UI", "1.2.3")
+    found = deidentify(dataset)
+    assert list(found) == sorted(found)
+    private = [path for path in found if path.startswith("200")]
+    assert private == ["20010010", "20010012", "20011003", "20011203"]
+    assert found["30060024"].text == found["00200052"].text != ("1.2.3",)
+
+
+@pytest.mark.parametrize("place", ["1.2.840.10008.1.4.1.1", "1.2.3"])
+def test_a_uid_becomes_the_same_in_columns_and_elements(
+    place: str, deidentify: Deidentify, identity: Identity
+) -> None:
+    found = deidentify(make(FrameOfReferenceUID=place))
+    assert found["00200052"].text == (pseudonymous_uid(identity, place),)
+    assert (pseudonymous_uid(identity, place) == place) is place.startswith("1.2.840.10008")
+
+
+@pytest.mark.parametrize(
+    "uid", ["1.2.840.10008.77013313", "1.2.840.10008.5.01", "1.2.840.100081.1"]
+)
+def test_a_uid_of_somebody_below_the_root_of_the_standard_is_replaced(
+    uid: str, identity: Identity
+) -> None:
+    assert pseudonymous_uid(identity, uid) == identity.uid(uid)
+    assert terms.standard_uid(uid) is None
