@@ -3,13 +3,15 @@
 Never reads pixels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
-from medplatform.lake import Lake, Table
+from medplatform.lake import Lake
+from medplatform.lake.current import LINEAGE_COLUMNS as LINEAGE
 from medplatform.modalities.ehr.deleted import find_deleted_patients
+from medplatform.modalities.imaging import current
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
 
 POSITION = ("x", "y", "z")
@@ -22,7 +24,6 @@ RIGID = 1e-2
 
 TRUNCATED = "pixels.truncated"
 """Why an image is refused of which the pixel data ends before the last frame."""
-LINEAGE = ("delivery", "source_id", "record_number")
 _OF_BOTH = (
     "image_position_mm",
     "image_orientation",
@@ -84,7 +85,7 @@ def read_images(lake: Lake) -> Images:
     (`medplatform.lake.current`); frames are those of the row that counts.
     """
     instances = current_images(lake, INSTANCE_COLUMNS)
-    frames = _scan(lake, IMAGING_FRAME, FRAME_COLUMNS).join(
+    frames = lake.scan(IMAGING_FRAME, [*FRAME_COLUMNS, *LINEAGE]).join(
         instances.select("instance_id", *LINEAGE), on=["instance_id", *LINEAGE], how="semi"
     )
     known, of_known = pl.collect_all([instances, frames])
@@ -93,13 +94,14 @@ def read_images(lake: Lake) -> Images:
     )
 
 
-def current_images(lake: Lake, columns: Iterable[str]) -> pl.LazyFrame:
-    """The rows of `imaging_instance` that count, with patient and lineage beside the columns."""
-    return (
-        _scan(lake, IMAGING_INSTANCE, ["patient_id", *columns])
-        .filter(~pl.col("patient_id").is_in(find_deleted_patients(lake)))
-        .sort("delivery", "source_id", "record_number", descending=[True, False, False])
-        .unique("instance_id", keep="first", maintain_order=True)
+def current_images(
+    lake: Lake, columns: Iterable[str], *, instance_ids: Collection[str] | None = None
+) -> pl.LazyFrame:
+    """The rows of `imaging_instance` that count, of all patients whom no source has deleted; see
+    `medplatform.modalities.imaging.current`."""
+    deleted = find_deleted_patients(lake)
+    return current.current_images(
+        lake, columns, deleted_patients=deleted, instance_ids=instance_ids
     )
 
 
@@ -169,8 +171,3 @@ def _numbers(column: str, names: Iterable[str]) -> list[pl.Expr]:
         pl.col(column).list.get(number, null_on_oob=True).alias(name)
         for number, name in enumerate(names)
     ]
-
-
-def _scan(lake: Lake, table: Table, columns: Iterable[str]) -> pl.LazyFrame:
-    """Columns of a table with their lineage."""
-    return lake.scan(table, [*dict.fromkeys([*columns, *LINEAGE])])

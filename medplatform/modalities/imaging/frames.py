@@ -4,26 +4,37 @@ Where each frame stands is looked up once; the pixels stay on the disk, mapped i
 """
 
 from collections import OrderedDict
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
+from medplatform.lake.current import LINEAGE_COLUMNS
 from medplatform.modalities.imaging import codec
+from medplatform.modalities.imaging.current import current_images
 from medplatform.modalities.imaging.tables import IMAGING_FRAME
 
 OPEN_FILES = 64
+_IMAGE = ("instance_id", *LINEAGE_COLUMNS)
 _SHAPE = ("height", "width", "channels", "dtype", "codec")
 
 
 class FrameStore:
     """Reads frames by instance and number; a context manager, not thread-safe.
 
-    Of an instance that came in several deliveries, the frames of the last one count. What is
-    published later is seen by a new store.
+    Of an instance that came several times, the frames of the one that counts are read: see
+    `medplatform.modalities.imaging.current`. What is published later is seen by a new store.
+
+    Parameters
+    ----------
+    instance_ids
+        The images that may be asked for; nothing is remembered of any other, and files of other
+        deliveries are not opened. All where None, which takes about 300 bytes per frame.
 
     Attributes
     ----------
@@ -36,15 +47,18 @@ class FrameStore:
     ...     pixels = frames.read(instance_id)
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, instance_ids: Collection[str] | None = None) -> None:
         self._paths = lake.files(IMAGING_FRAME.name)
         self._files: OrderedDict[int, _File] = OrderedDict()
         self._places: dict[tuple[str, int], tuple[int, int]] = {}
+        images = current_images(lake, instance_ids=instance_ids).select(_IMAGE).collect()
+        of_delivery = images.partition_by("delivery", as_dict=True, include_key=False)
         for number, path in enumerate(self._paths):
-            with pq.ParquetFile(path) as file:
-                found = file.read(columns=["instance_id", "frame_number"])
-            keys = zip(*(column.to_pylist() for column in found.columns), strict=True)
-            self._places.update((key, (number, row)) for row, key in enumerate(keys))
+            wanted = of_delivery.get((path.parent.name.removeprefix("delivery="),))
+            if wanted is not None:
+                chosen = None if instance_ids is None else wanted["instance_id"]
+                for row, instance_id, frame in _find_rows(path, wanted, chosen):
+                    self._places[instance_id, frame] = number, row
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +103,20 @@ class FrameStore:
         return file
 
 
+def _find_rows(
+    path: Path, images: pl.DataFrame, chosen: pl.Series | None
+) -> Iterator[tuple[int, str, int]]:
+    """Row, instance_id and frame number of the frames of some images in one file."""
+    rows = pl.scan_parquet(path, row_index_name="row", hive_partitioning=False)
+    if chosen is not None:
+        # Row groups of other images are passed over by their statistics.
+        rows = rows.filter(pl.col("instance_id").is_in(chosen.implode()))
+    found = rows.select("row", "frame_number", *images.columns).join(
+        images.lazy(), on=images.columns, how="semi", maintain_order="left"
+    )
+    return found.select("row", "instance_id", "frame_number").collect().iter_rows()
+
+
 class _File:
     """One Parquet file, with what is needed to decode each of its rows."""
 
@@ -122,5 +150,5 @@ def read_frame(lake: Lake, instance_id: str, frame_number: int = 1) -> np.ndarra
     KeyError
         The lake has no such frame.
     """
-    with FrameStore(lake) as store:
+    with FrameStore(lake, [instance_id]) as store:
         return store.read(instance_id, frame_number)

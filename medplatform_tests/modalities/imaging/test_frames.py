@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,22 +25,20 @@ SLICES = [np.arange(12, dtype=np.int16).reshape(3, 4) + 100 * n for n in range(6
 COLOURS = np.arange(2 * 5 * 6 * 3, dtype=np.uint8).reshape(2, 5, 6, 3)
 
 
-@pytest.fixture
-def lake(tmp_path: Path, identity: Identity, process: ReadingProcess) -> Lake:
-    """Two deliveries: six slices, and an object of two frames in colour."""
-    landing = tmp_path / "landing"
-    for number, pixels in enumerate(SLICES):
-        save(make_image(pixels), landing / "imaging" / "one" / f"{number}.dcm")
-    image = make_image()
-    describe_pixels(image, COLOURS[0])
-    image.NumberOfFrames, image.PixelData = 2, COLOURS.tobytes()
-    save(image, landing / "imaging" / "two" / "1.dcm")
-    lake = Lake(tmp_path / "lake")
-    for name in ("one", "two"):
-        delivery = open_delivery(landing, "imaging", name)
-        with lake.stage("imaging", name, "g") as stage:
-            read_files(delivery, stage, identity, ReadingPool([process]), silent)
-            lake.publish(
+class Hospital:
+    """Publishes what was put into the landing folder."""
+
+    def __init__(self, root: Path, identity: Identity, process: ReadingProcess) -> None:
+        self.landing = root / "landing"
+        self.lake = Lake(root / "lake")
+        self._identity = identity
+        self._pool = ReadingPool([process])
+
+    def publish(self, name: str) -> None:
+        delivery = open_delivery(self.landing, "imaging", name)
+        with self.lake.stage("imaging", name, "g") as stage:
+            read_files(delivery, stage, self._identity, self._pool, silent)
+            self.lake.publish(
                 stage,
                 modality="imaging",
                 delivery=name,
@@ -47,7 +47,26 @@ def lake(tmp_path: Path, identity: Identity, process: ReadingProcess) -> Lake:
                 sources=[],
                 started_at=datetime.now(UTC),
             )
-    return lake
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, identity: Identity, process: ReadingProcess) -> Hospital:
+    return Hospital(tmp_path, identity, process)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, hospital: Hospital) -> Lake:
+    """Two deliveries: six slices, and an object of two frames in colour."""
+    landing = tmp_path / "landing"
+    for number, pixels in enumerate(SLICES):
+        save(make_image(pixels), landing / "imaging" / "one" / f"{number}.dcm")
+    image = make_image()
+    describe_pixels(image, COLOURS[0])
+    image.NumberOfFrames, image.PixelData = 2, COLOURS.tobytes()
+    save(image, landing / "imaging" / "two" / "1.dcm")
+    for name in ("one", "two"):
+        hospital.publish(name)
+    return hospital.lake
 
 
 def test_every_frame_is_found_by_its_instance_and_number(lake: Lake) -> None:
@@ -68,6 +87,47 @@ def test_one_frame(lake: Lake) -> None:
     assert read_frame(lake, instance_id).tolist() in [pixels.tolist() for pixels in SLICES]
     with pytest.raises(KeyError):
         read_frame(lake, instance_id, 2)
+
+
+def test_frames_are_those_of_the_image_that_counts(hospital: Hospital) -> None:
+    """A correction of fewer frames leaves none of the old ones."""
+    image = make_image(np.zeros((3, 4), np.int16))
+    image.NumberOfFrames, image.PixelData = 2, np.zeros((2, 3, 4), np.int16).tobytes()
+    save(image, hospital.landing / "imaging" / "a" / "1.dcm")
+    hospital.publish("a")
+    describe_pixels(image, np.ones((3, 4), np.int16))
+    del image.NumberOfFrames
+    save(image, hospital.landing / "imaging" / "b" / "1.dcm")
+    hospital.publish("b")
+    with FrameStore(hospital.lake) as store:
+        ((instance_id, number),) = store.keys
+        assert number == 1
+        assert store.read(instance_id).max() == 1
+    with pytest.raises(KeyError):
+        read_frame(hospital.lake, instance_id, 2)
+
+
+def test_a_store_of_some_images_looks_at_no_others(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FrameStore(lake) as store:
+        everything = {key: store.read(*key) for key in store.keys}
+    colour, grey = store.keys[-1][0], store.keys[4][0]
+    opened = []
+    scan = pl.scan_parquet
+
+    def watch(path: Path, **options: Any) -> pl.LazyFrame:
+        opened.append(path)
+        return scan(path, **options)
+
+    monkeypatch.setattr(frames.pl, "scan_parquet", watch)
+    with FrameStore(lake, [grey]) as store:
+        assert store.keys == [(grey, 1)]
+        assert np.array_equal(store.read(grey), everything[grey, 1])
+    files = [path for path in opened if isinstance(path, Path)]
+    assert {path.parent.name for path in files} == {"delivery=one"}
+    with FrameStore(lake, [colour, "unknown"]) as store:
+        assert store.keys == [(colour, 1), (colour, 2)]
 
 
 def test_few_files_are_open_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ from typing import Any, cast
 import polars as pl
 
 from medplatform.lake import Lake
+from medplatform.lake.current import LINEAGE_COLUMNS
 from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.imaging.current import current_images
 from medplatform.modalities.imaging.deidentify import Policy, finish
 from medplatform.modalities.imaging.export.original import Original, Pixels
 from medplatform.modalities.imaging.export.written import write_dicom
@@ -22,7 +24,6 @@ from medplatform.modalities.imaging.isolation import ReadingProcess
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.records import Failure
 from medplatform.modalities.imaging.sources import Contents, Held
-from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
 from medplatform.modalities.modality import Progress, silent
 from medplatform.privacy import Identity, UnresolvedSubject
 
@@ -35,7 +36,6 @@ NO_SOP_CLASS = "original.no_sop_class"
 SOP_CLASS_UID = "00080016"
 
 _COLUMNS = ("instance_id", "series_id", "study_id", "patient_id", "modality")
-_LINEAGE = ("delivery", "source_id", "record_number")
 _MANIFEST = {**dict.fromkeys(_COLUMNS, pl.String), "delivery": pl.String} | {
     "pixels": pl.String,
     "transfer_syntax_uid": pl.String,
@@ -100,13 +100,8 @@ def select_instances(
     lake: Lake, selection: Selection, deleted_patients: Collection[str] = ()
 ) -> list[Row]:
     """The selected instances that count (see `medplatform.lake.current`), by their sources."""
-    rows = (
-        lake.scan(IMAGING_INSTANCE, [*_COLUMNS, *_LINEAGE])
-        .filter(~pl.col("patient_id").is_in(list(deleted_patients)))
-        .sort("delivery", "source_id", "record_number", descending=[True, False, False])
-        .unique("instance_id", keep="first", maintain_order=True)
-    )
-    return selection.of(rows).sort(*_LINEAGE).collect().to_dicts()
+    rows = current_images(lake, _COLUMNS, deleted_patients=deleted_patients)
+    return selection.of(rows).sort(LINEAGE_COLUMNS).collect().to_dicts()
 
 
 @dataclass(frozen=True, slots=True)
