@@ -13,10 +13,14 @@ from medplatform.modalities.imaging.deidentify.burned_in import (
 from medplatform.modalities.imaging.deidentify.policy import PolicyError
 from medplatform.modalities.imaging.errors import Unusable
 
-LEAST_CONFIDENCE = 60
-"""Of 100: what Tesseract says of letters that it is not making up."""
+SURE = 60
+"""Confidence of 100 with which Tesseract reads letters that it is not making up."""
+UNSURE = 20
+"""Of marks that may be letters: enough to be blanked, where an image is kept at all."""
 LEAST_CHARACTERS = 2
-_MARGIN = 2
+ROUNDS = 3
+"""How often words are looked for and blanked: with those gone, others are found."""
+_MARGIN = 4
 _LEAST_HEIGHT = 1000  # rows below which letters are too small for Tesseract
 
 
@@ -48,22 +52,32 @@ def treat(array: np.ndarray, treatment: Treatment) -> np.ndarray:
     Raises
     ------
     Unusable
-        `pixels.may_show_text` where words are found that are not to be blanked.
+        `pixels.may_show_text` where words are found that are not to be blanked, or are still found
+        when all that could be read has been.
     """
     array = blank(array, treatment)
     if treatment.words == "ignore":
         return array
-    words = find_words(array)
-    if words and treatment.words == "refuse":
+    if treatment.words == "blank":
+        for _ in range(ROUNDS):
+            marks = find_words(array, UNSURE)
+            if not marks:
+                return array
+            array = blank(array, Treatment(blanks=marks))
+    if find_words(array, SURE):
         raise Unusable(MAY_SHOW_TEXT)
-    return blank(array, Treatment(blanks=words))
+    return array
 
 
-def find_words(array: np.ndarray) -> tuple[Region, ...]:
-    """Where words stand in a frame, with a margin."""
+def find_words(array: np.ndarray, confidence: float = SURE) -> tuple[Region, ...]:
+    """Where words stand in a frame, dark or bright, with a margin."""
+    picture, scale = _picture(array)
+    return (*_find(picture, scale, confidence), *_find(255 - picture, scale, confidence))
+
+
+def _find(picture: np.ndarray, scale: int, confidence: float) -> tuple[Region, ...]:
     import pytesseract
 
-    picture, scale = _picture(array)
     found = pytesseract.image_to_data(
         picture, config="--psm 11", output_type=pytesseract.Output.DICT
     )
@@ -77,8 +91,8 @@ def find_words(array: np.ndarray) -> tuple[Region, ...]:
             (left + width) // scale + 1 + _MARGIN,
             (top + height) // scale + 1 + _MARGIN,
         )
-        for text, confidence, left, top, width, height in places
-        if float(confidence) >= LEAST_CONFIDENCE and sum(map(str.isalnum, text)) >= LEAST_CHARACTERS
+        for text, sureness, left, top, width, height in places
+        if float(sureness) >= confidence and sum(map(str.isalnum, text)) >= LEAST_CHARACTERS
     )
 
 
