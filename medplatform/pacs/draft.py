@@ -3,7 +3,8 @@
 `landing/.pacs/<name>/` (0700) holds half-written files in `parts/` and, in `delivery/`, what
 becomes the delivery by one rename. A file is there whole or not at all: it is synced before it gets
 its name, and noted in `.pacs/instances.jsonl` of the delivery, which tells later runs what they
-need not fetch. Files are named by digests, so that no UID, however strange, is part of a path.
+need not fetch. Files are named by digests, so that no UID, however strange, is part of a path, and
+so that one which a kill left without its note can be told from a damaged one.
 """
 
 import hashlib
@@ -17,8 +18,15 @@ from pathlib import Path
 import msgspec
 
 from medplatform.modalities.delivery import CLOSED
-from medplatform.pacs.header import Header, InstanceKey
-from medplatform.transfer.private import append_line, move_folder, read_lines
+from medplatform.pacs.header import Header, InstanceKey, NotDicom, read_header
+from medplatform.transfer.private import (
+    append_line,
+    encode_line,
+    move_folder,
+    read_lines,
+    sync_folder,
+    write_private,
+)
 
 ROOT = ".pacs"
 INSTANCES = Path(".pacs") / "instances.jsonl"
@@ -72,6 +80,8 @@ class Draft:
     def keep(self, part: Path, header: Header) -> bool:
         """Take a whole file over; False where the same content is there.
 
+        It is then safe on the disk, and survives a kill.
+
         Raises
         ------
         OSError
@@ -82,24 +92,21 @@ class Draft:
             if header.sha256 in contents:
                 part.unlink()
                 return False
-            name = hashlib.sha256("\n".join((*header.key, header.sha256)).encode()).hexdigest()
-            file = Path(name[:2]) / f"{name[:_NAME_DIGITS]}.dcm"
-            target = self.delivery / file
-            target.parent.mkdir(parents=True, exist_ok=True)
             with part.open("rb") as stream:
                 os.fsync(stream.fileno())
                 size = os.fstat(stream.fileno()).st_size
+            stored = _stored(header, size)
+            target = self.delivery / stored.file
+            if not target.parent.exists():
+                target.parent.mkdir()
+                sync_folder(self.delivery)
             part.replace(target)
-            study, series, sop = header.key
-            stored = Stored(
-                study=study,
-                series=series,
-                sop=sop,
-                sha256=header.sha256,
-                file=file.as_posix(),
-                bytes=size,
-            )
-            append_line(self._log, stored)
+            try:
+                sync_folder(target.parent)
+                append_line(self._log, stored)
+            except OSError:
+                target.unlink(missing_ok=True)
+                raise
             self._take_up(stored)
             return True
 
@@ -112,13 +119,21 @@ class Draft:
                 self.bytes -= one.bytes
                 if not self._stored[one.key]:
                     del self._stored[one.key]
-            if unwanted:
-                self._rewrite()
+            self._write_log()
 
     def publish(self, target: Path) -> None:
-        """Make it a closed delivery, at once."""
-        (self.delivery / CLOSED).touch()
-        move_folder(self.delivery, target)
+        """Make it a closed delivery, at once.
+
+        Raises
+        ------
+        OSError
+            That cannot be. The draft stays as it is, and may be filled further.
+        """
+        with self._lock:
+            self._write_log()
+            (self.delivery / CLOSED).touch()
+            sync_folder(self.delivery)
+            move_folder(self.delivery, target)
         self.clear()
 
     def clear(self) -> None:
@@ -126,26 +141,60 @@ class Draft:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _recover(self) -> None:
-        """Take up what an earlier run left: whole files that were noted, and nothing else."""
+        """Take up what an earlier run left: whole files, noted or not, and nothing else."""
         shutil.rmtree(self.parts, ignore_errors=True)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.parts, self._log.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root.parent, self.root, self.delivery):
+            sync_folder(folder)
         (self.delivery / CLOSED).unlink(missing_ok=True)
-        noted = {one.file: one for one in read_lines(self._log, Stored)}
-        for path in self.delivery.glob("*/*.dcm"):
-            one = noted.get(path.relative_to(self.delivery).as_posix())
-            if one is None or path.stat().st_size != one.bytes:
-                path.unlink()
-            else:
+        for left in self._log.parent.glob(".*.draft"):
+            left.unlink()
+        found = {
+            path.relative_to(self.delivery).as_posix(): path.stat().st_size
+            for path in self.delivery.glob("*/*.dcm")
+        }
+        for one in read_lines(self._log, Stored):
+            if found.get(one.file) == one.bytes:
+                del found[one.file]
                 self._take_up(one)
-        self._rewrite()
+        for path in (self.delivery / file for file in sorted(found)):
+            if one := _identify(path):
+                self._take_up(one)
+            else:
+                path.unlink()
+        self._write_log()
 
     def _take_up(self, one: Stored) -> None:
         self._stored.setdefault(one.key, {})[one.sha256] = one
         self.bytes += one.bytes
 
-    def _rewrite(self) -> None:
-        self._log.unlink(missing_ok=True)
-        for one in self.stored:
-            append_line(self._log, one)
+    def _write_log(self) -> None:
+        """Let the notes say what is held, where they do not."""
+        content = b"".join(encode_line(one) for one in self.stored)
+        if content != (self._log.read_bytes() if self._log.exists() else b""):
+            write_private(self._log, content)
+
+
+def _stored(header: Header, size: int) -> Stored:
+    """The note of an instance; key and content give the file its name."""
+    study, series, sop = header.key
+    name = hashlib.sha256("\n".join((*header.key, header.sha256)).encode()).hexdigest()
+    return Stored(
+        study=study,
+        series=series,
+        sop=sop,
+        sha256=header.sha256,
+        file=f"{name[:2]}/{name[:_NAME_DIGITS]}.dcm",
+        bytes=size,
+    )
+
+
+def _identify(path: Path) -> Stored | None:
+    """The note of a file that has none; None where its content is not what its name says."""
+    try:
+        one = _stored(read_header(path), path.stat().st_size)
+    except NotDicom:
+        return None
+    return one if Path(one.file).name == path.name else None

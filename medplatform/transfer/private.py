@@ -22,13 +22,23 @@ def open_private(path: str, flags: int) -> int:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file that only its owner may read, at once."""
+    """Replace a file that only its owner may read, at once; it is then safe on the disk."""
     draft = path.with_name(f".{path.name}.draft")
     with open(draft, "wb", opener=open_private) as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make safe on the disk what the files of a folder are called."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -50,11 +60,24 @@ def hold_lock(path: Path, what: str) -> Iterator[None]:
 
 
 def append_line(path: Path, record: msgspec.Struct) -> None:
-    """Add a line of JSON to a file, on a line of its own even after one that a kill cut short."""
+    """Add a line of JSON to a file; it is then safe on the disk.
+
+    It is on a line of its own even after one that a kill cut short.
+    """
     with open(path, "ab", opener=open_private) as stream:
-        if stream.tell() and _last_byte(path) != b"\n":
+        is_new = not stream.tell()
+        if not is_new and _last_byte(path) != b"\n":
             stream.write(b"\n")
-        stream.write(msgspec.json.encode(record) + b"\n")
+        stream.write(encode_line(record))
+        stream.flush()
+        os.fsync(stream.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
+def encode_line(record: msgspec.Struct) -> bytes:
+    """A line of such a file."""
+    return msgspec.json.encode(record) + b"\n"
 
 
 def read_lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
@@ -75,7 +98,10 @@ def read_lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
 
 
 def move_folder(folder: Path, target: Path) -> None:
-    """Let a folder appear elsewhere at once, also on another file system."""
+    """Let a folder of files that are safe on the disk appear elsewhere at once, and stay so.
+
+    That may be on another file system.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.rename(target)
@@ -84,8 +110,15 @@ def move_folder(folder: Path, target: Path) -> None:
             raise
         draft = target.with_name(f".{target.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(folder, draft)
+        shutil.copytree(folder, draft, copy_function=_copy_safely)
         draft.rename(target)
+    sync_folder(target.parent)
+
+
+def _copy_safely(source: str, target: str) -> None:
+    shutil.copy2(source, target)
+    with Path(target).open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _last_byte(path: Path) -> bytes:
