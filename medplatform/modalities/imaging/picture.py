@@ -13,6 +13,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medplatform.modalities.imaging import codec
 from medplatform.modalities.imaging.decode import frame_cell
+from medplatform.modalities.imaging.deidentify.burned_in import AS_IT_IS, Treatment
+from medplatform.modalities.imaging.deidentify.words import treat
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.records import Header, Limits, MaskCell, Reading
 
@@ -26,15 +28,15 @@ _IHDR_DEPTH, _IHDR_COLOUR = 24, 25
 _WIDE_COLOUR = frozenset({2, 4, 6})  # RGB, grey with alpha, RGBA: Pillow cuts them to 8 bits
 
 
-def read_picture(path: Path, limits: Limits) -> Reading:
+def read_picture(path: Path, limits: Limits, treatment: Treatment = AS_IT_IS) -> Reading:
     """Read a picture: uint8 or uint16, (height, width) or (height, width, 3).
 
     Raises
     ------
     Unusable
-        `picture.unreadable`, `picture.animated` or `dicom.too_large`.
+        `picture.unreadable`, `picture.animated`, `dicom.too_large` or `pixels.may_show_text`.
     """
-    array = _decode(path, limits)
+    array = treat(_decode(path, limits), treatment)
     photometric = "RGB" if array.ndim == 3 else "MONOCHROME2"
     cell = frame_cell(array, 1, columns={"photometric": photometric})
     bits = 8 * array.dtype.itemsize

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
+from medplatform.modalities.imaging.deidentify import undescribed_treatment
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.labelling import Found, Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind, pairing_key, stem_of
@@ -64,6 +65,7 @@ class PictureReader:
         progress: Progress,
     ) -> None:
         self.options = delivery.options
+        self.modality = delivery.options.image_modality
         self.account = account
         self.identity = identity
         self.process = process
@@ -118,12 +120,12 @@ class PictureReader:
         if code or subject is None:
             self.account.refuse(record, code or "subject.missing")
             return
-        opened = self.process.read(_TASKS[item.kind], held.path)
+        opened = self._open(held)
         if isinstance(opened, Failure):
             self.account.refuse(record, opened.code)
             return
         opened.header.columns |= {
-            "modality": self.options.image_modality,
+            "modality": self.modality,
             "label": found.labels.label if found else None,
         }
         image = self._write(record, item, opened, subject)
@@ -136,6 +138,18 @@ class PictureReader:
         for problem in opened.header.problems:
             self.account.remark(record, problem)
         self.account.accept(record)
+
+    def _open(self, held: Held) -> Opened | Failure:
+        """Read an image, unless the policy refuses all of its modality."""
+        kind = held.item.kind
+        is_volume = kind is Kind.VOLUME
+        treatment = undescribed_treatment(self.modality, self.process.policy, is_volume=is_volume)
+        if treatment.refusal:
+            return Failure(treatment.refusal)
+        task = _TASKS[kind]
+        return self.process.read(
+            task if treatment.words == "ignore" else f"screened {task}", held.path
+        )
 
     def _write(self, record: Record, item: Item, opened: Opened, subject: Subject) -> Image:
         stage, header = self.account.stage, opened.header

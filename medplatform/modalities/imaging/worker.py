@@ -19,6 +19,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medplatform.modalities.imaging.deidentify.burned_in import (
+    AS_IT_IS,
+    Treatment,
+    look_for_words,
+)
 from medplatform.modalities.imaging.deidentify.policy import Policy
 from medplatform.modalities.imaging.dicom import read_dicom
 from medplatform.modalities.imaging.errors import Unusable
@@ -39,10 +44,10 @@ if TYPE_CHECKING:
 Task = Callable[[Path, Limits], "Reading | OriginalReading"]
 
 
-def _read_volume(path: Path, limits: Limits) -> Reading:
+def _read_volume(path: Path, limits: Limits, treatment: Treatment = AS_IT_IS) -> Reading:
     from medplatform.modalities.imaging.nifti.reading import read_volume
 
-    return read_volume(path, limits)
+    return read_volume(path, limits, treatment)
 
 
 def _read_label_map(path: Path, limits: Limits) -> Reading:
@@ -84,8 +89,11 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
     _limit_memory(limits.memory_bytes)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, inside C code too
     _silence()
+    words = look_for_words(policy)
     tasks: dict[str, Task] = {
         **TASKS,
+        "screened picture": partial(read_picture, treatment=words),
+        "screened volume": partial(_read_volume, treatment=words),
         "dicom": partial(read_dicom, policy=policy),
         "original": partial(_read_original, policy=policy),
     }

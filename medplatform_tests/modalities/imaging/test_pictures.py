@@ -5,10 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from medplatform.lake import Stage
+from medplatform.modalities.delivery import open_delivery
+from medplatform.modalities.imaging.deidentify import Policy
+from medplatform.modalities.imaging.isolation import ReadingProcess
+from medplatform.modalities.imaging.pool import ReadingPool
+from medplatform.modalities.imaging.reader import read_files
+from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.imaging.conftest import Ingested, save_picture
 
@@ -446,3 +454,26 @@ def test_two_masks_of_one_image_are_refused(folder: Path, ingest: Ingest, per_re
     ingested = ingest()
     assert ingested.refusals() == {"mask.ambiguous": 2}
     assert ingested.rows("mask") == []
+
+
+def test_pictures_of_a_kind_that_shows_names_are_refused(
+    folder: Path, options: Callable[[str], None], identity: Identity, tmp_path: Path
+) -> None:
+    save_picture(folder / "images" / "a.png", GREY)
+    save_picture(folder / "masks" / "a.png", GREY)
+    nibabel.Nifti1Image(np.ones((3, 4, 2), np.uint8), np.eye(4)).to_filename(folder / "v.nii")
+    clean = Policy(declared_clean=frozenset({"US"}))
+    for number, (modality, policy, accepted) in enumerate(
+        [("US", Policy(), 0), ("ES", clean, 0), ("US", clean, 2), ("OT", Policy(), 2)]
+    ):
+        options(f'{{"subjects": "per_record", "image_modality": "{modality}"}}')
+        delivery = open_delivery(folder.parents[1], "imaging", folder.name)
+        stage = Stage(tmp_path / f"stage{number}", "g")
+        with ReadingPool([ReadingProcess(policy=policy)]) as pool:
+            read_files(delivery, stage, identity, pool, silent)
+        stage.close()
+        ingested = Ingested(delivery, stage)
+        ingested.assert_accounted()
+        assert len(ingested.rows("instance")) == len(ingested.rows("mask")) * 2 == accepted
+        refused = {} if accepted else {"pixels.may_show_text": 2, "mask.no_image": 1}
+        assert ingested.refusals() == refused

@@ -2,10 +2,16 @@
 
 `prepare` runs where files are read, without a key: it removes, empties, replaces and cleans, and
 marks what is left to do. `finish` does that where the key is: UIDs, dates and ids. What pixels may
-show is decided by `pixel_treatment` and done by `blank`.
+show is decided by `pixel_treatment`, or `undescribed_treatment` of what is no DICOM, and done by
+`blank`.
 """
 
-from medplatform.modalities.imaging.deidentify.burned_in import Treatment, blank, pixel_treatment
+from medplatform.modalities.imaging.deidentify.burned_in import (
+    Treatment,
+    blank,
+    pixel_treatment,
+    undescribed_treatment,
+)
 from medplatform.modalities.imaging.deidentify.finish import finish, pseudonymous_uid
 from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy, PolicyError
 from medplatform.modalities.imaging.deidentify.prepare import Prepared, prepare
@@ -21,4 +27,5 @@ __all__ = [
     "pixel_treatment",
     "prepare",
     "pseudonymous_uid",
+    "undescribed_treatment",
 ]

@@ -16,6 +16,8 @@ from medplatform.modalities.imaging.deidentify.screens import ULTRASOUND, Screen
 from medplatform.modalities.imaging.deidentify.table import read_data
 from medplatform.modalities.imaging.flatten import Element
 
+UNDECLARED = "OT"
+"""Modality of pictures and volumes whose delivery declares none."""
 MAY_SHOW_TEXT = "pixels.may_show_text"
 MAY_SHOW_FACE = "pixels.may_show_face"
 
@@ -59,6 +61,9 @@ class Treatment(NamedTuple):
         return self.keeps is not None or bool(self.blanks)
 
 
+AS_IT_IS = Treatment()
+
+
 def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
     """What a policy asks to be done with the pixels of a data set, as delivered."""
     screen = read_screen(elements)
@@ -70,7 +75,7 @@ def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
         return Treatment(refusal=MAY_SHOW_TEXT)
     keeps = _keeps(screen)
     blanks = _blanks(screen)
-    words = "ignore" if policy.ocr == "off" else policy.ocr
+    words = look_for_words(policy).words
     if screen.says_text and not blanks and words != "blank":
         # The text that the sender knows of may stand in what the regions leave.
         return Treatment(refusal=MAY_SHOW_TEXT)
@@ -79,6 +84,29 @@ def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
     if _is_trusted(screen, policy):
         return Treatment(words=words if screen.is_suspect else "ignore")
     return Treatment(refusal=MAY_SHOW_TEXT) if words == "ignore" else Treatment(words=words)
+
+
+def look_for_words(policy: Policy) -> Treatment:
+    """What is done with an image that may show words anywhere, where the policy looks for them."""
+    return Treatment(words="ignore" if policy.ocr == "off" else policy.ocr)
+
+
+def undescribed_treatment(modality: str, policy: Policy, *, is_volume: bool = False) -> Treatment:
+    """The same for a picture or volume, of which no more is known than what its delivery declares.
+
+    OT is what a delivery declares that declares nothing: it is taken, unless words are looked for.
+    """
+    screen = Screen({"Modality": modality})
+    may_show_face = screen.may_show_face or (is_volume and screen.modality == UNDECLARED)
+    if policy.recognizable_features == "refuse" and may_show_face:
+        return Treatment(refusal=MAY_SHOW_FACE)
+    if not policy.clean_pixel_data:
+        return Treatment(is_clean=False)
+    if policy.ocr != "off" and screen.is_suspect:
+        return look_for_words(policy)
+    if screen.modality == UNDECLARED or _is_trusted(screen, policy):
+        return Treatment()
+    return Treatment(refusal=MAY_SHOW_TEXT)
 
 
 def blank(array: np.ndarray, treatment: Treatment) -> np.ndarray:

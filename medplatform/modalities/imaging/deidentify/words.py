@@ -100,8 +100,9 @@ def _picture(array: np.ndarray) -> tuple[np.ndarray, int]:
     """The frame in 8 bits, small ones enlarged, and how many times."""
     values = array[..., :3].mean(axis=2) if array.ndim == 3 else array.astype(np.float32)
     if array.dtype != np.uint8:
-        low, high = float(values.min()), float(values.max())
-        values = (values - low) * (255 / max(high - low, 1e-6))
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        values = (np.where(np.isfinite(values), values, low) - low) * (255 / max(high - low, 1e-6))
     grey = values.astype(np.uint8)
     scale = max(1, min(4, -(-_LEAST_HEIGHT // len(grey))))
     return grey.repeat(scale, axis=0).repeat(scale, axis=1), scale

@@ -6,7 +6,7 @@ columns along the first. Further axes, such as time, come after the slices: fram
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 
 from medplatform.modalities.imaging import codec
 from medplatform.modalities.imaging.decode import frame_cell
+from medplatform.modalities.imaging.deidentify.burned_in import AS_IT_IS, Treatment
+from medplatform.modalities.imaging.deidentify.words import treat
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.nifti.geometry import Geometry, read_geometry
 from medplatform.modalities.imaging.nifti.volume import Volume, describe_volume, read_frames
@@ -34,17 +36,18 @@ _LARGEST_LABEL = 2**31 - 1
 _ROUNDING = 1e-3
 
 
-def read_volume(path: Path, limits: Limits) -> Reading:
+def read_volume(path: Path, limits: Limits, treatment: Treatment = AS_IT_IS) -> Reading:
     """Read a volume: one frame per slice, with the stored values.
 
     Raises
     ------
     Unusable
-        See `describe_volume`; also while the cells are read.
+        See `describe_volume`; `pixels.may_show_text`; also while the cells are read.
     """
     volume = describe_volume(path, limits)
     geometry, header = _describe(volume)
-    return Reading(header, _frame_cells(path, volume, geometry, header))
+    frames = (treat(frame, treatment) for frame in read_frames(path, volume))
+    return Reading(header, _frame_cells(frames, volume, geometry, header))
 
 
 def read_label_map(path: Path, limits: Limits) -> Reading:
@@ -66,10 +69,10 @@ def read_label_map(path: Path, limits: Limits) -> Reading:
 
 
 def _frame_cells(
-    path: Path, volume: Volume, geometry: Geometry, header: Header
+    frames: Iterable[np.ndarray], volume: Volume, geometry: Geometry, header: Header
 ) -> Iterator[FrameCell]:
     digest = hashlib.sha256()
-    for number, frame in enumerate(read_frames(path, volume), 1):
+    for number, frame in enumerate(frames, 1):
         digest.update(codec.pixel_bytes(frame))
         moment, level = divmod(number - 1, volume.shape[2])
         columns = {

@@ -16,6 +16,7 @@ from medplatform.modalities.imaging.deidentify import (
     Treatment,
     blank,
     pixel_treatment,
+    undescribed_treatment,
 )
 from medplatform.modalities.imaging.deidentify.burned_in import (
     MAY_SHOW_FACE,
@@ -204,3 +205,41 @@ def test_images_of_a_face_are_refused_where_a_policy_says_so(
     elements: dict[str, object], refusal: str | None
 ) -> None:
     assert treat(Policy(recognizable_features="refuse"), **elements).refusal == refusal
+
+
+@pytest.mark.parametrize("modality", ["OT", "SM", "DX", "MR", "CT", "MG", "OP"])
+def test_pictures_of_what_was_measured_or_is_not_declared_are_taken(modality: str) -> None:
+    assert undescribed_treatment(modality, PLATFORM_POLICY) == Treatment()
+
+
+@pytest.mark.parametrize("modality", ["US", "ES", "XC", "ECG", "DOC", "SC", "ultrasound"])
+def test_pictures_of_what_usually_shows_text_are_refused(modality: str) -> None:
+    assert undescribed_treatment(modality, PLATFORM_POLICY).refusal == MAY_SHOW_TEXT
+
+
+def test_a_policy_has_its_say_in_pictures_too() -> None:
+    clean = Policy(declared_clean=frozenset({"US"}))
+    assert undescribed_treatment("US", clean) == Treatment()
+    assert undescribed_treatment("ES", clean).refusal == MAY_SHOW_TEXT
+    assert undescribed_treatment("US", Policy(clean_pixel_data=False)).refusal is None
+    for modality in ("US", "OT"):
+        assert undescribed_treatment(modality, Policy(ocr="blank")) == Treatment(words="blank")
+    assert undescribed_treatment("DX", Policy(ocr="blank")) == Treatment()
+
+
+@pytest.mark.parametrize(
+    ("modality", "is_volume", "refusal"),
+    [
+        ("XC", False, MAY_SHOW_FACE),
+        ("MR", True, MAY_SHOW_FACE),
+        ("MR", False, MAY_SHOW_FACE),
+        ("OT", True, MAY_SHOW_FACE),
+        ("OT", False, None),
+        ("DX", False, None),
+    ],
+)
+def test_nobody_says_of_which_part_of_the_body_a_volume_is(
+    modality: str, is_volume: bool, refusal: str | None
+) -> None:
+    policy = Policy(recognizable_features="refuse")
+    assert undescribed_treatment(modality, policy, is_volume=is_volume).refusal == refusal
