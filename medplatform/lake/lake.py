@@ -60,7 +60,11 @@ class Lake:
             stage = None
             try:
                 self._sweep(modality, delivery)
-                stage = Stage(folder, generation)
+                stage = Stage(
+                    folder,
+                    generation,
+                    lambda table: self.scan(table).filter(pl.col("delivery") != delivery),
+                )
                 yield stage
             except OSError as error:
                 if error.errno not in DISK_FULL:
@@ -149,8 +153,7 @@ class Lake:
     def scan(self, table: Table, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The published rows of a table with their `delivery`, as a lazy polars frame."""
         files = self.files(table.name)
-        empty = pl.from_arrow(table.schema().empty_table())
-        assert isinstance(empty, pl.DataFrame)
+        empty = table.empty_frame()
         if not files:
             frame = empty.with_columns(delivery=pl.lit(None, pl.String)).lazy()
         else:
@@ -175,8 +178,7 @@ class Lake:
             for reading in entry.readings
             for file in reading.quarantine
         ]
-        empty = pl.from_arrow(QUARANTINE.schema().empty_table())
-        assert isinstance(empty, pl.DataFrame)
+        empty = QUARANTINE.empty_frame()
         names = {"modality": pl.String, "delivery": pl.String}
         return pl.concat(
             [empty.with_columns(pl.lit(None, t).alias(n) for n, t in names.items()), *frames],

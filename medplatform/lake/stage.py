@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -119,9 +119,21 @@ class Stage:
     """Collects the rows, refusals and counts of one delivery under a private folder.
 
     Not thread-safe; one stage per delivery and process.
+
+    Attributes
+    ----------
+    published
+        The rows of a table that other deliveries have published, as a lazy polars frame with all
+        its columns: none where the stage is of no lake.
     """
 
-    def __init__(self, folder: Path, generation: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        generation: str,
+        published: Callable[[Table], pl.LazyFrame] = lambda table: table.empty_frame().lazy(),
+    ) -> None:
+        self.published = published
         self.folder = folder
         self.generation = generation
         self.counts: dict[tuple[str, str], Counts] = defaultdict(Counts)

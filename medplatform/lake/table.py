@@ -7,6 +7,7 @@ documentation are computed from the declaration. Not here: how rows are read or 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import polars as pl
 import pyarrow as pa
 
 
@@ -115,6 +116,12 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"table {self.name} has no column {name}")
+
+    def empty_frame(self) -> pl.DataFrame:
+        """No rows, with the columns as polars has them."""
+        frame = pl.from_arrow(self.schema().empty_table())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
 
     def schema(self) -> pa.Schema:
         """The Parquet schema, with descriptions, units and PHI classes as field metadata."""
