@@ -89,9 +89,7 @@ def read_images(lake: Lake) -> Images:
         instances.select("instance_id", *LINEAGE), on=["instance_id", *LINEAGE], how="semi"
     )
     known, of_known = pl.collect_all([instances, frames])
-    return Images(
-        known.drop(LINEAGE), of_known.drop(LINEAGE), _find_refused(lake, known["instance_id"])
-    )
+    return Images(known.drop(LINEAGE), of_known.drop(LINEAGE), _find_refused(lake, known))
 
 
 def current_images(
@@ -105,11 +103,16 @@ def current_images(
     )
 
 
-def _find_refused(lake: Lake, known: pl.Series) -> pl.DataFrame:
+def _find_refused(lake: Lake, known: pl.DataFrame) -> pl.DataFrame:
     return (
         lake.quarantine(IMAGING_INSTANCE.modality)
         .filter((pl.col("severity") == "error") & pl.col("part_of").is_not_null())
-        .filter(~pl.col("record_id").is_in(known.implode()))
+        .drop_nulls("record_id")
+        .join(
+            known.select(record_id="instance_id", part_of="series_id"),
+            on=["record_id", "part_of"],
+            how="anti",
+        )
         .group_by("record_id", series_id="part_of")
         .agg(is_truncated=(pl.col("code") == TRUNCATED).any())
         .select("series_id", "is_truncated")
