@@ -30,8 +30,8 @@ Frame = tuple[np.ndarray, str]
 """(rows, columns) or (rows, columns, samples), and the photometric interpretation."""
 
 
-def decode_frames(dataset: Dataset) -> Iterator[Frame]:
-    """Frames as pydicom decodes them; YBR and palettes are converted to RGB.
+def decode_frames(dataset: Dataset, *, expands_palette: bool = True) -> Iterator[Frame]:
+    """Frames as pydicom decodes them; YBR and, on demand, palettes are converted to RGB.
 
     The data set must be described in full (see `description`).
 
@@ -45,7 +45,7 @@ def decode_frames(dataset: Dataset) -> Iterator[Frame]:
     count = 0
     try:
         for array, photometric in islice(_decode(dataset, expected), expected):
-            if photometric == "PALETTE COLOR":
+            if photometric == "PALETTE COLOR" and expands_palette:
                 array, photometric = apply_color_lut(array, dataset), "RGB"
             count += 1
             yield array, photometric
@@ -101,12 +101,10 @@ def _decode_native(dataset: Dataset, data: PixelData, frames: int) -> Iterator[F
             yield from _decode_packed(dataset, stream, frames)
             return
         options = _options(dataset, data)
-        is_aligned = _is_aligned(dataset, data)
+        is_low = is_aligned(dataset)
         decoder = find_decoder(dataset.file_meta.TransferSyntaxUID)
-        for array, properties in decoder.iter_array(
-            stream, correct_unused_bits=is_aligned, **options
-        ):
-            if not is_aligned:
+        for array, properties in decoder.iter_array(stream, correct_unused_bits=is_low, **options):
+            if not is_low:
                 array = _align(array, dataset)
             yield array, str(properties["photometric_interpretation"])
 
@@ -127,7 +125,7 @@ def _decode_as_native(
     size = -(-data.frame_bits() // 8)
     decoder = find_decoder(ExplicitVRLittleEndian)
     options: dict[str, Any] = {**_options(dataset, data), "number_of_frames": 1}
-    for frame in _encoded_frames(dataset, data):
+    for frame in encoded_frames(dataset, data):
         array, properties = decoder.as_array(unpack(frame, size), **options)
         yield array, str(properties["photometric_interpretation"])
 
@@ -140,11 +138,11 @@ def _decode_encapsulated(dataset: Dataset, data: PixelData) -> Iterator[Frame]:
     with data.open() as stream:
         decoded = decoder.iter_array(stream, **_options(dataset, data))
         # Each frame is looked at just before it is decoded.
-        for _, (array, properties) in zip(_encoded_frames(dataset, data), decoded, strict=False):
+        for _, (array, properties) in zip(encoded_frames(dataset, data), decoded, strict=False):
             yield array, str(properties["photometric_interpretation"])
 
 
-def _encoded_frames(dataset: Dataset, data: PixelData) -> Iterator[bytes]:
+def encoded_frames(dataset: Dataset, data: PixelData) -> Iterator[bytes]:
     """Compressed frames, each as large as it should be by its own header."""
     options = _options(dataset, data)
     with data.open() as stream:
@@ -166,9 +164,9 @@ def _options(dataset: Dataset, data: PixelData) -> dict[str, Any]:
     return as_pixel_options(dataset, pixel_keyword=data.keyword, pixel_vr=data.vr)
 
 
-def _is_aligned(dataset: Dataset, data: PixelData) -> bool:
+def is_aligned(dataset: Dataset) -> bool:
     """Whether the stored bits are the low ones, as pydicom takes for granted."""
-    if data.keyword != "PixelData" or "HighBit" not in dataset:
+    if "PixelData" not in dataset or "HighBit" not in dataset:
         return True
     high_bit = int(dataset.HighBit or 0)
     return not dataset.BitsStored <= high_bit < dataset.BitsAllocated

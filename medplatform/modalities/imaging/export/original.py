@@ -28,7 +28,8 @@ from medplatform.modalities.imaging.description import (
     settle_transfer_syntax,
 )
 from medplatform.modalities.imaging.elements import element
-from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
+from medplatform.modalities.imaging.errors import Unusable
+from medplatform.modalities.imaging.export.stored import clear_unused_bits, read_stored
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.opening import DicomFile
 from medplatform.modalities.imaging.pixel_data import PixelData
@@ -38,6 +39,8 @@ _NATIVE = frozenset(
     {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}
 )
 _PALETTES = ("00281101", "00281102", "00281103", "00281201", "00281202", "00281203")
+_FRAMES = "00280008"
+_OFFSETS = ("7FE00001", "7FE00002")  # of frames that are written anew
 _DESCRIPTION = ("00280002", "00280004", "00280006", "00280100", "00280101", "00280102", "00280103")
 
 
@@ -75,7 +78,7 @@ class OriginalReading:
 
 
 def read_original(path: Path, limits: Limits, policy: Policy) -> OriginalReading:
-    """Read a file; its pixels as delivered, or cleaned where the policy asks for that.
+    """Read a file; its pixels as delivered, or decoded where that is needed to clean them.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def read_original(path: Path, limits: Limits, policy: Policy) -> OriginalReading
         if treatment.refusal:
             raise Unusable(treatment.refusal, element("PixelData"))
         pixels, described = _read_pixels(file.dataset, limits, treatment)
-        elements = _describe(elements, described)
+        elements = _describe(_count_frames(elements, file.dataset), described)
     is_clean = pixels is not None and treatment.is_clean
     original = Original(
         _text(elements, "00100021"),
@@ -108,25 +111,26 @@ def _read_pixels(
     settle_transfer_syntax(dataset, header)
     uid = dataset.file_meta.TransferSyntaxUID
     data = PixelData(dataset)
-    is_untouched = not treatment.changes_pixels and treatment.words == "ignore"
-    if is_untouched and uid.is_transfer_syntax and uid != ExplicitVRBigEndian:
-        try:
-            content = bytes(dataset[data.keyword].value)
-        except READ_ERRORS:
-            raise Unusable("pixels.truncated", element(data.keyword)) from None
-        vr = "OB" if data.is_encapsulated else data.vr if data.vr in ("OF", "OD") else "OW"
-        return Pixels(data.keyword, vr, content, str(uid), is_as_delivered=True), []
     settle_description(dataset, header)
     check_size(dataset, limits)
+    is_untouched = not treatment.changes_pixels and treatment.words == "ignore"
+    if is_untouched and uid.is_transfer_syntax and uid != ExplicitVRBigEndian:
+        content = read_stored(dataset, data)
+        if content is not None:
+            vr = "OB" if data.is_encapsulated else data.vr if data.vr in ("OF", "OD") else "OW"
+            return Pixels(data.keyword, vr, content, str(uid), is_as_delivered=True), []
     return _clean_pixels(dataset, treatment)
 
 
 def _clean_pixels(dataset: FileDataset, treatment: Treatment) -> tuple[Pixels, list[Element]]:
     content = bytearray()
     photometric, last = "MONOCHROME2", np.empty(0)
-    for array, photometric in decode_frames(dataset):  # noqa: B007 - the last one says it for all
-        last = treat(_in_bytes(array, dataset), treatment)
+    is_changed = treatment.changes_pixels or treatment.words != "ignore"
+    for array, photometric in decode_frames(dataset, expands_palette=is_changed):
+        last = treat(_in_bytes(array, photometric, dataset), treatment)
         content += pixel_bytes(last)
+    if dataset.BitsAllocated == 1:
+        return _pack(content), []
     bits = 8 * last.dtype.itemsize
     is_as_before = bits == dataset.BitsAllocated
     stored = int(dataset.BitsStored) if is_as_before else bits
@@ -145,17 +149,34 @@ def _clean_pixels(dataset: FileDataset, treatment: Treatment) -> tuple[Pixels, l
     return pixels, described
 
 
-def _in_bytes(array: np.ndarray, dataset: FileDataset) -> np.ndarray:
-    """Colours of a palette of 16 bits in 8, as most IODs demand; any other array as it is."""
-    is_palette = dataset.PhotometricInterpretation == "PALETTE COLOR"
-    return (array >> 8).astype(np.uint8) if is_palette and array.itemsize == 2 else array
+def _pack(content: bytearray) -> Pixels:
+    """Pixels of one bit, as segmentations must have them."""
+    packed = np.packbits(np.frombuffer(content, np.uint8), bitorder="little").tobytes()
+    return Pixels("PixelData", "OW", packed, str(ExplicitVRLittleEndian), False)
+
+
+def _in_bytes(array: np.ndarray, photometric: str, dataset: FileDataset) -> np.ndarray:
+    """Colours of a palette of 16 bits in 8, as most IODs demand; else the bits that are stored."""
+    if photometric != "PALETTE COLOR" == dataset.PhotometricInterpretation:
+        return (array >> 8).astype(np.uint8) if array.itemsize == 2 else array
+    is_as_before = array.dtype.kind in "iu" and 8 * array.itemsize == dataset.BitsAllocated
+    return clear_unused_bits(array, dataset, is_low=True) if is_as_before else array
+
+
+def _count_frames(elements: list[Element], dataset: FileDataset) -> list[Element]:
+    """The elements with the number of frames that are written, and no offsets of those read."""
+    frames = int(dataset.NumberOfFrames)
+    counted = Element(_FRAMES, "IS", text=(str(frames),), number=(frames,))
+    return [counted if e.path == _FRAMES else e for e in elements if e.path not in _OFFSETS]
 
 
 def _describe(elements: list[Element], described: list[Element]) -> list[Element]:
     """The elements with another description of the pixels."""
     if not described:
         return elements
-    gone = {*_DESCRIPTION, *_PALETTES}
+    gone: set[str] = set(_DESCRIPTION)
+    if not any(each.text == ("PALETTE COLOR",) for each in described):
+        gone.update(_PALETTES)
     return sorted([*(e for e in elements if e.path not in gone), *described])
 
 

@@ -2,9 +2,26 @@
 
 from collections.abc import Callable
 
+import imagecodecs
+import numpy as np
 from pydicom import Dataset, Sequence
 from pydicom.dataelem import DataElement
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    UID as TransferSyntax,
+)
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from medplatform_tests.modalities.imaging.conftest import describe_pixels
 
 CREATOR = "QUACK HOSPITAL"
 DAY = "19131113"
@@ -173,3 +190,109 @@ def plant_all(dataset: Dataset) -> None:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     for plant in PLANTS.values():
         plant(dataset)
+
+
+def plant_in_pixels(dataset: Dataset) -> None:
+    """Put an identifier where pixel data shows none: behind its end, and in its comments."""
+    if "PixelData" not in dataset:
+        return
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        dataset.PixelData += (WORD * 2).encode()
+        return
+    number = int(dataset.get("NumberOfFrames") or 1)
+    frames = generate_frames(dataset.PixelData, number_of_frames=number)
+    dataset.PixelData = encapsulate([_with_comment(each) for each in frames])
+
+
+def read_unused_bits(content: bytes) -> bytes:
+    """What the four unused bits of words hold, two words a byte."""
+    nibbles = np.frombuffer(content, "<u2") >> 12
+    return (nibbles[::2] << 4 | nibbles[1::2]).astype(np.uint8).tobytes()
+
+
+def _with_comment(frame: bytes) -> bytes:
+    """A frame with a comment, application data and text behind its end, if it can have them."""
+    secret = WORD.encode()
+    if frame.startswith(b"\xff\xd8"):
+        return frame[:2] + _segment(0xFE, secret) + _segment(0xE9, secret) + frame[2:] + secret
+    if frame.startswith(b"\xff\x4f"):
+        end = 4 + int.from_bytes(frame[4:6])  # of SIZ, which is the first
+        return frame[:end] + _segment(0x64, b"\0\1" + secret) + frame[end:] + secret
+    return frame
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2) + content
+
+
+def _native(plant: Callable[[np.ndarray], bytes]) -> Callable[[Dataset], None]:
+    def plant_native(dataset: Dataset) -> None:
+        _describe_12_bits(dataset, ExplicitVRLittleEndian)
+        dataset.PixelData = plant(_TWELVE_BITS.copy())
+
+    return plant_native
+
+
+def _encapsulated(
+    uid: TransferSyntax, encode: Callable[[np.ndarray], bytes], pixels: np.ndarray | None = None
+) -> Callable[[Dataset], None]:
+    def plant(dataset: Dataset) -> None:
+        _describe_12_bits(dataset, uid, pixels)
+        dataset.PixelData = encapsulate([encode(_TWELVE_BITS if pixels is None else pixels)])
+        dataset["PixelData"].is_undefined_length = True
+        plant_in_pixels(dataset)
+
+    return plant
+
+
+def _describe_12_bits(
+    dataset: Dataset, uid: TransferSyntax, pixels: np.ndarray | None = None
+) -> None:
+    describe_pixels(dataset, _TWELVE_BITS if pixels is None else pixels)
+    if dataset.BitsAllocated == 16:
+        dataset.BitsStored, dataset.HighBit = 12, 11
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = uid
+
+
+def _in_unused_bits(pixels: np.ndarray) -> np.ndarray:
+    """Pixels with text in the bits above, where overlays once were."""
+    text = np.frombuffer(WORD.encode(), np.uint8)
+    nibbles = np.stack([text >> 4, text & 15], axis=1).ravel().astype(np.uint16)
+    pixels = pixels.copy()
+    pixels.ravel()[: nibbles.size] |= nibbles << 12
+    return pixels
+
+
+def _encode_rle(pixels: np.ndarray) -> bytes:
+    """PS3.5 Annex G: a segment of the high bytes, and one of the low ones."""
+    words = pixels.astype("<u2").view(np.uint8).reshape(*pixels.shape, 2)
+    segments = [imagecodecs.packbits_encode(words[..., at].tobytes()) for at in (1, 0)]
+    offsets = [2, 64, 64 + len(segments[0]), *[0] * 13]
+    return np.array(offsets, "<u4").tobytes() + b"".join(segments)
+
+
+_TWELVE_BITS = np.arange(1024, dtype=np.uint16).reshape(32, 32) * 4
+_EIGHT_BITS = (_TWELVE_BITS >> 4).astype(np.uint8)
+
+PIXEL_PLANTS: dict[str, Callable[[Dataset], None]] = {
+    "behind the last frame": _native(lambda pixels: pixels.tobytes() + (WORD * 2).encode()),
+    "in unused bits": _native(lambda pixels: _in_unused_bits(pixels).tobytes()),
+    "in JPEG": _encapsulated(JPEGBaseline8Bit, imagecodecs.jpeg8_encode, _EIGHT_BITS),
+    "in lossless JPEG": _encapsulated(
+        JPEGLosslessSV1, lambda pixels: imagecodecs.ljpeg_encode(pixels, bitspersample=12)
+    ),
+    "in unused bits of lossless JPEG": _encapsulated(
+        JPEGLosslessSV1, lambda pixels: imagecodecs.ljpeg_encode(_in_unused_bits(pixels))
+    ),
+    "in JPEG-LS": _encapsulated(JPEGLSLossless, imagecodecs.jpegls_encode),
+    "in JPEG 2000": _encapsulated(
+        JPEG2000Lossless,
+        lambda pixels: imagecodecs.jpeg2k_encode(pixels, reversible=True, codecformat="j2k"),
+    ),
+    "in HTJ2K": _encapsulated(HTJ2KLossless, imagecodecs.htj2k_encode),
+    "in unused bits of run lengths": _encapsulated(
+        RLELossless, lambda pixels: _encode_rle(_in_unused_bits(pixels))
+    ),
+}
+"""How pixel data is given an identifier that no pixel shows."""

@@ -14,14 +14,23 @@ import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 
+from medplatform.modalities.imaging.codec import pixel_bytes
+from medplatform.modalities.imaging.decode import decode_frames
 from medplatform.modalities.imaging.deidentify import Policy, finish
+from medplatform.modalities.imaging.description import settle_description, settle_transfer_syntax
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.export.original import Pixels, read_original
 from medplatform.modalities.imaging.export.written import write_dicom
 from medplatform.modalities.imaging.flatten import Element
-from medplatform.modalities.imaging.records import Limits
+from medplatform.modalities.imaging.opening import DicomFile
+from medplatform.modalities.imaging.records import Header, Limits
 from medplatform.privacy import Identity
-from medplatform_tests.modalities.imaging.deidentify.planted import NUMBER, SECRETS, plant_all
+from medplatform_tests.modalities.imaging.deidentify.planted import (
+    NUMBER,
+    SECRETS,
+    plant_all,
+    plant_in_pixels,
+)
 
 DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
 DICOM = DATA / "dicom"
@@ -65,7 +74,8 @@ def planted(path: Path, copy: Path) -> Path | None:
         if not dataset.get("SOPClassUID"):
             return None
         buffer = io.BytesIO()
-        pydicom.dcmwrite(buffer, _with_meta(dataset))
+        plant_in_pixels(_with_meta(dataset))
+        pydicom.dcmwrite(buffer, dataset)
     except READ_ERRORS:
         return None
     copy.write_bytes(buffer.getvalue())
@@ -96,6 +106,33 @@ def test_no_planted_identifier_is_left_in_real_files(tmp_path: Path, identity: I
         assert left == [], path.relative_to(DICOM)
         tested += 1
     assert tested >= 150
+
+
+def test_pixels_decode_to_the_same_values(tmp_path: Path, identity: Identity) -> None:
+    tested: Counter[str] = Counter()
+    for path in files(step=1):
+        before = decoded(path)
+        published = publish(path, identity) if before else None
+        if published is None:
+            continue
+        out = tmp_path / "out.dcm"
+        write_dicom(*published, out)
+        assert decoded(out) == before, path.relative_to(DICOM)
+        assert published[1]
+        tested[published[1].transfer_syntax_uid] += 1
+    assert tested.total() >= 220
+    assert len(tested) >= 10
+
+
+def decoded(path: Path) -> list[tuple[tuple[int, ...], bytes]] | None:
+    """The shapes and pixels of all frames of a file; None where it has none that can be read."""
+    try:
+        file = DicomFile(path, Limits())
+        settle_transfer_syntax(file.dataset, Header())
+        settle_description(file.dataset, Header())
+        return [(array.shape, pixel_bytes(array)) for array, _ in decode_frames(file.dataset)]
+    except (Unusable, *READ_ERRORS):
+        return None
 
 
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="no dciodvfy (dicom3tools) here")
