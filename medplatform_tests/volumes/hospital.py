@@ -1,5 +1,6 @@
 """One installation that reads folders of DICOM files, and volumes that were written to be known."""
 
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,13 @@ class Hospital:
         return self.installation.lake
 
     def deliver(self, name: str, files: Iterable[Path | Dataset]) -> None:
-        """Put files into a delivery and read it; its rows are not validated."""
+        """Put files into a delivery, in place of those that it had, and read it.
+
+        Its rows are not validated.
+        """
         folder = self.settings.landing / "imaging" / name
+        if folder.exists():
+            shutil.rmtree(folder)
         folder.mkdir(parents=True)
         for number, file in enumerate(files):
             path = folder / f"{number:05d}.dcm"

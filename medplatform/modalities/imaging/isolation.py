@@ -17,7 +17,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy
-from medplatform.modalities.imaging.records import Cell, Failure, Header, Limits, SpoolFull
+from medplatform.modalities.imaging.records import (
+    Cell,
+    Failure,
+    Header,
+    Identified,
+    Limits,
+    SpoolFull,
+)
+
+_TIMERS = (-signal.SIGPROF, -signal.SIGALRM)
 
 
 class ReadingProcessError(RuntimeError):
@@ -42,7 +51,9 @@ class _Request:
 class ReadingProcess:
     """Reads files in a process of its own; a context manager, not thread-safe.
 
-    A file that makes the process die is answered with a `Failure` of code `dicom.crashed` or
+    Where the process dies, a new one tries the same file: the kernel may have ended it for the
+    memory that others take, or somebody while it had nothing to do. A file with which two die, or
+    that uses its processor time up, is answered with a `Failure` of code `dicom.crashed` or
     `dicom.timeout`, and the next file gets a new process.
 
     Parameters
@@ -71,6 +82,7 @@ class ReadingProcess:
         self._pending: deque[_Request] = deque()
         self._requests = 0
         self._opened: Path | None = None
+        self._is_second_try = False
 
     def __enter__(self) -> Self:
         return self
@@ -89,10 +101,10 @@ class ReadingProcess:
         """Process id while it runs."""
         return self._process.pid if self._process else None
 
-    def identify(self, path: Path) -> str | None:
-        """SOP Instance UID of a file, None where it cannot be read."""
+    def identify(self, path: Path) -> Identified | Failure:
+        """Which image a file is; a `Failure` only where the process died."""
         self.submit("identify", path)
-        return self.receive_uid()
+        return self.receive_identity()
 
     def read(self, task: str, path: Path) -> Opened | Failure:
         """Read a file as `dicom`, `picture` or `mask`. Ends the cells of the file before it."""
@@ -123,25 +135,32 @@ class ReadingProcess:
         header, number = answer
         return Opened(header, self._cells(number))
 
-    def receive_uid(self) -> str | None:
+    def receive_identity(self) -> Identified | Failure:
         """The answer to the oldest request to identify."""
-        answer = self._receive()
-        return None if isinstance(answer, Failure) else answer
+        return self._receive()
 
     def _receive(self) -> Any:
         if self._opened:
             self._opened.unlink(missing_ok=True)
-        self._await_start()
-        assert self._connection
-        try:
-            answer = self._connection.recv()
-        except (EOFError, OSError):
-            answer = Failure(self._stop())
+        answer = self._await_answer()
         request = self._pending.popleft()
+        self._is_second_try = False
         self._opened = request.spool
         if isinstance(answer, SpoolFull):
             raise OSError(answer.errno, answer.strerror)
         return answer
+
+    def _await_answer(self) -> Any:
+        while True:
+            self._await_start()
+            assert self._connection
+            try:
+                return self._connection.recv()
+            except (EOFError, OSError):
+                status = self._stop()
+            if self._is_second_try or status == -signal.SIGPROF:
+                return Failure("dicom.timeout" if status in _TIMERS else "dicom.crashed")
+            self._is_second_try = True
 
     def _cells(self, number: int) -> Iterator[Cell]:
         assert self._opened
@@ -191,17 +210,17 @@ class ReadingProcess:
         self._is_ready = True
         self.starts += 1
 
-    def _stop(self) -> str:
-        """End the process and say what had ended it, as a code."""
+    def _stop(self) -> int | None:
+        """End the process; its exit status, negative where a signal had ended it."""
         if self._connection:
             self._connection.close()
             self._connection = None
         if self._process is None:
-            return "dicom.crashed"
+            return None
         try:
             status = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
         self._process = None
-        return "dicom.timeout" if status == -signal.SIGALRM else "dicom.crashed"
+        return status

@@ -5,26 +5,31 @@ Sizes are checked before anything is inflated. What cannot be read raises `Unusa
 
 import io
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_dataset, read_partial, read_preamble
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from medplatform.modalities.imaging.elements import FlatElements
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.flatten.element import PIXEL_TAGS
-from medplatform.modalities.imaging.flatten.reading import PREFIX, Walked, find_text, walk_file
+from medplatform.modalities.imaging.flatten.reading import (
+    PREFIX,
+    Walked,
+    walk_beginning,
+    walk_file,
+)
 from medplatform.modalities.imaging.flatten.tree import flatten_dataset
-from medplatform.modalities.imaging.records import Limits
+from medplatform.modalities.imaging.records import Identified, Limits
 from medplatform.modalities.imaging.values import to_uid
-
-if TYPE_CHECKING:
-    from pydicom.tag import BaseTag
 
 MAPPED_BYTES = 1 << 18
 """From this size on a file is mapped, so that pixels that nobody asks for are not read."""
@@ -32,10 +37,7 @@ MAPPED_BYTES = 1 << 18
 DEFERRED_BYTES = 16 << 20
 """Larger values stay in the file until they are asked for, frame by frame."""
 
-_SOP_INSTANCE_UID = "00080018"
-_BEGINNING_BYTES = 1 << 12
-_INFLATED_BYTES = 1 << 16
-"""Of a data set, what holds its first elements."""
+_SERIES_INSTANCE_UID = "0020000E"
 # The first group of a data set without preamble, little- and big-endian.
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 
@@ -95,29 +97,41 @@ def open_dataset(path: Path, limits: Limits) -> FileDataset:
             raise Unusable("dicom.unreadable") from None
 
 
-def sop_instance_uid(path: Path) -> str | None:
-    """SOP Instance UID (0008,0018), read without the rest of the file; None where there is none."""
-    with path.open("rb") as stream:
-        try:
-            has_preamble = _check_signature(stream)
-            text = find_text(stream.read(_BEGINNING_BYTES), _SOP_INSTANCE_UID)
-            if text is None:
-                stream.seek(0)
-                elements = _flatten(_read_beginning(stream, has_preamble))
-                text = next((e.text for e in elements if e.path == _SOP_INSTANCE_UID), None)
-            return to_uid(text[0]) if text and len(text) == 1 else None
-        except (Unusable, MemoryError, *READ_ERRORS):
-            return None  # the reading itself will say why
+def identify(path: Path, limits: Limits) -> Identified:
+    """SOP (0008,0018) and Series Instance UID (0020,000E), None where they are missing or unusable.
+
+    They are read without the rest of the file, where it is in order up to the second.
+    """
+    try:
+        with _content(path) as data:
+            beginning = walk_beginning(data, _SERIES_INSTANCE_UID)
+        found = _identity(beginning or ())
+        return found if all(found) else _identity(DicomFile(path, limits).elements)
+    except (Unusable, MemoryError, *READ_ERRORS):
+        return Identified()  # the reading itself will say why
+
+
+def _identity(elements: Iterable[Element]) -> Identified:
+    found = FlatElements(elements)
+    uids = (found.read(name, to_uid) for name in ("SOPInstanceUID", "SeriesInstanceUID"))
+    return Identified(*uids)
 
 
 def _walk(path: Path, limits: Limits) -> Walked | None:
-    size = _check_size(path, limits)
+    _check_size(path, limits)
+    with _content(path) as data:
+        return walk_file(data, most_inflated=limits.pixel_bytes)
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[bytes | mmap]:
     with path.open("rb") as stream:
         _check_signature(stream)
-        if size < MAPPED_BYTES:
-            return walk_file(stream.read(), most_inflated=limits.pixel_bytes)
-        with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
-            return walk_file(data, most_inflated=limits.pixel_bytes)
+        if path.stat().st_size < MAPPED_BYTES:
+            yield stream.read()
+        else:
+            with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+                yield data
 
 
 def _flatten(dataset: Dataset) -> list[Element]:
@@ -127,11 +141,9 @@ def _flatten(dataset: Dataset) -> list[Element]:
         raise Unusable("dicom.unreadable") from None
 
 
-def _check_size(path: Path, limits: Limits) -> int:
-    size = path.stat().st_size
-    if size > limits.file_bytes:
+def _check_size(path: Path, limits: Limits) -> None:
+    if path.stat().st_size > limits.file_bytes:
         raise Unusable("dicom.too_large")
-    return size
 
 
 def _check_signature(stream: BinaryIO) -> bool:
@@ -145,15 +157,7 @@ def _check_signature(stream: BinaryIO) -> bool:
     return False
 
 
-def _read_beginning(stream: BinaryIO, has_preamble: bool) -> Dataset:
-    """The data set as far as its SOP Instance UID."""
-    if has_preamble and (found := _open_deflated(stream, _INFLATED_BYTES, whole=False)):
-        return found
-    stream.seek(0)
-    return read_partial(stream, _behind_sop_instance_uid, force=not has_preamble)
-
-
-def _open_deflated(stream: BinaryIO, limit: int, whole: bool = True) -> FileDataset | None:
+def _open_deflated(stream: BinaryIO, limit: int) -> FileDataset | None:
     """A data set in Deflated Explicit VR Little Endian (PS3.5 A.5), None for any other.
 
     At most `limit` bytes are inflated, where pydicom would inflate them all.
@@ -164,11 +168,10 @@ def _open_deflated(stream: BinaryIO, limit: int, whole: bool = True) -> FileData
         return None
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     content = inflater.decompress(stream.read(), limit)
-    if whole and not inflater.eof and inflater.unconsumed_tail:
+    if not inflater.eof and inflater.unconsumed_tail:
         raise Unusable("dicom.too_large")
     buffer = io.BytesIO(content)
-    stop = None if whole else _behind_sop_instance_uid
-    dataset = read_dataset(buffer, False, True, stop_when=stop)
+    dataset = read_dataset(buffer, False, True)
     return FileDataset(
         buffer,
         dataset,
@@ -177,7 +180,3 @@ def _open_deflated(stream: BinaryIO, limit: int, whole: bool = True) -> FileData
         is_implicit_VR=False,
         is_little_endian=True,
     )
-
-
-def _behind_sop_instance_uid(tag: "BaseTag", _vr: str | None, _length: int) -> bool:
-    return tag > int(_SOP_INSTANCE_UID, 16)

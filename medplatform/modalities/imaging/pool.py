@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
-from medplatform.modalities.imaging.records import Failure
+from medplatform.modalities.imaging.records import Failure, Identified
 
 T = TypeVar("T")
 Asked = tuple[T, Path | None]
@@ -43,10 +43,12 @@ class ReadingPool:
     ) -> None:
         self._stack.close()
 
-    def identify(self, asked: Iterable[Asked[T]]) -> Iterator[tuple[T, str | None]]:
-        """The SOP Instance UID of each file, None where it has none."""
+    def identify(
+        self, asked: Iterable[Asked[T]]
+    ) -> Iterator[tuple[T, Identified | Failure | None]]:
+        """Which image of which series each file is."""
         for item, process in self._ask("identify", asked):
-            yield item, process.receive_uid() if process else None
+            yield item, process.receive_identity() if process else None
 
     def read(
         self, task: str, asked: Iterable[Asked[T]]

@@ -1,7 +1,8 @@
 """Reads an imaging delivery into a stage, item by item, in bounded memory.
 
-DICOM files are looked through twice: first for their SOP Instance UIDs alone, so that of two
-files that claim the same UID with different content neither is read.
+DICOM files are looked through twice: first for their UIDs alone, so that of two files that claim
+the same SOP Instance UID with different content neither is read. What another delivery has
+published under a UID stays.
 """
 
 from collections import defaultdict
@@ -13,6 +14,7 @@ from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
 from medplatform.modalities.imaging.configuration import Configuration
+from medplatform.modalities.imaging.deidentify import pseudonymous_uid
 from medplatform.modalities.imaging.deidentify.policy import load_policy
 from medplatform.modalities.imaging.directories import DirectoryReader
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
@@ -20,7 +22,16 @@ from medplatform.modalities.imaging.labelling import Labelling, labelled_image
 from medplatform.modalities.imaging.layout import Kind
 from medplatform.modalities.imaging.pictures import PictureReader
 from medplatform.modalities.imaging.pool import ReadingPool
-from medplatform.modalities.imaging.records import Annotation, Cell, Failure, FrameCell, MaskCell
+from medplatform.modalities.imaging.published import PublishedImages
+from medplatform.modalities.imaging.records import (
+    Annotation,
+    Cell,
+    Failure,
+    FrameCell,
+    Identified,
+    MaskCell,
+)
+from medplatform.modalities.imaging.refusals import HELD_BY_OTHER_DELIVERY
 from medplatform.modalities.imaging.rows import (
     annotation_row,
     frame_row,
@@ -73,9 +84,9 @@ def read_files(
     pictures = PictureReader(delivery, account, identity, pool.processes[0], labelling, progress)
     directories = DirectoryReader(account, pool.processes[0])
     with Contents(delivery, stage.folder) as contents:
-        for held, uid in pool.identify(_survey(contents, account)):
+        for held, found in pool.identify(_survey(contents, account)):
             with held:
-                dicom.note(held, uid)
+                dicom.note(held, found)
             progress("headers", contents.surveyed, len(delivery.sources))
         labelling.read(contents)
         images = contents.items(Kind.DICOM)
@@ -117,7 +128,7 @@ def _batches(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a file is refused; `reason` is for codes of other packages.
+    """Why a file is refused; `reason` in place of that of the code.
 
     `record_id` and `part_of` are the pseudonyms of the image and of its series.
     """
@@ -130,7 +141,7 @@ class Refusal:
     part_of: str | None = None
 
 
-_CONFLICT = Refusal("record.conflict", "(0008,0018)")
+_SOP_INSTANCE_UID = "(0008,0018)"
 
 
 class DicomReader:
@@ -150,16 +161,19 @@ class DicomReader:
         self.labelling = labelling
         self.progress = progress
         self._contents: dict[str, set[str]] = defaultdict(set)
-        self._uids: dict[str, str] = {}
+        self._identified: dict[str, Identified] = {}
         self._asked: set[str] = set()
         self._refusals: dict[str, Refusal] = {}
-        self._accepted_uids: set[str] = set()
+        self._published = PublishedImages(account.stage, identity, self.uids)
 
-    def note(self, held: Held, uid: str | None) -> None:
-        """Remember the SOP Instance UID of a file, before any of them is read."""
-        if uid:
-            self._uids[held.item.sha256] = uid
-            self._contents[uid].add(held.item.sha256)
+    def note(self, held: Held, found: Identified | Failure | None) -> None:
+        """Remember which image a file is, before any of them is read."""
+        sha256 = held.item.sha256
+        if isinstance(found, Failure):
+            self._refusals[sha256] = self._refusal(found, sha256)
+        elif found and found.sop_instance_uid:
+            self._identified[sha256] = found
+            self._contents[found.sop_instance_uid].add(sha256)
 
     @property
     def uids(self) -> Collection[str]:
@@ -177,14 +191,17 @@ class DicomReader:
     def _path(self, held: Held) -> Path | None:
         """The file, where it is to be read: the first of its content, and none that conflicts."""
         sha256 = held.item.sha256
-        if sha256 in self._asked or self._is_conflicting(sha256):
+        if sha256 in self._asked or sha256 in self._refusals or self._is_conflicting(sha256):
             return None
         self._asked.add(sha256)
         return held.path
 
     def _is_conflicting(self, sha256: str) -> bool:
-        uid = self._uids.get(sha256)
+        uid = self._sop_instance_uid(sha256)
         return uid is not None and len(self._contents[uid]) > 1
+
+    def _sop_instance_uid(self, sha256: str) -> str | None:
+        return self._identified.get(sha256, Identified()).sop_instance_uid
 
     def _read_file(self, held: Held, opened: Opened | Failure | None) -> None:
         record = self.account.open(held.item)
@@ -194,7 +211,7 @@ class DicomReader:
             if refusal:
                 self._refusals[sha256] = refusal
         elif self._is_conflicting(sha256):
-            refusal = _CONFLICT
+            refusal = self._refusal(Failure("record.conflict", _SOP_INSTANCE_UID), sha256)
         else:
             refusal = self._refusals.get(sha256, Refusal("record.duplicate"))
         if refusal:
@@ -208,25 +225,32 @@ class DicomReader:
                 part_of=refusal.part_of,
             )
 
-    def _refusal(self, failure: Failure) -> Refusal:
-        image, series = failure.sop_instance_uid, failure.series_uid
+    def _refusal(self, failure: Failure, sha256: str, reason: str | None = None) -> Refusal:
+        noted = self._identified.get(sha256, Identified())
+        image = failure.sop_instance_uid or noted.sop_instance_uid
+        series = failure.series_uid or noted.series_uid
         return Refusal(
             failure.code,
             failure.element,
             failure.sop_class_uid,
-            record_id=self.identity.uid(image) if image else None,
-            part_of=self.identity.uid(series) if series else None,
+            reason,
+            record_id=pseudonymous_uid(self.identity, image) if image else None,
+            part_of=pseudonymous_uid(self.identity, series) if series else None,
         )
 
     def _accept(self, record: Record, held: Held, opened: Opened | Failure) -> Refusal | None:
         """Write what was read; or why it cannot be accepted, nor any copy of it."""
+        sha256 = held.item.sha256
         if isinstance(opened, Failure):
-            return self._refusal(opened)
+            return self._refusal(opened, sha256)
         header = opened.header
         sop_class_uid = header.columns["sop_class_uid"]
-        if header.sop_instance_uid in self._accepted_uids:
-            # Its elements stand out of order, so that the first look did not find the UID.
-            return _CONFLICT
+        if header.sop_instance_uid != self._sop_instance_uid(sha256):
+            # It has two, and the first look found the other one.
+            return Refusal("dicom.unreadable", _SOP_INSTANCE_UID, sop_class_uid)
+        if self._published.contradict(record, header):
+            conflict = Failure("record.conflict", _SOP_INSTANCE_UID, sop_class_uid)
+            return self._refusal(conflict, sha256, HELD_BY_OTHER_DELIVERY)
         try:
             subject = self.identity.subject_of_issuer(header.issuer, header.patient_id)
         except UnresolvedSubject as error:
@@ -239,7 +263,6 @@ class DicomReader:
             self.labelling.attach(found, labelled_image(header, instance_id, subject.patient_id))
         for problem in header.problems:
             self.account.remark(record, problem, sop_class_uid)
-        self._accepted_uids.add(header.sop_instance_uid or "")
         self.account.accept(record)
         return None
 
@@ -247,7 +270,7 @@ class DicomReader:
         """Write the rows of an object; returns the id of its instance."""
         stage, identity = self.account.stage, self.identity
         sop_instance_uid = opened.header.sop_instance_uid or ""
-        instance_id = identity.uid(sop_instance_uid)
+        instance_id = pseudonymous_uid(identity, sop_instance_uid)
         row = instance_row(record, opened.header, instance_id, subject, identity)
         stage.write(IMAGING_INSTANCE, [row])
         for cells in _batches(opened.cells):

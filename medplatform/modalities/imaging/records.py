@@ -6,7 +6,7 @@ They live between two processes of one machine and are never stored; `rows` make
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from medplatform.modalities.imaging.deidentify import Prepared
@@ -19,7 +19,10 @@ class Limits:
     Attributes
     ----------
     seconds
-        To read a file, and one more for each `bytes_per_second` of it.
+        Of processor time, to read a file, and one more for each `bytes_per_second` of it.
+    clock_factor
+        How many times as long it may take by the clock: disks and machines may be busy, or
+        suspended.
     memory_bytes
         Beyond what the process takes before it reads.
     file_bytes
@@ -31,6 +34,7 @@ class Limits:
     """
 
     seconds: int = 120
+    clock_factor: int = 5
     bytes_per_second: int = 4 << 20
     memory_bytes: int = 4 << 30
     file_bytes: int = 3 << 30
@@ -53,6 +57,13 @@ class Failure:
     code: str
     element: str | None = None
     sop_class_uid: str | None = None
+    sop_instance_uid: str | None = None
+    series_uid: str | None = None
+
+
+class Identified(NamedTuple):
+    """Which image of which series a file is, as far as it says."""
+
     sop_instance_uid: str | None = None
     series_uid: str | None = None
 

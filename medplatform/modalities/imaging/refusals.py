@@ -28,8 +28,8 @@ REASONS: dict[str, str] = {
     "its name nor by its UID. Deliver it, unless it was left out on purpose.",
     "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG, JPEG or NIfTI. Remove it from "
     "the delivery, or convert it to one of these.",
-    "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end. Export "
-    "it again from its source.",
+    "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end, or name "
+    "two objects. Export it again from its source.",
     "dicom.no_sop_instance_uid": "The object has no SOP Instance UID (0008,0018), so it cannot be "
     "told from others. Export it again from its source.",
     "dicom.too_large": "The file or its pixels exceed the size that is read at once. Split the "
@@ -127,3 +127,11 @@ REASONS: dict[str, str] = {
     "record.conflict": "The delivery holds the same record with different contents, and neither "
     "was read. Find out which is right and deliver only that.",
 }
+
+HELD_BY_OTHER_DELIVERY = (
+    "An earlier delivery holds this SOP Instance UID with other pixels or in another series. Its "
+    "image stays: the row of imaging_instance with this record_id. If this one is right, take the "
+    "file out of that delivery and read it again (--again), or remove that delivery "
+    "(docs/deliveries.md); then read this one again (--again)."
+)
+"""The reason of `record.conflict` between deliveries."""

@@ -1,7 +1,7 @@
 """The reading process: opens and decodes one file after another, on request.
 
 Files come from outside and decoders are C libraries, so a forged file may crash or exhaust the
-process that reads it. This one may die: the kernel ends it by memory limit or alarm, and the
+process that reads it. This one may die: the kernel ends it by memory limit or timer, and the
 reader (see `isolation`) starts the next. Run as `python -m medplatform.modalities.imaging.worker`.
 """
 
@@ -27,7 +27,7 @@ from medplatform.modalities.imaging.deidentify.burned_in import (
 from medplatform.modalities.imaging.deidentify.policy import Policy
 from medplatform.modalities.imaging.dicom import read_dicom
 from medplatform.modalities.imaging.errors import Unusable
-from medplatform.modalities.imaging.opening import sop_instance_uid
+from medplatform.modalities.imaging.opening import identify
 from medplatform.modalities.imaging.picture import read_mask, read_picture
 from medplatform.modalities.imaging.records import (
     Cell,
@@ -82,12 +82,13 @@ def _read_original(path: Path, limits: Limits, policy: Policy) -> "OriginalReadi
 def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
     """Answer requests of (task, path, spool) until the other end closes.
 
-    The answer to `identify` is a UID or None; to the tasks a `Failure`, or a header and the number
-    of cells, which are in the file `spool` by then, one pickle after another. They count only when
-    that has been said, so that a file that kills the process leaves nothing behind.
+    The answer to `identify` is an `Identified`; to the tasks a `Failure`, or a header and the
+    number of cells, which are in the file `spool` by then, one pickle after another. They count
+    only when that has been said, so that a file that kills the process leaves nothing behind.
     """
     _limit_memory(limits.memory_bytes)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, inside C code too
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)  # ends the process, inside C code too
     _silence()
     words = look_for_words(policy)
     tasks: dict[str, Task] = {
@@ -104,13 +105,12 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
             task, path, spool = connection.recv()
         except EOFError:
             return
-        signal.alarm(limits.seconds)
+        _limit_time(limits.seconds + path.stat().st_size // limits.bytes_per_second, limits)
         if task == IDENTIFY:
-            answer: Any = sop_instance_uid(path)
+            answer: Any = identify(path, limits)
         else:
-            signal.alarm(limits.seconds + path.stat().st_size // limits.bytes_per_second)
             answer = _read(tasks[task], path, spool, limits)
-        signal.alarm(0)
+        _limit_time(0, limits)
         connection.send(answer)
 
 
@@ -150,11 +150,17 @@ def _silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
+def _limit_time(seconds: int, limits: Limits) -> None:
+    """End the process after so much processor time from now, never with 0."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(seconds * limits.clock_factor)
+
+
 def _limit_memory(extra: int) -> None:
     """Limit the address space to what the libraries take now and `extra` bytes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold records
     if sys.platform != "linux":
-        return  # the address space cannot be limited there; the alarm remains
+        return  # the address space cannot be limited there; the timers remain
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + extra
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

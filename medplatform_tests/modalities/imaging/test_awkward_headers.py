@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.header import read_header
-from medplatform.modalities.imaging.opening import DicomFile, sop_instance_uid
+from medplatform.modalities.imaging.opening import DicomFile, identify
 from medplatform.modalities.imaging.records import Header, Limits, Problem
 from medplatform_tests.modalities.imaging.conftest import Ingested, make_image, save
 from medplatform_tests.modalities.imaging.test_real import PEER
@@ -53,7 +53,8 @@ def test_a_file_need_not_say_how_it_is_encoded(syntax: str, preamble: bool, tmp_
     dataset = make_image(PixelSpacing=[0.5, 0.25])
     path = _write(tmp_path / "d.dcm", dataset, syntax, preamble=preamble)
     header = _header(path)
-    assert header.sop_instance_uid == dataset.SOPInstanceUID == sop_instance_uid(path)
+    assert header.sop_instance_uid == dataset.SOPInstanceUID
+    assert identify(path, Limits()) == (dataset.SOPInstanceUID, dataset.SeriesInstanceUID)
     assert (header.columns["rows"], header.columns["pixel_spacing_column_mm"]) == (3, 0.25)
     assert header.columns["transfer_syntax_uid"] is None
 
@@ -65,7 +66,7 @@ def test_a_file_need_not_say_how_it_is_encoded(syntax: str, preamble: bool, tmp_
         *(DeflatedExplicitVRLittleEndian, "1.2.840.113619.5.2", "1.3.46.670589.33.1.4.1"),
     ],
 )
-def test_the_uid_is_found_in_the_beginning_of_every_file(syntax: str, tmp_path: Path) -> None:
+def test_the_uids_are_found_before_the_file_is_read(syntax: str, tmp_path: Path) -> None:
     dataset = make_image()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
@@ -78,7 +79,8 @@ def test_the_uid_is_found_in_the_beginning_of_every_file(syntax: str, tmp_path: 
         implicit_vr=False if is_private else None,
         little_endian=True if is_private else None,
     )
-    assert sop_instance_uid(tmp_path / "d.dcm") == dataset.SOPInstanceUID
+    uids = (dataset.SOPInstanceUID, dataset.SeriesInstanceUID)
+    assert identify(tmp_path / "d.dcm", Limits()) == uids
     assert _header(tmp_path / "d.dcm").sop_instance_uid == dataset.SOPInstanceUID
 
 
@@ -93,7 +95,7 @@ def test_what_is_no_dicom_says_so(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "d.dcm").write_bytes(content)
     with pytest.raises(Unusable, match=r"dicom\.not_dicom"):
         DicomFile(tmp_path / "d.dcm", Limits())
-    assert sop_instance_uid(tmp_path / "d.dcm") is None
+    assert identify(tmp_path / "d.dcm", Limits()) == (None, None)
 
 
 def test_patients_are_not_joined_by_an_empty_id(folder: Path, ingest: Ingest) -> None:
@@ -155,5 +157,6 @@ def test_an_element_that_is_not_of_its_vr_is_remarked_on_wherever_it_stands(
 )
 def test_public_files_without_meta_information_are_read(name: str) -> None:
     path = TEST_FILES / name
-    assert (uid := sop_instance_uid(path))
+    uid, _ = identify(path, Limits())
+    assert uid
     assert _header(path).sop_instance_uid == uid

@@ -20,7 +20,7 @@ from medplatform.modalities.imaging import isolation, reader
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess, ReadingProcessError
 from medplatform.modalities.imaging.opening import open_dataset
 from medplatform.modalities.imaging.pool import ReadingPool
-from medplatform.modalities.imaging.records import Failure, FrameCell, Limits
+from medplatform.modalities.imaging.records import Failure, FrameCell, Identified, Limits
 from medplatform.modalities.imaging.sources import contents
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
@@ -45,10 +45,34 @@ def endless(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_takes_too_long_is_refused(image: Path, endless: Path) -> None:
-    with ReadingProcess(Limits(seconds=3)) as process:
+    with ReadingProcess(Limits(seconds=2, clock_factor=1)) as process:
         assert process.read("dicom", endless) == Failure("dicom.timeout")
         assert isinstance(process.read("dicom", image), Opened)
-        assert process.starts == 2
+        assert process.starts == 3
+
+
+def test_a_file_that_takes_too_much_processor_time_is_refused_at_once(
+    image: Path, tmp_path: Path
+) -> None:
+    forged = make_image(np.zeros((40_000, 1), np.uint8))
+    forged.Rows, forged.Columns, forged.NumberOfFrames = 1, 1, 40_000
+    path = save(forged, tmp_path / "many.dcm")
+    with ReadingProcess(Limits(seconds=1, clock_factor=1000)) as process:
+        assert process.read("dicom", path) == Failure("dicom.timeout")
+        assert process.starts == 1
+        assert isinstance(process.read("dicom", image), Opened)
+
+
+def test_a_file_is_not_blamed_where_the_process_was_ended_from_outside(image: Path) -> None:
+    with ReadingProcess() as process:
+        process.identify(image)
+        assert process.pid
+        os.kill(process.pid, signal.SIGKILL)
+        assert isinstance(process.read("dicom", image), Opened)
+        process.submit("dicom", image)
+        os.kill(process.pid, signal.SIGKILL)
+        assert isinstance(process.receive(), Opened)
+        assert process.starts == 3
 
 
 def test_a_file_that_crashes_the_process_is_refused(image: Path, endless: Path) -> None:
@@ -57,12 +81,16 @@ def test_a_file_that_crashes_the_process_is_refused(image: Path, endless: Path) 
         assert isinstance(process.read("dicom", image), Opened)
 
 
-def test_a_crash_while_looking_for_the_uid_finds_none(image: Path, endless: Path) -> None:
+def test_a_crash_while_a_file_is_identified_is_a_crash_of_the_file(
+    image: Path, endless: Path
+) -> None:
     with ReadingProcess() as process:
-        uid = process.identify(image)
+        found = process.identify(image)
         with _killed_while_reading(process):
-            assert process.identify(endless) is None
-        assert process.identify(image) == uid is not None
+            assert process.identify(endless) == Failure("dicom.crashed")
+        assert process.identify(image) == found
+        assert isinstance(found, Identified)
+        assert all(found)
 
 
 def test_nothing_of_a_crashed_file_reaches_the_lake(
@@ -76,7 +104,7 @@ def test_nothing_of_a_crashed_file_reaches_the_lake(
     os.mkfifo(folder / "2.dcm")
     monkeypatch.setattr(contents, "read_head", lambda _: b"")  # it would wait for the pipe
     stage = Stage(tmp_path / "stage", "g")
-    with ReadingProcess(Limits(seconds=3)) as process:
+    with ReadingProcess(Limits(seconds=2, clock_factor=1)) as process:
         reader.read_files(delivery, stage, identity, ReadingPool([process]), silent)
     stage.close()
     ingested = Ingested(delivery, stage)
@@ -173,14 +201,16 @@ def test_an_installation_that_cannot_start_the_process_is_no_fault_of_the_files(
 
 @contextmanager
 def _killed_while_reading(process: ReadingProcess) -> Iterator[None]:
-    """Kill the reading process, half a second after it has started at the earliest."""
+    """Kill the reading process and the one after it, half a second after each has started."""
+    starts = max(process.starts, 1)
 
     def kill() -> None:
-        while not process.starts:
-            time.sleep(0.01)
-        time.sleep(0.5)
-        assert process.pid
-        os.kill(process.pid, signal.SIGKILL)
+        for number in (starts, starts + 1):
+            while process.starts < number:
+                time.sleep(0.01)
+            time.sleep(0.5)
+            assert process.pid
+            os.kill(process.pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()

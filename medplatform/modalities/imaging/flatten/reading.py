@@ -50,25 +50,24 @@ def walk_file(data: bytes | mmap, *, most_inflated: int) -> Walked | None:
     return Walked(walker.elements, walker.pixels)
 
 
-def find_text(beginning: bytes, path: str) -> tuple[str, ...] | None:
-    """The text of an element at the top of a data set, from the first bytes of its file.
+def walk_beginning(data: bytes | mmap, last_path: str) -> list[Element] | None:
+    """The elements of a file up to one at the top of its data set, without reading the rest.
 
-    None where there is none, or only pydicom can tell.
+    None where only pydicom can tell.
     """
-    if beginning[PREFIX:_META] != b"DICM":
+    if data[PREFIX:_META] != b"DICM":
         return None
-    walker = Walker(beginning)
+    walker = Walker(data)
     try:
         start = walker.walk_meta(_META)
         syntax = _transfer_syntax(walker.elements)
         if syntax in (None, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
             return None
         is_implicit = syntax == ImplicitVRLittleEndian
-        walker.walk(start, is_implicit=is_implicit, last_tag=int(path, 16))
+        walker.walk(start, is_implicit=is_implicit, last_tag=int(last_path, 16))
     except Unsure:
         return None
-    last = walker.elements[-1]
-    return last.text if last.path == path else None
+    return walker.elements
 
 
 def _transfer_syntax(meta: list[Element]) -> str | None:

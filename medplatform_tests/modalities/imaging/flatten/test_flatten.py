@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from benchmarks.fuzz_headers import check, damage, same
 from medplatform.modalities.imaging.flatten import Element
-from medplatform.modalities.imaging.flatten.reading import find_text, walk_file
+from medplatform.modalities.imaging.flatten.reading import walk_beginning, walk_file
 from medplatform.modalities.imaging.flatten.restore import to_bytes, to_dataset
 from medplatform.modalities.imaging.flatten.tree import MAX_DEPTH, flatten_dataset
 
@@ -304,11 +304,13 @@ def test_sequences_are_not_followed_for_ever() -> None:
         flatten_dataset(dataset)
 
 
-def test_an_element_is_found_in_the_first_bytes_of_a_file() -> None:
+def test_the_beginning_of_a_file_is_read_without_the_rest() -> None:
     data = _file(_dataset())
-    assert find_text(data[:600], "00080018") == ("1.2.3",)
-    assert find_text(data[:600], "00080019") is None
-    assert find_text(data[:200], "00080018") is None
+    beginning = walk_beginning(data[:600], "00080018")
+    assert beginning
+    assert (beginning[-1].path, beginning[-1].text) == ("00080018", ("1.2.3",))
+    assert walk_beginning(data[:600], "00080019") == beginning
+    assert walk_beginning(data[:200], "00080018") is None
 
 
 @pytest.mark.parametrize("transfer_syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
