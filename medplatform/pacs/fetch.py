@@ -48,7 +48,7 @@ class Limits:
 class Source(Protocol):
     """A PACS, asked in one of its languages.
 
-    `name` begins the names of deliveries; `parallel` says how many threads may use it; `remarks`
+    `name` ends the names of deliveries; `parallel` says how many threads may use it; `remarks`
     fills with what it has to say, as {remark: times}.
     """
 

@@ -136,5 +136,5 @@ def demand_free(landing: Path, name: str) -> None:
 
 
 def new_name(source: str) -> str:
-    """A name for a delivery that sorts by time."""
-    return f"{source}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    """A name for a delivery that sorts by time among those of all sources."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{source}"

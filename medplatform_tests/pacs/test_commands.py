@@ -194,7 +194,7 @@ def test_a_receiver_delivers_what_is_open_when_it_is_told_to_stop(
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "SENDER at 127.0.0.1: 2 objects received." in output
-    assert re.search(r"Delivered imaging/received-\S+: 2", output)
+    assert re.search(r"Delivered imaging/\d\S+Z-received: 2", output)
     (delivery,) = (shell.settings.landing / "imaging").iterdir()
     assert (delivery / "_DONE").exists()
 
