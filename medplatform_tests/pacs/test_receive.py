@@ -17,6 +17,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # pyright: ignore[reportAttributeAccessIssue]
 
 from medplatform.pacs.dimse import Node, Peers, Receiver, Rules, Tls
+from medplatform.pacs.draft import Draft
 from medplatform.pacs.errors import PacsError
 from medplatform.transfer import CertificateRefused, TransferLocked
 from medplatform_tests.pacs.certificates import Authority
@@ -75,9 +76,52 @@ def test_a_delivery_is_closed_after_a_quiet_time_without_peers(
 
 def test_a_delivery_is_closed_when_it_is_large(landing: Path, tmp_path: Path) -> None:
     rules = Rules(quiet_s=60, delivery_bytes=2000, reserve_bytes=0)
+    paths = make_series(tmp_path, 4)
     with receiving(landing, rules) as running:
-        send(running, make_series(tmp_path, 4))
-    assert [one.fetched for one in running.delivered] == [2, 2]
+        send(running, paths[:2])
+        running.wait_for(lambda: running.delivered)
+        send(running, paths[2:])
+        running.wait_for(lambda: len(running.delivered) == 2)
+    assert sum(one.fetched for one in running.delivered) == 4
+
+
+def test_a_delivery_that_cannot_be_closed_stays_open_and_is_tried_again(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+
+    def fail(_draft: Draft, target: Path) -> None:
+        attempts.append(target)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("medplatform.pacs.dimse.receive._RETRY_S", 0.0)
+    paths = make_series(tmp_path, 2)
+    with receiving(landing, Rules(quiet_s=0, delivery_bytes=1, reserve_bytes=0)) as running:
+        with monkeypatch.context() as full:
+            full.setattr(Draft, "publish", fail)
+            assert send(running, paths[:1]) == [0]
+            running.wait_for(lambda: attempts)
+            assert send(running, paths[1:]) == [0], "what was kept is confirmed"
+            running.wait_for(lambda: len(attempts) > 2)
+        running.wait_for(lambda: running.delivered)
+    assert [one.fetched for one in running.delivered] == [2]
+    assert any("cannot be delivered" in one and "No space left" in one for one in running.said)
+
+
+def test_what_cannot_be_delivered_at_the_end_is_delivered_by_the_next_start(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full, receiving(landing) as running:
+        full.setattr(Draft, "publish", fail)
+        assert send(running, make_series(tmp_path, 2)) == [0, 0]
+        running.stop()
+    assert "It is kept" in str(running.failed[0])
+    with receiving(landing) as running:
+        running.wait_for(lambda: running.delivered)
+    assert running.delivered[0].fetched == 2
 
 
 def test_what_was_delivered_is_confirmed_and_not_delivered_again(

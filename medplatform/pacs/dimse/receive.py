@@ -2,12 +2,17 @@
 
 Objects go to an open delivery, which is closed, and so seen by the delivery sensor, once nothing
 has come for a while and nobody is connected, or once it is large. What is in it survives a kill.
+
+Only the thread that runs the receiver closes deliveries, so that no peer is told of a failure that
+has nothing to do with its object.
 """
 
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -16,10 +21,12 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from medplatform.modalities.delivery import DeliveryError
 from medplatform.pacs.dimse.listen import Listening, Peers, listening
 from medplatform.pacs.dimse.node import Node, received_files_in
 from medplatform.pacs.dimse.storage import PROCESSING_FAILURE, RESERVE_BYTES, SUCCESS, Storage
 from medplatform.pacs.draft import ROOT, Draft
+from medplatform.pacs.errors import PacsError
 from medplatform.pacs.header import Header
 from medplatform.pacs.index import Index
 from medplatform.pacs.retrieval import Retrieval, close, new_name
@@ -27,6 +34,7 @@ from medplatform.transfer.private import hold_lock
 
 SOURCE = "received"
 _POLL_S = 0.2
+_RETRY_S = 30.0
 _GRACE_S = 20.0
 
 
@@ -40,7 +48,7 @@ class Rules:
         Closed once nothing has come for so long and nobody is connected; 0: as soon as the last
         association ends.
     delivery_bytes
-        Closed once it has so many.
+        Closed soon after it has so many.
     reserve_bytes
         Objects are refused (0xA700) where less space than that is free.
     """
@@ -78,6 +86,7 @@ class Receiver:
         self._notify = notify
         self._draft: Draft | None = None
         self._stored_at = 0.0
+        self._retry_at = 0.0
         self._lock = threading.RLock()
         self._answers: WeakKeyDictionary[Association, Counter[int]] = WeakKeyDictionary()
 
@@ -94,7 +103,8 @@ class Receiver:
         TransferLocked
             Another receiver fills the same landing.
         PacsError
-            The port cannot be had.
+            The port cannot be had, or what is open at the start or the end cannot be delivered. It
+            is then kept for the next start.
         """
         root = self._landing / ROOT
         incoming = root / SOURCE / "incoming"
@@ -139,33 +149,48 @@ class Receiver:
                 self._draft = Draft(self._landing / ROOT / SOURCE / new_name(SOURCE))
             self._draft.keep(part, header)
             self._stored_at = time.monotonic()
-            if self._draft.bytes >= self._rules.delivery_bytes:
-                self._close()
         return SUCCESS
 
     def _close_if_due(self, server: Listening) -> None:
+        """Close what is due; what cannot be closed stays open, and is tried again later."""
         with self._lock:
-            quiet_s = time.monotonic() - self._stored_at
-            if self._draft and quiet_s >= self._rules.quiet_s and not server.associations:
-                self._close()
+            now = time.monotonic()
+            if self._draft is None or now < self._retry_at:
+                return
+            is_quiet = now - self._stored_at >= self._rules.quiet_s and not server.associations
+            if is_quiet or self._draft.bytes >= self._rules.delivery_bytes:
+                try:
+                    self._close()
+                except PacsError as error:
+                    self._retry_at = now + _RETRY_S
+                    self._notify(f"{error} It is tried again every {_RETRY_S:.0f} seconds.")
 
     def _close(self) -> None:
         with self._lock:
             if self._draft is not None:
-                draft, self._draft = self._draft, None
-                self._publish(draft)
+                retrieval = self._publish(self._draft)
+                self._draft = None
+                self._tell(retrieval)
 
     def _recover(self) -> None:
         """Deliver what a killed receiver left."""
-        for root in sorted((self._landing / ROOT / SOURCE).glob(f"{SOURCE}-*")):
-            self._publish(Draft(root))
+        for root in sorted((self._landing / ROOT / SOURCE).glob(f"*{SOURCE}*")):
+            self._tell(self._publish(Draft(root)))
 
-    def _publish(self, draft: Draft) -> None:
+    def _publish(self, draft: Draft) -> Retrieval:
         found = len({one.key for one in draft.stored})
-        retrieval = close(
-            draft, self._landing, draft.root.name, self._index, source=SOURCE, found=found
-        )
-        self._index.refresh()
+        name = draft.root.name
+        try:
+            return close(draft, self._landing, name, self._index, source=SOURCE, found=found)
+        except (OSError, sqlite3.Error, DeliveryError, PacsError) as error:
+            raise PacsError(
+                f"What was received cannot be delivered as {name} ({error}). It is kept."
+            ) from error
+
+    def _tell(self, retrieval: Retrieval) -> None:
+        # What the index does not know yet is left out when the next delivery is closed.
+        with suppress(OSError, sqlite3.Error):
+            self._index.refresh()
         if retrieval.delivery:
             self._delivered(retrieval)
 
