@@ -44,6 +44,13 @@ _OWN_TITLE = click.option(
     metavar="HOST:PORT",
     help="Where objects come in with --move, as the peer knows this node.",
 )
+@click.option(
+    "--allow-host",
+    "senders",
+    metavar="HOST",
+    multiple=True,
+    help="Address or network that may send there, instead of the peer's host alone.",
+)
 @click.option("--since", metavar="DATE", help="Only studies from this date on.")
 @with_options(QUERY_OPTIONS)
 @with_options(_TLS_OPTIONS)
@@ -55,6 +62,7 @@ def pull(
     own_aet: str,
     move: bool,
     listen: str,
+    senders: tuple[str, ...],
     name: str | None,
     **options: Any,
 ) -> None:
@@ -78,6 +86,7 @@ def pull(
             node=Node(ae_title=own_aet, host=own_host, port=int(own_port), tls=tls),
             landing=installation.settings.landing,
             move=move,
+            senders=senders,
             delivery=name,
             progress=progress,
             notify=click.echo,

@@ -28,14 +28,21 @@ WAYS = pytest.mark.parametrize("move", [False, True], ids=["C-GET", "C-MOVE"])
 
 
 def pull(
-    site: Site, orthanc: Orthanc, *, move: bool, query: Query | None = None, called: str = "ORTHANC"
+    site: Site,
+    orthanc: Orthanc,
+    *,
+    move: bool,
+    query: Query | None = None,
+    host: str = "127.0.0.1",
+    senders: tuple[str, ...] = (),
 ) -> Retrieval:
     return pull_images(
         query or Query(),
-        peer=Peer(ae_title=called, host="127.0.0.1", port=orthanc.dicom_port),
+        peer=Peer(ae_title="ORTHANC", host=host, port=orthanc.dicom_port),
         node=Node(port=orthanc.receiver_port),
         landing=site.landing,
         move=move,
+        senders=senders,
         notify=site.said.append,
     )
 
@@ -120,6 +127,17 @@ def test_what_was_received_is_not_fetched(orthanc: Orthanc, site: Site, tmp_path
         send(running, paths[:2])
     brought = pull(site, orthanc, move=False)
     assert (brought.delivered_before, brought.fetched) == (2, 1)
+
+
+def test_only_the_host_of_the_peer_may_send_what_is_moved(
+    orthanc: Orthanc, site: Site, tmp_path: Path
+) -> None:
+    orthanc.store(make_series(tmp_path, 1))
+    other = "127.0.0.2"  # is listened at by the PACS, which sends from 127.0.0.1
+    refused = pull(site, orthanc, move=True, host=other)
+    assert (refused.fetched, refused.failed) == (0, 1)
+    assert "Refused 127.0.0.1: it is none of the hosts that may send." in site.said
+    assert pull(site, orthanc, move=True, host=other, senders=("127.0.0.0/8",)).fetched == 1
 
 
 @WAYS

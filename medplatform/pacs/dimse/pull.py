@@ -61,6 +61,7 @@ def pull_images(
     node: Node,
     landing: Path,
     move: bool = False,
+    senders: Sequence[str] = (),
     delivery: str | None = None,
     limits: Limits | None = None,
     progress: Progress = silent,
@@ -78,6 +79,8 @@ def pull_images(
         title, host and port.
     move
         Use C-MOVE instead of C-GET.
+    senders
+        Hosts that may send what C-MOVE asks for, see `Peers`. Default: that of the peer.
     delivery
         Its name. Default: one that sorts by time.
 
@@ -89,14 +92,17 @@ def pull_images(
         The name of the delivery is unusable or taken.
     """
 
+    def refused(address: str) -> None:
+        notify(f"Refused {address}: it is none of the hosts that may send.")
+
     @contextmanager
     def connect(connection: Connection) -> Iterator[_Puller]:
         with ExitStack() as stack:
             stack.enter_context(received_files_in(connection.draft.parts))
             puller = _Mover(node, peer, connection) if move else _Getter(node, peer, connection)
             if isinstance(puller, _Mover):
-                peers = Peers()
-                stack.enter_context(listening(node, puller.handlers, peers, tell_nobody))
+                peers = Peers(hosts=tuple(senders) or (peer.host,))
+                stack.enter_context(listening(node, puller.handlers, peers, refused))
             yield puller
 
     return fetch(
