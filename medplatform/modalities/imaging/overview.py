@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from medplatform.lake import Lake, LedgerEntry
 from medplatform.modalities.imaging.codec import decode
 from medplatform.modalities.imaging.configuration import Configuration
+from medplatform.modalities.imaging.rescaling import rescale
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_INSTANCE
 
 SAMPLES = 24
@@ -26,11 +27,12 @@ TILES_PER_ROW = 8
 _GREYS = 16  # of a contact sheet, so that it is small enough for the event log
 _DPI = 80
 _BINS = 64
+_RESCALE = ("rescale_slope", "rescale_intercept")
 _INSTANCE_COLUMNS = (
     *("instance_id", "series_id", "instance_number", "modality", "photometric"),
-    *("rescale_slope", "rescale_intercept"),
+    *_RESCALE,
 )
-_FRAME_COLUMNS = ["height", "width", "channels", "dtype", "codec", "pixels"]
+_FRAME_COLUMNS = ["height", "width", "channels", "dtype", "codec", "pixels", *_RESCALE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,9 @@ def _samples(lake: Lake, entry: LedgerEntry) -> Iterator[Sample]:
                 : 2 if frame["channels"] == 1 else 3
             ],
         )
-        slope, intercept = place["rescale_slope"], place["rescale_intercept"]
         yield Sample(
             place["modality"] or "?",
-            array * (1.0 if slope is None else slope) + (intercept or 0.0),
+            rescale(array, *(place[n] if frame[n] is None else frame[n] for n in _RESCALE)),
             is_inverted=place["photometric"] == "MONOCHROME1",
         )
 

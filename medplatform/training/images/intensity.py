@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from medplatform.modalities.imaging.rescaling import to_floating
+
 VoiFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 FUNCTIONS: tuple[VoiFunction, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
@@ -52,7 +54,7 @@ class Window:
 
     def apply(self, values: Pixels, low: float = 0, high: float = 1) -> Values:
         """Values of the modality as display values between `low` and `high`."""
-        x = _floating(values)
+        x = to_floating(values)
         if self.function == "SIGMOID":
             with np.errstate(over="ignore"):  # far below the window: 1 / inf is the 0 that is meant
                 return (high - low) / (1 + np.exp(-4 * (x - self.center) / self.width)) + low
@@ -98,36 +100,6 @@ def choose_window(
     return None
 
 
-def rescale(
-    pixels: Pixels,
-    slope: float | NDArray[np.floating] | None,
-    intercept: float | NDArray[np.floating] | None,
-) -> Values:
-    """Stored values as values of the modality: HU for CT, Bq/ml for PT, … (PS3.3 C.11.1.1.2).
-
-    Parameters
-    ----------
-    pixels
-        (H, W), or (frames, H, W) with a slope and an intercept per frame.
-    slope, intercept
-        Rescale Slope (0028,1053) and Intercept (0028,1052); None: absent, the values stay.
-
-    Returns
-    -------
-    NDArray
-        float32 for stored values of up to 16 bits, else float64.
-    """
-    values = _floating(pixels)
-    if slope is None or intercept is None:
-        return values
-    factors = [np.asarray(each, values.dtype) for each in (slope, intercept)]
-    slopes, intercepts = (
-        each.reshape(each.shape + (1,) * (values.ndim - each.ndim)) if each.ndim else each
-        for each in factors
-    )
-    return values * slopes + intercepts
-
-
 def apply_table(pixels: Pixels, first: int, entries: Pixels) -> Pixels:
     """A Modality or VOI LUT: values below the first mapped one take the first entry, those beyond
     the last take the last (PS3.3 C.11.1.1.1, C.11.2.1.1)."""
@@ -166,7 +138,7 @@ def percentile_limits(
 def stretch(values: Pixels, lower: float, upper: float) -> Values:
     """Values as their share of the way from `lower` to `upper`, clipped to 0 … 1; a flat image
     is 0."""
-    x = np.nan_to_num(_floating(values))
+    x = np.nan_to_num(to_floating(values))
     return np.clip((x - lower) / max(upper - lower, 1e-6), 0, 1)
 
 
@@ -193,12 +165,6 @@ def show(
     if inverted:
         shown = 1 - shown
     return shown if valid is None else np.where(valid, shown, shown.dtype.type(0))
-
-
-def _floating(values: Pixels) -> Values:
-    if values.dtype == np.float64 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2):
-        return values.astype(np.float64)
-    return values.astype(np.float32)
 
 
 def _several(value: Sequence[float | None] | float | None) -> Sequence[float | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medplatform.modalities.imaging.rescaling import rescale
 from medplatform.training.images.intensity import (
     Pixels,
     Valid,
@@ -14,7 +15,6 @@ from medplatform.training.images.intensity import (
     choose_window,
     find_padding,
     percentile_limits,
-    rescale,
     show,
     stretch,
 )

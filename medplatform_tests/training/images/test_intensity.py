@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medplatform.modalities.imaging.rescaling import rescale
 from medplatform.training.images.intensity import (
     BRAIN,
     PRESETS,
@@ -14,7 +15,6 @@ from medplatform.training.images.intensity import (
     choose_window,
     find_padding,
     percentile_limits,
-    rescale,
     show,
     stretch,
 )
@@ -100,9 +100,13 @@ class TestRescale:
         assert values[0].max() == values[0].min() == 2.5
         assert values[1].max() == values[1].min() == 4
 
-    @pytest.mark.parametrize(("slope", "intercept"), [(None, -1024), (2, None), (None, None)])
-    def test_half_a_rescale_is_none(self, slope, intercept) -> None:
-        assert rescale(np.array([7], np.int16), slope, intercept).tolist() == [7]
+    @pytest.mark.parametrize(
+        ("slope", "intercept", "value"), [(None, -1024, -1017), (2, None, 14), (None, None, 7)]
+    )
+    def test_a_slope_is_1_and_an_intercept_0_where_it_is_absent(
+        self, slope, intercept, value
+    ) -> None:
+        assert rescale(np.array([7], np.int16), slope, intercept).tolist() == [value]
 
     def test_large_integers_are_kept_exactly(self) -> None:
         pixels = np.array([2**31 - 1], np.int32)

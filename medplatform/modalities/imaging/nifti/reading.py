@@ -28,6 +28,7 @@ from medplatform.modalities.imaging.records import (
     Plane,
     Reading,
 )
+from medplatform.modalities.imaging.rescaling import rescale
 
 MAX_LABELS = 1024
 """A label map with more shows values, not labels."""
@@ -130,7 +131,7 @@ def _labels(volume: Volume, frame: np.ndarray) -> dict[int, Any]:
     stored = np.unique(frame)
     if len(stored) > MAX_LABELS:
         raise Unusable("mask.not_labels")
-    values = stored.astype(np.float64) * (volume.slope or 1.0) + (volume.intercept or 0.0)
+    values = rescale(stored.astype(np.float64), volume.slope, volume.intercept)
     numbers = np.round(values)
     if (
         not np.isfinite(values).all()
