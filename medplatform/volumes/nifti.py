@@ -7,6 +7,7 @@ exactly, else float32. The header says nothing about the patient.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from gzip import GzipFile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
+from medplatform.lake.draft import replace_file
 from medplatform.modalities.modality import Progress, silent
 from medplatform.volumes.pixels import Frame, Frames, open_frames
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.csv"
 SCANNER_COORDINATES = 1  # NIFTI_XFORM_SCANNER_ANAT
+_COMPRESSION = 1  # pixels compress hardly better at a higher level, and much slower
 _STORED = ("uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 _MANIFEST = {
     "series_id": pl.String,
@@ -153,12 +156,16 @@ def _write(volume: dict[str, Any], frames: Frames, out: Path) -> dict[str, str |
         return {"left_out": "no pixels in the lake"}
     if any(frame.pixels.ndim > 2 for frame in found):
         return {"left_out": "colour pixels"}
+    if any(frame.has_modality_lut for frame in found):
+        return {"left_out": "values by a Modality LUT"}
     name = f"{volume['patient_id']}/{volume['series_id']}_{volume['volume_number']}.nii.gz"
-    path = out / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft.nii.gz")
-    make_image(volume, found).to_filename(draft)
-    draft.replace(path)
+    image = make_image(volume, found)
+    with (
+        replace_file(out / name) as stream,
+        # The file says neither when it was written nor how its draft was called.
+        GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as compressed,
+    ):
+        image.to_stream(compressed)
     return {"file": name}
 
 

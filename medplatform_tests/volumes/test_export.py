@@ -2,7 +2,7 @@
 
 import gzip
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -30,6 +30,13 @@ def make_colour() -> list[Dataset]:
     return make_series(pixels, BurnedInAnnotation="NO")
 
 
+def make_table() -> Dataset:
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [2, 0, 16], "HU"
+    table.add_new("LUTData", "OW", b"\0\0\x64\0")
+    return table
+
+
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Hospital:
     return Hospital(tmp_path_factory.mktemp("hospital"))
@@ -47,6 +54,7 @@ def series(hospital: Hospital) -> dict[str, str]:
         "nowhere": remove(make_series(VOLUME[:2]), "ImagePositionPatient"),
         "localizer": make_series(VOLUME[:1], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
         "colour": make_colour(),
+        "by a table": make_series(VOLUME[:2], ModalityLUTSequence=[make_table()]),
         "one slice": make_series(VOLUME[:1]),
         "one slice, unknown depth": remove(make_series(VOLUME[:1]), "SliceThickness"),
     }
@@ -87,6 +95,7 @@ def test_what_is_left_out_has_its_reason(manifest: dict[str, dict[str, Any]]) ->
         "nowhere": "no place in space",
         "localizer": "only localizers",
         "colour": "colour pixels",
+        "by a table": "values by a Modality LUT",
         "one slice, unknown depth": "depth of the slice unknown",
     }
 
@@ -150,3 +159,16 @@ def test_the_command_writes_the_patients_that_are_named(
     nobody = CliRunner().invoke(cli, ["export", "nifti", str(tmp_path), "--patient", "nobody"])
     assert nobody.exit_code == 1
     assert "no series" in nobody.output
+
+
+def test_an_error_leaves_no_draft(
+    hospital: Hospital, series: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_image: nib.Nifti1Image, stream: BinaryIO) -> None:
+        stream.write(b"half")
+        raise OSError("full")
+
+    monkeypatch.setattr(nib.Nifti1Image, "to_stream", fail)
+    with pytest.raises(OSError, match="full"):
+        hospital.export(tmp_path, series=[series["clean"]])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
