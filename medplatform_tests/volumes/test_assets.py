@@ -9,11 +9,16 @@ import pytest
 
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.volumes import GEOMETRY, PATIENTS, PHOTOMETRIC, volume_assets
+from medplatform.lake import Table
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 from medplatform.volumes import SERIES, STUDY, VOLUME
+from medplatform.volumes.sources import digest_sources
 from medplatform_tests.defs.site import materialized
-from medplatform_tests.volumes.hospital import Hospital, make_series
+from medplatform_tests.volumes.hospital import Hospital, make_series, publish
 
 PIXELS = np.zeros((6, 4, 4), np.int16)
+RESOURCE = {"source_id": "s", "record_number": 1}
+VERSION = {"version_id": "1", "is_deceased": False}
 SERIES_KEY = "marts/imaging_series"
 
 
@@ -24,6 +29,11 @@ class Site(Hospital):
         return dg.materialize(
             volume_assets(), resources={"installation": self.installation}, raise_on_error=False
         )
+
+    def publish_health_records(self, name: str, table: Table, row: dict[str, object]) -> None:
+        with self.lake.stage("ehr", name, "g") as stage:
+            stage.write(table, [row])
+            publish(self.lake, stage, "ehr", name)
 
     def table(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.settings.marts / f"{name}.parquet")
@@ -107,6 +117,19 @@ def test_unchanged_images_are_not_assembled_again(
         else ["same", "same"]
     )
     assert versions[0] == versions[1]
+
+
+def test_of_health_records_only_deletions_count(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.deliver("first", make_series(PIXELS))
+    before = digest_sources(site.lake)
+    (patient_id,) = site.assemble().series["patient_id"]
+    site.publish_health_records("a", PATIENT, {**RESOURCE, "patient_id": patient_id, **VERSION})
+    assert digest_sources(site.lake) == before
+    deletion = {**RESOURCE, "resource_type": "Patient", "resource_id": patient_id}
+    site.publish_health_records("b", DELETION, deletion)
+    assert digest_sources(site.lake) != before
+    assert site.assemble().series.is_empty()
 
 
 def test_the_assets_follow_those_of_the_lake() -> None:
