@@ -117,6 +117,19 @@ def test_uids_out_of_order_are_known_before_either_file_is_read(
     assert ingested.stage.tables() == []
 
 
+def test_a_file_that_names_two_objects_is_refused(
+    folder: Path, ingest: Callable[[], Ingested]
+) -> None:
+    image, other = make_image(), make_image()
+    path = save(image, folder / "1.dcm")
+    save(other, folder / "2.dcm")
+    uid = other.SOPInstanceUID.encode() + b"\0" * (len(other.SOPInstanceUID) % 2)
+    path.write_bytes(path.read_bytes() + b"\x08\0\x18\0UI" + len(uid).to_bytes(2, "little") + uid)
+    ingested = ingest()
+    assert ingested.refusals() == {"dicom.unreadable": 1}
+    assert len(ingested.rows("instance")) == 1
+
+
 def move_to_the_end(path: Path, tag: bytes) -> None:
     """Move an element behind all others, in Implicit VR Little Endian."""
     content = path.read_bytes()
