@@ -26,7 +26,7 @@ class DeliveryOptions(BaseModel):
         Field(
             description="`resolve`: every record names its patient. `per_record`: the sender "
             "declares that each image, sample or Patient resource is a person of its own, as in "
-            "public data sets."
+            "public data sets; of DICOM, each study that names no patient."
         ),
     ] = "resolve"
     labels: Annotated[str | None, Field(description="Label table (CSV) of a folder of images.")] = (

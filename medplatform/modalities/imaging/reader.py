@@ -28,6 +28,7 @@ from medplatform.modalities.imaging.records import (
     Cell,
     Failure,
     FrameCell,
+    Header,
     Identified,
     MaskCell,
 )
@@ -46,6 +47,7 @@ from medplatform.modalities.imaging.tables import (
     IMAGING_MASK,
 )
 from medplatform.modalities.modality import Progress
+from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
 CELLS_PER_WRITE = 64
@@ -80,7 +82,8 @@ def read_files(
     """Read a delivery with reading processes that may serve others too."""
     account = Account(stage)
     labelling = Labelling(delivery.options, account, identity)
-    dicom = DicomReader(account, identity, pool, labelling, progress)
+    is_per_record = delivery.options.subjects == "per_record"
+    dicom = DicomReader(account, identity, pool, labelling, progress, is_per_record=is_per_record)
     pictures = PictureReader(delivery, account, identity, pool.processes[0], labelling, progress)
     directories = DirectoryReader(account, pool.processes[0])
     with Contents(delivery, stage.folder) as contents:
@@ -154,10 +157,13 @@ class DicomReader:
         pool: ReadingPool,
         labelling: Labelling,
         progress: Progress,
+        *,
+        is_per_record: bool,
     ) -> None:
         self.account = account
         self.identity = identity
         self.pool = pool
+        self.is_per_record = is_per_record
         self.labelling = labelling
         self.progress = progress
         self._contents: dict[str, set[str]] = defaultdict(set)
@@ -165,6 +171,13 @@ class DicomReader:
         self._asked: set[str] = set()
         self._refusals: dict[str, Refusal] = {}
         self._published = PublishedImages(account.stage, identity, self.uids)
+
+    def _find_subject(self, header: Header) -> Subject:
+        """Whom an image is of; one that names nobody is, where that was declared, of its study."""
+        if self.is_per_record and not (header.patient_id or "").strip():
+            study = header.study_uid or header.sop_instance_uid
+            return self.identity.subject(PER_RECORD_SYSTEM, study)
+        return self.identity.subject_of_issuer(header.issuer, header.patient_id)
 
     def note(self, held: Held, found: Identified | Failure | None) -> None:
         """Remember which image a file is, before any of them is read."""
@@ -252,7 +265,7 @@ class DicomReader:
             conflict = Failure("record.conflict", _SOP_INSTANCE_UID, sop_class_uid)
             return self._refusal(conflict, sha256, HELD_BY_OTHER_DELIVERY)
         try:
-            subject = self.identity.subject_of_issuer(header.issuer, header.patient_id)
+            subject = self._find_subject(header)
         except UnresolvedSubject as error:
             return Refusal(error.code, "(0010,0020)", sop_class_uid, error.reason)
         found, _ = self.labelling.find(held.item)

@@ -18,6 +18,7 @@ from pydicom.uid import (
 )
 
 from medplatform.modalities.imaging import IMAGING
+from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.imaging.conftest import (
     PIXELS,
@@ -263,6 +264,19 @@ def test_the_issuer_of_a_patient_id_chooses_its_identifier_system(
     assert ingest().rows("instance")[0]["patient_id"] == (
         identity.subject("urn:ward", "MRN-1").patient_id
     )
+
+
+def test_an_image_of_a_public_set_that_names_nobody_is_of_its_study(
+    folder: Path, ingest: Ingest, identity: Identity
+) -> None:
+    (folder / "delivery.json").write_text('{"subjects": "per_record"}')
+    for number, patient in enumerate((None, "", "MRN-1")):
+        image = make_image(PatientID=patient, StudyInstanceUID="1.2.3")
+        save(image, folder / f"{number}.dcm")
+    assert {row["patient_id"] for row in ingest().rows("instance")} == {
+        identity.subject(PER_RECORD_SYSTEM, "1.2.3").patient_id,
+        identity.subject(None, "MRN-1").patient_id,
+    }
 
 
 def test_a_copy_is_refused_as_a_duplicate(folder: Path, ingest: Ingest) -> None:
