@@ -27,6 +27,14 @@ Terms = Annotated[frozenset[str], PlainSerializer(sorted, when_used="json-unless
 """A set that is always written down in the same order: an instance names a policy by its digest."""
 
 
+_IN_WORDS = {
+    "extra_forbidden": "there is no such option",
+    "frozen_set_type": "is to be a list, e.g. [US, OT]",
+    "model_type": "is to be a mapping of options to values",
+}
+"""What pydantic says in terms of Python."""
+
+
 class PolicyError(Misconfigured):
     """A policy cannot be used; the message names the option and the remedy."""
 
@@ -127,15 +135,24 @@ class Policy(BaseModel):
             return cls.model_validate(content)
         except ValidationError as error:
             reasons = "; ".join(
-                f"{'.'.join(map(str, each['loc'])) or 'policy'}: {each['msg']}"
+                f"{'.'.join(map(str, each['loc'])) or 'policy'}: "
+                f"{_IN_WORDS.get(each['type'], each['msg'])}"
                 for each in error.errors(include_url=False)
             )
             raise PolicyError(
                 f"{path} holds no policy of images: {reasons}. The options are listed in "
                 f"docs/dicom-deidentification.md."
             ) from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise PolicyError(f"{path} holds no policy of images: {error}") from error
+        except OSError as error:
+            raise PolicyError(f"{path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise PolicyError(f"{path} is no text in UTF-8.") from None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            where = f"line {mark.line + 1}: " if mark else ""
+            raise PolicyError(f"{path} is no YAML: {where}{error.problem}.") from None
+        except yaml.YAMLError as error:
+            raise PolicyError(f"{path} is no YAML: {error}.") from None
 
     def dump(self) -> str:
         """The policy as YAML, as `load` reads it, every option written out."""

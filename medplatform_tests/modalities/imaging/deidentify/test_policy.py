@@ -34,7 +34,7 @@ def test_what_a_file_does_not_name_is_as_the_platform_does_it(tmp_path: Path) ->
         ("retain_everything: true", "retain_everything"),
         ("dates: tomorrow", "dates: Input should be 'shift', 'keep' or 'remove'"),
         ("declared_clean: [ULTRASOUND]", "ULTRASOUND: no modality"),
-        ("- a list", "policy: Input should be"),
+        ("- a list", "policy: is to be a mapping"),
         ("{", "while parsing"),
     ],
 )
