@@ -1,6 +1,5 @@
 """One de-identified DICOM file (PS3.10), from its elements and its pixels."""
 
-import os
 from pathlib import Path
 
 from pydicom import config, dcmwrite
@@ -8,6 +7,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from medplatform.lake.draft import replace_file
 from medplatform.modalities.imaging.export.original import Pixels
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.flatten.restore import to_dataset
@@ -29,16 +29,8 @@ def write_dicom(elements: list[Element], pixels: Pixels | None, path: Path) -> N
         dataset.add(_element(pixels))
     syntax = UID(pixels.transfer_syntax_uid) if pixels else ExplicitVRLittleEndian
     dataset.file_meta.TransferSyntaxUID = syntax
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    try:
-        with draft.open("wb") as stream:
-            dcmwrite(stream, dataset, enforce_file_format=True)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replace_file(path) as stream:
+        dcmwrite(stream, dataset, enforce_file_format=True)
 
 
 def _element(pixels: Pixels) -> DataElement:
