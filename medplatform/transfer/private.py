@@ -5,8 +5,9 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import msgspec
@@ -57,6 +58,35 @@ def hold_lock(path: Path, what: str) -> Iterator[None]:
         except BlockingIOError:
             raise TransferLocked(f"Another process {what}. Wait for it.") from None
         yield
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """A folder below `root` that only its owner may read, removed when the context ends.
+
+    Those of processes that were killed are removed first. Several processes may have one each.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        with open(root / "lock", "ab", opener=open_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in root.glob("*/"):
+                _remove_unused(left)
+            own_folder = TemporaryDirectory(dir=root, ignore_cleanup_errors=True)
+            folder = stack.enter_context(own_folder)
+            own = stack.enter_context(open(Path(folder, "lock"), "ab", opener=open_private))
+            fcntl.flock(own, fcntl.LOCK_EX)
+        yield Path(folder)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a folder unless its process runs, or has just ended."""
+    with (
+        suppress(BlockingIOError, FileNotFoundError),
+        open(folder / "lock", "ab", opener=open_private) as lock,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def append_line(path: Path, record: msgspec.Struct) -> None:

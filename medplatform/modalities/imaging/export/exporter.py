@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import polars as pl
@@ -26,8 +25,11 @@ from medplatform.modalities.imaging.records import Failure
 from medplatform.modalities.imaging.sources import Contents, Held
 from medplatform.modalities.modality import Progress, silent
 from medplatform.privacy import Identity, UnresolvedSubject
+from medplatform.transfer.private import scratch_folder
 
 MANIFEST = "manifest.csv"
+SCRATCH = ".export"
+"""In landing, what is unpacked and read for an export while it runs."""
 NOT_FOUND = "original.not_found"
 CHANGED = "original.changed"
 NOT_DICOM = "original.not_dicom"
@@ -75,7 +77,7 @@ def export_dicom(
     """Write the selected images below `out`, and `manifest.csv` of them and of what was left out.
 
     Files are named `<patient>/<study>/<series>/<instance>.dcm` by the ids of the lake, and replace
-    those of the same name. Pixels that need no cleaning are written as delivered, bit by bit.
+    those of the same name. Pixels that need no cleaning keep their values and transfer syntax.
 
     Returns
     -------
@@ -85,9 +87,12 @@ def export_dicom(
     """
     rows = select_instances(lake, selection, deleted_patients)
     out.mkdir(parents=True, exist_ok=True)
-    with ReadingProcess(policy=policy) as process:
-        exporter = _Exporter(landing, identity, process, out)
-        manifest = []
+    manifest = []
+    with (
+        scratch_folder(landing / SCRATCH) as scratch,
+        ReadingProcess(folder=scratch, policy=policy) as process,
+    ):
+        exporter = _Exporter(landing, identity, process, out, scratch)
         for row in exporter.export(rows):
             manifest.append(row)
             progress("images", len(manifest), len(rows))
@@ -112,6 +117,7 @@ class _Exporter:
     identity: Identity
     process: ReadingProcess
     out: Path
+    scratch: Path
 
     def export(self, rows: list[Row]) -> Iterator[Row]:
         """A row of the manifest for each instance, in any order."""
@@ -133,7 +139,7 @@ class _Exporter:
                 sources.append(source)
         sources.sort(key=lambda source: source.path)
         delivery = Delivery("imaging", name, self.landing / "imaging" / name, tuple(sources))
-        with TemporaryDirectory() as folder, Contents(delivery, Path(folder)) as contents:
+        with Contents(delivery, self.scratch) as contents:
             for found in contents.survey():
                 if not isinstance(found, Held):
                     continue  # what lies there is left in `wanted`

@@ -1,5 +1,6 @@
 """Images of the lake as DICOM files, read again from landing: nothing is lost silently."""
 
+import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -27,6 +28,7 @@ from medplatform.modalities.imaging.export import (
     export_dicom,
     select_instances,
 )
+from medplatform.modalities.imaging.isolation import ReadingProcess
 from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
 from medplatform.privacy import WrongKey
 from medplatform.settings import Settings, get_settings
@@ -243,6 +245,34 @@ def test_what_is_left_out_is_named_with_its_reason(hospital: Hospital) -> None:
     reasons = [found.pop(hospital.instance_id(image))["left_out"] for image in images]
     assert reasons == ["original.not_found", "original.changed", None, None]
     assert [row["left_out"] for row in found.values()] == ["original.not_dicom"]
+
+
+def test_nothing_is_unpacked_outside_of_landing(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, elsewhere = hospital.folder / "in", hospital.folder / "tmp"
+    source.mkdir()
+    elsewhere.mkdir(mode=0o500)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    original = save(make_image(), hospital.folder / "0.dcm")
+    with ZipFile(source / "study.zip", "w") as archive:
+        archive.write(original, "0.dcm")
+    hospital.deliver("d", source)
+    read, places = ReadingProcess.read, []
+
+    def note(process: ReadingProcess, task: str, path: Path) -> Any:
+        places.append(path)
+        return read(process, task, path)
+
+    monkeypatch.setattr(ReadingProcess, "read", note)
+    (row,) = hospital.export("out").values()
+    assert row["left_out"] is None
+    (place,) = places
+    private = hospital.settings.landing / ".export"
+    assert private in place.parents
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in private.iterdir()] == ["lock"]
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_another_key_is_refused(delivered: Delivered) -> None:
