@@ -35,7 +35,7 @@ def test_what_a_file_does_not_name_is_as_the_platform_does_it(tmp_path: Path) ->
         ("dates: tomorrow", "dates: Input should be 'shift', 'keep' or 'remove'"),
         ("declared_clean: [ULTRASOUND]", "ULTRASOUND: no modality"),
         ("- a list", "policy: is to be a mapping"),
-        ("{", "while parsing"),
+        ("{", "is no YAML: line"),
     ],
 )
 def test_what_cannot_be_used_is_said(tmp_path: Path, content: str, says: str) -> None:
