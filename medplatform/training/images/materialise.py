@@ -1,10 +1,12 @@
 """The cache of a data set that was collected by an ImageSpec: its pixels come from the lake."""
 
 import hashlib
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,21 +14,28 @@ import polars as pl
 from numpy.typing import NDArray
 
 from medplatform.lake import Lake, Snapshot
-from medplatform.modalities.imaging import codec
+from medplatform.modalities.imaging import codec, rescaling
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_MASK
 from medplatform.training.data import IMAGES, Split, load_rows
-from medplatform.training.images import intensity, prepare, resample
+from medplatform.training.images import intensity, lake_pixels, prepare, resample
+from medplatform.training.images import spec as spec_module
 from medplatform.training.images.build import CacheFailed, Layout, Progress, Sample, build_cache
 from medplatform.training.images.cache import CacheKey, ImageCache, code_digest, open_cache
 from medplatform.training.images.frozen import cache_root
 from medplatform.training.images.lake_pixels import Cells, Key
 from medplatform.training.images.prepare import Meaning, prepare_image, prepare_mask
+from medplatform.training.images.selection import MASK_KEY
 from medplatform.training.images.spec import ImageSpec
 from medplatform.training.recipe import TrainingError
 
 _CELL = ("height", "width", "codec", "pixels")
 _FRAME = (*_CELL, "channels", "dtype")
 _NAMES = ("instance_id", "frame_number", "pixel_sha256")
+_CODE = (
+    *(sys.modules[__name__], spec_module, lake_pixels),
+    *(prepare, intensity, rescaling, resample, codec),
+)
+"""The modules that make the pixels of a cache."""
 _MEANING = tuple(field.name for field in fields(Meaning))
 Slice = Mapping[str, Any]
 
@@ -89,9 +98,13 @@ def rows_of_split(snapshot: Snapshot, split: Split) -> NDArray[np.int64]:
 
 
 def _key(snapshot: Snapshot, spec: ImageSpec) -> CacheKey:
-    transform = {IMAGES: spec.model_dump(mode="json"), "limits": list(spec.limits)}
-    code = code_digest(intensity, resample, prepare, codec)
-    return CacheKey(snapshot.digest, transform, code)
+    transform = {
+        IMAGES: spec.model_dump(mode="json"),
+        "limits": list(spec.limits),
+        # It interpolates; what stands behind the + is the device that it was built for.
+        "torch": version("torch").partition("+")[0],
+    }
+    return CacheKey(snapshot.digest, transform, code_digest(*_CODE))
 
 
 class _Maker:
@@ -108,7 +121,7 @@ class _Maker:
 
     @cached_property
     def _masks(self) -> Cells:
-        return Cells(self._lake, IMAGING_MASK, ("mask_id",), _CELL)
+        return Cells(self._lake, IMAGING_MASK, MASK_KEY, _CELL)
 
     def tasks(self) -> Iterator[list[int]]:
         """Numbers of rows that are best made together."""
@@ -126,8 +139,8 @@ class _Maker:
         slices = [each for number in numbers for each in self.rows[number]["slices"]]
         try:
             frames = self._frames.read(map(_frame_key, slices))
-            ids = [(mask_id,) for each in slices for mask_id in each.get("mask_ids") or ()]
-            masks = self._masks.read(ids) if ids else {}
+            keys = [_mask_key(mask) for each in slices for mask in each.get("masks") or ()]
+            masks = self._masks.read(keys) if keys else {}
         except KeyError:
             raise CacheFailed(
                 "The lake does not hold an image of this data set any more, or holds another "
@@ -145,7 +158,7 @@ class _Maker:
         arrays = {"image": prepare_image(pixels, meanings, self._spec, spacing)}
         if self._spec.has_masks:
             united = [
-                _unite([masks[mask_id,] for mask_id in each["mask_ids"] or ()], frame.shape[:2])
+                _unite([masks[_mask_key(m)] for m in each["masks"] or ()], frame.shape[:2])
                 for each, frame in zip(slices, pixels, strict=True)
             ]
             arrays["mask"] = prepare_mask(united, self._spec, spacing)
@@ -154,6 +167,10 @@ class _Maker:
 
 def _frame_key(one: Slice) -> Key:
     return tuple(one[name] for name in _NAMES)
+
+
+def _mask_key(one: Slice) -> Key:
+    return tuple(one[name] for name in MASK_KEY)
 
 
 def _decode_frame(cell: Slice, frozen: Slice) -> NDArray[Any]:

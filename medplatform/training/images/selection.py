@@ -11,7 +11,7 @@ import polars as pl
 from medplatform.lake import Lake
 from medplatform.modalities.imaging.tables import IMAGING_FRAME, IMAGING_MASK
 from medplatform.training.data import IMAGES
-from medplatform.training.images.spec import ImageSpec, Units
+from medplatform.training.images.spec import ImageSpec, Percentiles, Units
 from medplatform.training.recipe import Collected, TrainingError
 from medplatform.volumes import VOLUME
 from medplatform.volumes.planes import LINEAGE, current_images
@@ -32,6 +32,8 @@ _OF_BOTH = (
     *(name for name in _MEANING if name != "pixel_padding_value"),
 )
 """Said of a frame, else of its image."""
+MASK_KEY = ("mask_id", "source_id", "record_number")
+"""Of a corrected segmentation a mask has the id of the one before, so its lineage names it too."""
 _KEPT = (
     "instance_id",
     "series_id",
@@ -56,7 +58,7 @@ def collect_images(lake: Lake, marts: Path, *, spec: ImageSpec) -> Collected:
 
     Columns are image_id, patient_id, what is known of the image, `spacing_mm` in the order of
     `spec.size`, and `slices`: instance_id, frame_number, pixel_sha256, the meaning of the values,
-    and where the spec has masks, their ids.
+    and where the spec has masks, their ids and lineage.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def collect_images(lake: Lake, marts: Path, *, spec: ImageSpec) -> Collected:
         frames = frames.join(_find_masks(lake, key), on=key, how="left")
     rows = _gather_volumes(frames, marts) if spec.of == "volumes" else _gather_frames(frames)
     if spec.has_masks:
-        is_masked = pl.element().struct.field("mask_ids").list.len() > 0
+        is_masked = pl.element().struct.field("masks").list.len() > 0
         rows = rows.filter(pl.col("slices").list.eval(is_masked).list.any())
     if spec.spacing_mm:
         rows = rows.filter(
@@ -91,7 +93,7 @@ def _find_frames(lake: Lake, spec: ImageSpec) -> pl.DataFrame:
         if values
     ]
     columns = [*_KEPT, *_OF_BOTH, "pixel_padding_value"]
-    images = current_images(lake, columns).filter(pl.lit(True), *wanted)
+    images = current_images(lake, [*columns, "has_modality_lut"]).filter(pl.lit(True), *wanted)
     key = ["instance_id", *LINEAGE]
     own = ["frame_number", "height", "width", "channels", "pixel_sha256", *_OF_BOTH]
     frames = lake.scan(IMAGING_FRAME, [*key, *own]).join(
@@ -99,19 +101,39 @@ def _find_frames(lake: Lake, spec: ImageSpec) -> pl.DataFrame:
     )
     if isinstance(spec.intensity, Units):
         frames = frames.filter(pl.col("channels") == 1)
+    if not isinstance(spec.intensity, Percentiles):
+        # The table that gives their values is not applied, so no window is of their units.
+        frames = frames.filter(~pl.col("has_modality_lut").fill_null(value=False))
     either = [pl.coalesce(name, f"{name}_of_image").alias(name) for name in _OF_BOTH]
     names = ["patient_id", "frame_number", "height", "width", "pixel_sha256", *columns]
     return frames.with_columns(either).select(names).rename(_MEANING).collect()
 
 
 def _find_masks(lake: Lake, key: list[str]) -> pl.DataFrame:
-    """The masks of each frame that has any of its own size."""
-    masks = lake.scan(IMAGING_MASK, [*key, "mask_id"]).drop_nulls()
-    return masks.group_by(key).agg(mask_ids=pl.col("mask_id").unique().sort()).collect()
+    """The masks that count of each frame that has any of its own size.
+
+    Of a segmentation (DICOM SEG) the masks of the object that counts do, as many as it has; of
+    other masks the newest of each.
+    """
+    masks = lake.scan(IMAGING_MASK, [*key, *MASK_KEY, "delivery", "segmentation_id"])
+    objects = current_images(lake, []).select(*LINEAGE, segmentation_id="instance_id")
+    of_objects = masks.join(objects, on=["segmentation_id", *LINEAGE], how="semi")
+    others = (
+        masks.filter(pl.col("segmentation_id").is_null())
+        .sort(LINEAGE, descending=[True, False, False])
+        .unique("mask_id", keep="first")
+    )
+    return (
+        pl.concat([of_objects, others])
+        .drop_nulls(key)
+        .group_by(key)
+        .agg(masks=pl.struct(MASK_KEY).unique().sort())
+        .collect()
+    )
 
 
 def _slice(frames: pl.DataFrame) -> pl.Expr:
-    names = ("instance_id", "frame_number", "pixel_sha256", *_MEANING.values(), "mask_ids")
+    names = ("instance_id", "frame_number", "pixel_sha256", *_MEANING.values(), "masks")
     present = [name for name in names if name in frames.columns]
     return pl.struct(present)
 

@@ -86,16 +86,42 @@ class StoredImages:
                 },
             )
 
-    def publish(self) -> Lake:
-        """The lake with all that was added."""
-        with self.lake.stage("imaging", "first", "g1") as stage:
+    def add_segmentation(self, name: str, image: str, masks: dict[int, np.ndarray]) -> None:
+        """Add a DICOM segmentation of an image with a mask per frame number."""
+        record = {"source_id": "s", "record_number": len(self._rows["instance"]) + 1}
+        owner = {"patient_id": f"p-{image}", **record}
+        self._rows["instance"].append(
+            {**owner, "instance_id": name, "modality": "SEG", "frames": len(masks)}
+        )
+        for number, mask in masks.items():
+            codec, cell = encode_mask(mask)
+            self._rows["mask"].append(
+                {
+                    **owner,
+                    "mask_id": f"{name}-{number}",
+                    "segmentation_id": name,
+                    "instance_id": image,
+                    "frame_number": number,
+                    "segment_number": 1,
+                    "height": mask.shape[0],
+                    "width": mask.shape[1],
+                    "codec": codec,
+                    "pixels": cell,
+                    "foreground_pixels": int(mask.sum()),
+                }
+            )
+
+    def publish(self, delivery: str = "first") -> Lake:
+        """The lake with all that was added since the last delivery."""
+        with self.lake.stage("imaging", delivery, "g1") as stage:
             tables = (IMAGING_INSTANCE, IMAGING_FRAME, IMAGING_MASK)
             for table, rows in zip(tables, self._rows.values(), strict=True):
                 stage.write(table, rows)
+                rows.clear()
             self.lake.publish(
                 stage,
                 modality="imaging",
-                delivery="first",
+                delivery=delivery,
                 status="published",
                 content_digest="c" * 64,
                 sources=[],

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from medplatform.lake import Lake, Snapshot
 from medplatform.training.data import freeze_dataset, load_rows
+from medplatform.training.images import materialise
 from medplatform.training.images.build import CacheFailed
 from medplatform.training.images.cache import list_caches, remove_cache
 from medplatform.training.images.frozen import cache_root
@@ -119,6 +121,20 @@ class TestValues:
         assert found["own:1"]["image"][0].tolist() == [[0, 0], [255, 255]]
         assert found["bad:1"]["image"][0].tolist() == [[0, 64], [64, 255]]
 
+    def test_values_that_a_table_gives_have_no_unit(self, stored: StoredImages) -> None:
+        fill(stored)
+        stored.add("table", [np.eye(8, dtype=np.uint16)], has_modality_lut=True)
+        lake = stored.publish()
+
+        def chosen(**options) -> list[str]:
+            spec = ImageSpec(size=(8, 8), **options)
+            return collect_images(lake, Path(), spec=spec).rows["image_id"].to_list()
+
+        assert "table:1" in chosen(intensity=Percentiles())
+        for intensity in (HU, FixedWindow.preset("lung"), StoredWindow()):
+            dtype = "int16" if intensity is HU else "uint8"
+            assert "table:1" not in chosen(intensity=intensity, dtype=dtype)
+
     def test_percentiles_are_of_the_image(self, stored: StoredImages) -> None:
         fill(stored)
         pixels = np.arange(10_000, dtype=np.uint16).reshape(100, 100)
@@ -171,6 +187,23 @@ class TestGeometry:
         spec = ImageSpec(intensity=StoredWindow(), size=(20, 20), fit="pad")
         image = images_of(stored.publish(), spec)["tall:1"]["image"][0]
         assert image[:, 5:15].min() == 255 and image[:, :5].max() == image[:, 15:].max() == 0
+
+    def test_masks_are_those_of_the_segmentation_that_counts(self, stored: StoredImages) -> None:
+        """A correction may have fewer masks, and others of the same numbers."""
+        image, old = np.zeros((8, 8), np.uint8), np.ones((8, 8), np.uint8)
+        new = np.eye(8, dtype=np.uint8)
+        for number in range(12):
+            stored.add(f"m{number}", [image, image])
+            stored.add_segmentation(f"seg{number}", f"m{number}", {1: old, 2: old})
+        spec = ImageSpec(size=(8, 8), has_masks=True)
+        before = frozen(stored.publish("first"), spec)
+        for number in range(12):
+            stored.add_segmentation(f"seg{number}", f"m{number}", {1: new})
+        lake = stored.publish("second")
+        found = images_of(lake, spec)
+        assert len(load_rows(before)) == 24
+        assert found.keys() == {f"m{number}:1" for number in range(12)}
+        assert np.array_equal(found["m3:1"]["mask"][0], new)
 
     def test_masks_lie_where_the_image_does(self, stored: StoredImages) -> None:
         image, mask = phantom(32)
@@ -254,6 +287,23 @@ class TestCache:
         assert frozen(lake, ImageSpec(size=(8, 8))).digest == snapshot.digest
         again = open_images(snapshot).manifest
         assert again["arrays"] == first.manifest["arrays"]
+
+    def test_it_is_one_of_the_code_and_the_torch_that_made_it(
+        self, stored: StoredImages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(stored)
+        snapshot = frozen(stored.publish(), ImageSpec(size=(8, 8)))
+        for name, other in (("version", lambda _name: "0.1"), ("_CODE", materialise._CODE[1:])):
+            with monkeypatch.context() as changed:
+                changed.setattr(materialise, name, other)
+                with pytest.raises(CacheMissing):
+                    open_images(snapshot)
+        with monkeypatch.context() as changed:
+            public = version("torch").partition("+")[0]
+            changed.setattr(materialise, "version", lambda _name: f"{public}+cu999")
+            assert len(open_images(snapshot)) == 12
+        made = {module.__name__.rpartition(".")[2] for module in materialise._CODE}
+        assert made >= {"materialise", "lake_pixels", "spec", "prepare", "resample", "rescaling"}
 
     def test_splits_are_rows(self, stored: StoredImages) -> None:
         fill(stored, 30)
