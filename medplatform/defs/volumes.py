@@ -24,13 +24,16 @@ GEOMETRY = "geometry_has_no_fault"
 PATIENTS = "every_series_has_one_known_patient"
 PHOTOMETRIC = "photometric_fits_the_pixels"
 _TABLES = (IMAGING_SERIES, IMAGING_STUDY, IMAGING_VOLUME)
-_LISTED = 50
 _CHECKS = {
     GEOMETRY: "A series with a missing, doubled or tilted slice still makes a volume, of the wrong "
     "shape. Each fault is a column of the series and of its volumes: train on those of which "
-    "geometry_status is volume.",
+    "geometry_status is volume. Which ones: select series_id, faults from "
+    "read_parquet('<data>/marts/imaging_series.parquet') where len(faults) > 0.",
     PATIENTS: "A series that names no or several patients joins to none, or to a stranger. One of "
-    "a patient without health records is often under a wrong identifier.",
+    "a patient without health records is often under a wrong identifier. Which ones: select "
+    "series_id, patient_id from read_parquet('<data>/marts/imaging_series.parquet') where "
+    "has_mixed_patients or patient_id is null or patient_id not in (select patient_id from "
+    "read_parquet('<data>/lake/ehr_patient/*/*.parquet')).",
     PHOTOMETRIC: "Pixels are stored as MONOCHROME1, MONOCHROME2 or RGB. Anything else, or another "
     "number of samples, is shown and trained on in wrong colours.",
 }
@@ -96,32 +99,26 @@ def _metadata(assembled: Assembled, table: MartInput) -> dict[str, dg.MetadataVa
 
 
 def _faults(series: pl.DataFrame) -> dict[str, dg.MetadataValue]:
-    """How many series have which fault, and the worst of them."""
+    """How many series of which modality have which geometry, and which faults."""
     return {
         "geometry": show.markdown(
             series.group_by("modality", "geometry_status")
             .agg(series=pl.len(), instances=pl.col("instances").sum())
             .sort("modality", "geometry_status")
         ),
-        "faults": show.markdown(
-            series.explode("faults").drop_nulls("faults").group_by("faults")
-            .agg(series=pl.len()).sort("series", "faults", descending=[True, False])
-        ),
-        "faults_per_series": show.markdown(_faulty(series)),
-    }  # fmt: skip
+        "faults": show.markdown(_count_faults(series)),
+    }
 
 
-def _faulty(series: pl.DataFrame) -> pl.DataFrame:
+def _count_faults(series: pl.DataFrame) -> pl.DataFrame:
+    """Series per fault and modality: their ids are of the tables, not of the event log."""
     return (
-        series.filter(pl.col("faults").list.len() > 0)
-        .sort(pl.col("faults").list.len(), "series_id", descending=[True, False])
-        .head(_LISTED)
-        .select(
-            "series_id", "modality", "geometry_status", "instances", "volumes",
-            pl.col("faults").list.join(", "),
-            "missing_slices", "duplicate_slices", "images_without_position", "non_images",
-        )
-    )  # fmt: skip
+        series.explode("faults")
+        .drop_nulls("faults")
+        .group_by(fault="faults", modality="modality")
+        .agg(series=pl.len(), instances=pl.col("instances").sum())
+        .sort("series", "fault", "modality", descending=[True, False, False])
+    )
 
 
 def _check_results(
@@ -131,10 +128,17 @@ def _check_results(
 
     lake = installation.lake
     faulty = series.filter(pl.col("faults").list.len() > 0).height
-    yield _warning(GEOMETRY, faulty, "series have faults of their geometry", faults=_faulty(series))
+    yield _warning(
+        GEOMETRY, faulty, "series have faults of their geometry", faults=_count_faults(series)
+    )
     unknown = find_unknown_patients(series, lake)
     yield _warning(
-        PATIENTS, unknown.height, "series have no one known patient", series=unknown.head(_LISTED)
+        PATIENTS,
+        unknown.height,
+        "series have no one known patient",
+        problems=unknown.group_by("problem", "modality")
+        .agg(series=pl.len(), instances=pl.col("instances").sum())
+        .sort("problem", "modality"),
     )
     photometrics = count_photometrics(lake)
     misfits = int(photometrics.filter(~pl.col("fits"))["frames"].sum())

@@ -76,12 +76,23 @@ def test_series_with_faults_are_a_warning_with_a_table_of_them(
     check = checks(result)[GEOMETRY]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.metadata["value"].value == 1
-    faulty = site.table("imaging_series").filter(pl.col("missing_slices") > 0)["series_id"].item()
     header, _, line = str(check.metadata["faults"].value).splitlines()
-    assert "missing slices" in header.replace("_", " ")
-    assert faulty in line and " missing " in line
-    assert "MRN" not in line
-    assert "| missing | 1 |" in materialized(result)[SERIES_KEY]["faults"]
+    assert [name.strip() for name in header.strip("|").split("|")] == [
+        *("fault", "modality", "series", "instances"),
+    ]
+    assert [value.strip() for value in line.strip("|").split("|")] == ["missing", "MR", "1", "5"]
+    assert line in materialized(result)[SERIES_KEY]["faults"]
+    faulty = site.table("imaging_series").filter(pl.col("faults").list.len() > 0)
+    assert faulty["missing_slices"].to_list() == [1]
+
+
+def test_no_event_names_a_series_or_a_patient(
+    site: Site, result: dg.ExecuteInProcessResult
+) -> None:
+    table = site.table("imaging_series")
+    shown = str([event.event_specific_data for event in result.all_events])
+    assert not [one for name in ("series_id", "patient_id") for one in table[name] if one in shown]
+    assert "MRN" not in shown
 
 
 def test_patients_without_health_records_are_no_problem_where_nobody_has_any(
