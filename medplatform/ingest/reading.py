@@ -72,6 +72,7 @@ def ingest_delivery(
     # One heap for Arrow and all else: its own keeps what is freed (160 MB after 300 MB of FHIR).
     pa.set_memory_pool(pa.system_memory_pool())
     check_name(modality.name, name)
+    lake.sweep_stages()
     known = lake.ledger.get(modality.name, name)
     if known and not again and lake.ledger.holds(known):
         lake.sweep(modality.name, name)

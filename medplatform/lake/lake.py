@@ -142,6 +142,11 @@ class Lake:
         with suppress(DeliveryLocked), self._lock(modality, delivery):
             self._sweep(modality, delivery)
 
+    def sweep_stages(self) -> None:
+        """Clear the stages of killed runs, whatever delivery they read: they may hold originals."""
+        for folder in self.root.glob("_staging/*/*"):
+            self.sweep(folder.parent.name, folder.name)
+
     def files(self, table: str) -> list[Path]:
         """The published Parquet files of a table, oldest delivery name first."""
         return [

@@ -188,6 +188,20 @@ def test_a_run_killed_at_a_random_time_leaves_nothing_behind(
         assert tree(root) == tree(undisturbed)
 
 
+def test_what_a_killed_run_unpacked_is_swept_with_the_next_delivery(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    left = tmp_path / "lake" / "_staging" / "imaging" / "killed" / "unpacked" / "1.dcm"
+    in_use = tmp_path / "lake" / "_staging" / "imaging" / "read-now" / "unpacked" / "1.dcm"
+    with lake.stage("imaging", "read-now", "1"):
+        for path in (left, in_use):
+            path.parent.mkdir(parents=True)
+            path.touch()
+        deliver_readings(tmp_path, "d1")
+        ingest(tmp_path, "d1")
+        assert not left.exists()
+        assert in_use.exists()
+
+
 def test_two_ingests_at_once_of_different_deliveries_are_both_whole(tmp_path: Path) -> None:
     names = ["d1", "d-two"]
     for name in names:
