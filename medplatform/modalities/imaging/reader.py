@@ -13,6 +13,7 @@ from pathlib import Path
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.imaging.account import Account, Record
+from medplatform.modalities.imaging.batches import batches
 from medplatform.modalities.imaging.configuration import Configuration
 from medplatform.modalities.imaging.deidentify import pseudonymous_uid
 from medplatform.modalities.imaging.deidentify.policy import load_policy
@@ -25,7 +26,6 @@ from medplatform.modalities.imaging.pool import ReadingPool
 from medplatform.modalities.imaging.published import PublishedImages
 from medplatform.modalities.imaging.records import (
     Annotation,
-    Cell,
     Failure,
     FrameCell,
     Header,
@@ -49,10 +49,6 @@ from medplatform.modalities.imaging.tables import (
 from medplatform.modalities.modality import Progress
 from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
-
-CELLS_PER_WRITE = 64
-BYTES_PER_WRITE = 16 << 20
-"""Of compressed pixels: the frames of a slide are large."""
 
 
 def read_delivery(
@@ -113,20 +109,6 @@ def _survey(contents: Contents, account: Account) -> Iterator[tuple[Held, Path |
         if item.kind in (Kind.SIDECAR, Kind.ARCHIVE):
             account.keep(item)
         yield found, path
-
-
-def _batches(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
-    """Cells in lists that are small enough to be held."""
-    batch: list[Cell] = []
-    size = 0
-    for cell in cells:
-        batch.append(cell)
-        size += len(cell.pixels) if isinstance(cell, FrameCell | MaskCell) else 0
-        if len(batch) >= CELLS_PER_WRITE or size >= BYTES_PER_WRITE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +268,7 @@ class DicomReader:
         instance_id = pseudonymous_uid(identity, sop_instance_uid)
         row = instance_row(record, opened.header, instance_id, subject, identity)
         stage.write(IMAGING_INSTANCE, [row])
-        for cells in _batches(opened.cells):
+        for cells in batches(opened.cells):
             frames = [c for c in cells if isinstance(c, FrameCell)]
             masks = [c for c in cells if isinstance(c, MaskCell)]
             if frames:
