@@ -7,14 +7,15 @@ from collections.abc import Set
 from typing import Any, NamedTuple
 
 from medplatform.modalities.imaging import terms
+from medplatform.modalities.imaging.deidentify.code_strings import is_kernel
 from medplatform.modalities.imaging.elements import FlatElements
 from medplatform.modalities.imaging.values import (
     to_first_integer,
     to_first_number,
     to_integer,
-    to_kernels,
     to_number,
     to_numbers,
+    to_texts,
 )
 
 
@@ -91,7 +92,9 @@ def read_acquisition(elements: FlatElements) -> dict[str, Any]:
         **{name: elements.choice(*source) for name, source in TERMS.items()},
         **{name: elements.choices(*source) for name, source in TERM_LISTS.items()},
         **_tracer(elements),
-        "convolution_kernel": elements.read("ConvolutionKernel", to_kernels),
+        "convolution_kernel": elements.known(
+            "ConvolutionKernel", elements.read("ConvolutionKernel", to_texts), is_kernel
+        ),
         "echo_number": elements.read("EchoNumbers", to_first_integer),
         "echo_train_length": elements.read("EchoTrainLength", to_integer),
         "imager_spacing_row_mm": row,

@@ -31,6 +31,15 @@ class Remarks:
         """Note a problem once per element."""
         self._note(code, tag_for_keyword(keyword) or 0)
 
+    def known(
+        self, keyword: str, texts: list[str] | None, accepts: Callable[[str], bool]
+    ) -> list[str] | None:
+        """The texts of an element; those that are not accepted are emptied, with a remark."""
+        known = [text if accepts(text) else "" for text in texts or ()]
+        if known != (texts or []):
+            self.remark("dicom.unknown_term", keyword)
+        return known if any(known) else None
+
     def _note(self, code: str, tag: int) -> None:
         problem = Problem(code, _written(tag))
         if problem not in self.problems:

@@ -4,7 +4,6 @@ The functional groups of a frame go before those of all frames, and these before
 the object itself (PS3.3 C.7.6.16), which are all that objects older than enhanced multi-frame have.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timezone
@@ -14,23 +13,22 @@ import numpy as np
 from pydicom import Dataset
 
 from medplatform.modalities.imaging import terms
+from medplatform.modalities.imaging.deidentify.code_strings import is_image_type, is_stack_name
 from medplatform.modalities.imaging.elements import Elements
 from medplatform.modalities.imaging.planes import read_plane, tiled_planes
 from medplatform.modalities.imaging.records import Plane
 from medplatform.modalities.imaging.values import (
-    to_code_strings,
     to_first_number,
     to_integer,
     to_moment,
     to_number,
     to_numbers,
     to_offset,
+    to_terms,
     to_text,
 )
 
 Convert = Callable[[Any], Any]
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class FrameGroups:
 
     def _top(self) -> dict[str, Any]:
         columns: dict[str, Any] = {
-            "image_type": self.elements.read("ImageType", _to_terms),
+            "image_type": self._image_type("ImageType", self.elements.dataset),
             "temporal_position": self.elements.read("TemporalPositionIdentifier", to_integer),
         }
         for keywords in _GROUPS.values():
@@ -95,7 +93,7 @@ class FrameGroups:
                 columns |= self._values(item, keywords)
         for sequence in _FRAME_TYPES:
             if sequence in groups and (item := self.elements.item(sequence, groups)) is not None:
-                columns["image_type"] = self.elements.read("FrameType", _to_terms, item)
+                columns["image_type"] = self._image_type("FrameType", item)
         if "PlanePositionSlideSequence" in groups:
             columns |= _columns_of(read_plane(self.elements, [groups]))
         content = self.elements.item("FrameContentSequence", groups)
@@ -115,6 +113,11 @@ class FrameGroups:
                 else dict(zip(names, value or [None] * len(names), strict=True))
             )
         return columns
+
+    def _image_type(self, keyword: str, item: Dataset) -> list[str] | None:
+        return self.elements.known(
+            keyword, self.elements.read(keyword, to_terms, item), is_image_type
+        )
 
     def _content(self, item: Dataset) -> dict[str, Any]:
         """Frame Content Macro, PS3.3 C.7.6.16.2.2."""
@@ -158,14 +161,10 @@ def _numbers(count: int) -> Convert:
     return lambda value: to_numbers(value, count)
 
 
-def _to_terms(value: Any) -> list[str]:
-    return to_code_strings(value if isinstance(value, str) else list(value))
-
-
 def _to_name(value: Any) -> str | None:
-    """A short name without spaces, None for any other SH, which may be text."""
+    """The number or name of a stack, None for any other SH, which may be text."""
     text = to_text(value)
-    return text if _NAME.fullmatch(text) else None
+    return text if is_stack_name(text) else None
 
 
 def _to_integers(value: Any) -> list[int]:

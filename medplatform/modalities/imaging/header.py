@@ -13,13 +13,13 @@ from medplatform.modalities.imaging.acquisition import (
     first_tracer,
     read_acquisition,
 )
+from medplatform.modalities.imaging.deidentify.code_strings import is_image_type
 from medplatform.modalities.imaging.elements import FlatElements
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.records import Header
 from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
 from medplatform.modalities.imaging.values import (
     to_all_numbers,
-    to_code_strings,
     to_date,
     to_first_number,
     to_flag,
@@ -31,6 +31,7 @@ from medplatform.modalities.imaging.values import (
     to_photometric,
     to_positive,
     to_short_text,
+    to_terms,
     to_text,
     to_time,
     to_uid,
@@ -109,7 +110,9 @@ def _description(elements: FlatElements) -> dict[str, Any]:
     return {
         "sop_class_uid": terms.standard_uid(elements.read("SOPClassUID", to_text)),
         "modality": elements.choice("Modality", terms.MODALITIES),
-        "image_type": elements.read("ImageType", to_code_strings),
+        "image_type": elements.known(
+            "ImageType", elements.read("ImageType", to_terms), is_image_type
+        ),
         "conversion_type": elements.choice("ConversionType", terms.CONVERSIONS),
         "presentation_intent": elements.term("PresentationIntentType", terms.PRESENTATION_INTENTS),
         "series_number": elements.read("SeriesNumber", to_integer),

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydicom.pixels.common import PhotometricInterpretation
 
+from medplatform.modalities.imaging.deidentify.vocabulary import is_technical
+
 _INT32 = 1 << 31
-_TEXT_CHARACTERS = 64  # the longest LO
 _YEARS = range(1900, 2100)
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})")
 _TIME = re.compile(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?")
@@ -20,9 +21,6 @@ _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _MOMENT = re.compile(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?")
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _UNITS_PER_YEAR = {"D": 365.25, "W": 52.1775, "M": 12, "Y": 1}
-_LONG_NUMBER = re.compile(r"[0-9]{5}")
-_CODE_STRING = re.compile(r"(?!.*[0-9]{5})[A-Z0-9_ ]{0,16}")
-_KERNEL = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9_ .+/-]{1,16}")
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -86,30 +84,19 @@ def to_text(value: Any) -> str:
 
 def to_texts(value: Any) -> list[str]:
     """One or more texts, without their padding."""
-    return [to_text(part) for part in (value if isinstance(value, list) else [value])]
+    return [to_text(part) for part in ([value] if isinstance(value, str) else value)]
 
 
-def to_code_strings(value: Any) -> list[str]:
-    """One or more CS with nothing in them that could be a number of somebody (PS3.5 6.2)."""
-    texts = [text.upper() for text in to_texts(value)]
-    if not all(_CODE_STRING.fullmatch(text) for text in texts):
-        raise ValueError("no CS")
-    return texts
-
-
-def to_kernels(value: Any) -> list[str]:
-    """One or more short names of kernels."""
-    texts = to_texts(value)
-    if not all(_KERNEL.fullmatch(text) for text in texts):
-        raise ValueError("no name of a kernel")
-    return texts
+def to_terms(value: Any) -> list[str]:
+    """One or more texts, in capitals."""
+    return [text.upper() for text in to_texts(value)]
 
 
 def to_short_text(value: Any) -> str | None:
-    """An LO of printable characters, without a long number; None for an empty one."""
+    """An LO that may be the name of a maker or a model; None for an empty one."""
     text = " ".join(to_text(value).split())
-    if len(text) > _TEXT_CHARACTERS or not text.isprintable() or _LONG_NUMBER.search(text):
-        raise ValueError("no LO")
+    if not is_technical(text):
+        raise ValueError("no name of a device")
     return text or None
 
 

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from medplatform.modalities.imaging.deidentify import vocabulary
+from medplatform.modalities.imaging.deidentify.code_strings import is_code_string
 from medplatform.modalities.imaging.deidentify.values import (
     ANONYMIZED,
     DUMMIES,
@@ -110,7 +111,7 @@ def technical_or(otherwise: Function) -> Function:
     return where(lambda texts: all(map(vocabulary.is_technical, texts)), otherwise)
 
 
-keep_code_string = each(vocabulary.is_code_string)
+keep_code_string = each(is_code_string)
 keep_time = each(lambda text: not text or is_time(text))
 keep_offset = each(lambda text: not text or is_offset(text))
 

@@ -24,6 +24,12 @@ from medplatform.modalities.imaging.deidentify.actions import (
     remove,
     technical_or,
     terms_or,
+    where,
+)
+from medplatform.modalities.imaging.deidentify.code_strings import (
+    is_image_type,
+    is_kernel,
+    is_stack_name,
 )
 from medplatform.modalities.imaging.deidentify.finish import TOKEN_KINDS
 from medplatform.modalities.imaging.deidentify.policy import Policy
@@ -60,11 +66,11 @@ waveforms."""
 _FILE_META = frozenset({"00020001", "00020002", "00020003", "00020010"})
 _TECHNICAL = frozenset(
     {"00080070", "00081090", "00080103", "00080112", "00180024", "00180031", "00180085"}
-    | {"00181020", "00181160", "00181210", "00181250", "00181251", "00185020", "00189005"}
-    | {"00189320", "00209056", "00281054", "00283004", "00480106", "00541101", "00541103"}
+    | {"00181020", "00181160", "00181250", "00181251", "00185020", "00189005"}
+    | {"00189320", "00281054", "00283004", "00480106", "00541101", "00541103"}
     | {"00541105", "00420012"}
 )
-"""Texts about device and technique, such as Manufacturer and Convolution Kernel."""
+"""Texts about device and technique, such as Manufacturer."""
 _TYPED = frozenset({"00180015", "00700002", "00700080"})
 """Code strings that somebody types: Body Part Examined, Graphic Layer, Content Label."""
 _CLOSED: dict[str, Set[str]] = {
@@ -77,6 +83,10 @@ _CLOSED: dict[str, Set[str]] = {
     **dict.fromkeys(("00280300", "00280301", "00280302", "00281300"), YES_NO.keys()),
 }
 """Code strings of which the standard lists all values."""
+_EACH = dict.fromkeys(("00080008", "00089007"), is_image_type)
+"""Code strings of which terms are listed that makers add: Image Type and Frame Type."""
+_NAMES = {"00181210": is_kernel, "00209056": is_stack_name}
+"""Texts that are names of a known kind: Convolution Kernel and Stack ID."""
 _OFFSET = "00080201"
 _FIXED: dict[str, Action] = {
     **dict.fromkeys(STAMPS, _REMOVE),
@@ -176,6 +186,11 @@ class Rules:
             return Action(keep_offset)
         if tag in _CLOSED:
             return Action(each(_CLOSED[tag].__contains__))
+        if tag in _EACH:
+            return Action(each(_EACH[tag]))
+        if tag in _NAMES:
+            accepts = _NAMES[tag]
+            return Action(where(lambda texts: all(map(accepts, texts)), otherwise))
         if vr in _TEXTS or tag in _TYPED:
             return Action(self._text(tag, otherwise))
         if vr in _DATES:

@@ -111,9 +111,8 @@ _TECHNICAL = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?(mm|cm|ms|s|sec|min|kv|kev|ma|mgy|hz|t|x|%)?")
-_LONG_NUMBER = re.compile(r"[0-9]{5}")
-_STANDARD = re.compile(r"ISO_[0-9]{5}_[0-9]$")
-_CODE_STRING = re.compile(r"[A-Za-z0-9_ ]{0,16}")
+_LONG_NUMBER = re.compile(r"\d(?:[-./\s]*\d){4}")
+_DATE = re.compile(r"\d{1,4}([/-])\d{1,2}\1\d{1,4}")
 
 
 def is_term(text: str) -> bool:
@@ -148,11 +147,14 @@ def are_terms(texts: Iterable[str]) -> bool:
 
 
 def is_technical(text: str) -> bool:
-    """Whether a short text is printable and spells out no longer number: names of makers, coils."""
-    return len(text) <= MAX_CHARACTERS and text.isprintable() and not _LONG_NUMBER.search(text)
+    """Whether a short text may be the name of a maker, a coil or the like.
 
+    It is printable, and holds neither a date, nor the `^` of a name, nor five digits in a row, in
+    groups or not.
 
-def is_code_string(text: str) -> bool:
-    """Whether a value can be a defined term of VR CS (PS3.5 6.2) and no number of somebody."""
-    is_long = _LONG_NUMBER.search(text) and not _STANDARD.match(text)
-    return bool(_CODE_STRING.fullmatch(text)) and not is_long
+    >>> is_technical("LOGIQ 700"), is_technical("MRN 1234-567"), is_technical("4/5/61")
+    (True, False, False)
+    """
+    if len(text) > MAX_CHARACTERS or not text.isprintable() or "^" in text:
+        return False
+    return not _LONG_NUMBER.search(text) and not _DATE.search(text)

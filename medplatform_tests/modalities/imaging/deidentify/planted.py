@@ -104,6 +104,14 @@ def _in_meta(dataset: Dataset) -> None:
     dataset.file_meta = meta
 
 
+def _in_frame_content(dataset: Dataset) -> None:
+    content = _item(StackID=f"MRN{NUMBER}")
+    group = _item(FrameContentSequence=[content])
+    groups = dataset.get("PerFrameFunctionalGroupsSequence") or [group]
+    groups[0].FrameContentSequence = [content]
+    dataset.PerFrameFunctionalGroupsSequence = groups
+
+
 PLANTS: dict[str, Callable[[Dataset], None]] = {
     "name": _set("PatientName", f"{WORD}^Jane=夸肯^珍"),
     "record number": _set("PatientID", NUMBER),
@@ -127,6 +135,13 @@ PLANTS: dict[str, Callable[[Dataset], None]] = {
     "history": _set("AdditionalPatientHistory", WORD),
     "body part": _set("BodyPartExamined", WORD.upper()[:16]),
     "maker": _set("ManufacturerModelName", f"Model {NUMBER}"),
+    "maker of several words": _set("Manufacturer", f"{WORD}^Jane"),
+    "birthday of a maker": _set("ManufacturerModelName", f"{WORD} 13/11/1913"),
+    "number in groups": _set("SoftwareVersions", f"{WORD} 7701-3313"),
+    "name in a code string": _set("ScanOptions", ["FS", "QUACKENBOSCH JAN"]),
+    "image type": _set("ImageType", ["ORIGINAL", "PRIMARY", "QUACKENBOSCH"]),
+    "kernel": _set("ConvolutionKernel", WORD),
+    "stack": _in_frame_content,
     "instance uid": _set("SOPInstanceUID", f"{UID}.1"),
     "study uid": _set("StudyInstanceUID", f"{UID}.2"),
     "file meta information": _in_meta,

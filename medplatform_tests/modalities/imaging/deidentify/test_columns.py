@@ -40,3 +40,27 @@ def test_no_moment_of_an_annotation_stays_where_dates_are_removed() -> None:
     annotation = Annotation(number=1, annotation_type="roi", annotated_at=MOMENT)
     assert withhold_moment(annotation, Policy()) == annotation
     assert withhold_moment(annotation, WITHOUT_DATES) == replace(annotation, annotated_at=None)
+
+
+def test_what_is_no_term_of_imaging_is_in_no_column(tmp_path: Path) -> None:
+    dataset = _dated()
+    dataset.ImageType = ["ORIGINAL", "DOE JANE", "M_FFE"]
+    dataset.Manufacturer = "Jane Doe 04/05/1961"
+    dataset.ManufacturerModelName = "MRN 1234-567"
+    dataset.ConvolutionKernel = ["B30f", "DOE JANE"]
+    dataset.SequenceName = "MRN 1234-567"
+    group = dataset.PerFrameFunctionalGroupsSequence[0]
+    group.FrameContentSequence[0].StackID = "MRN12345678"
+    group.MRImageFrameTypeSequence = Sequence([make(FrameType=["ORIGINAL", "DOE JANE"])])
+    dataset.ScanOptions = ["FS", "DOE JANE"]
+    reading = read_dicom(save(dataset, tmp_path / "a.dcm"), Limits())
+    (cell,) = reading.cells
+    columns = reading.header.columns
+    assert columns["image_type"] == ["ORIGINAL", "", "M_FFE"]
+    assert columns["convolution_kernel"] == ["B30f", ""]
+    assert columns["manufacturer"] is columns["model_name"] is None
+    assert {"(0008,0008)", "(0008,0070)", "(0018,1210)"} <= {
+        problem.element for problem in reading.header.problems
+    }
+    read = repr((cell, columns, reading.header.prepared, reading.header.problems))
+    assert [secret for secret in ("JANE", "Jane", "MRN", "1961", "1234") if secret in read] == []
