@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from socketserver import BaseServer
 
 import pytest
 
@@ -9,6 +10,13 @@ from medplatform_tests.pacs.network import private_network
 from medplatform_tests.pacs.orthanc import Orthanc, running_orthanc
 from medplatform_tests.pacs.server import DicomWebServer
 from medplatform_tests.pacs.site import Site
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers notice soon that they are stopped, and that a delivery is due."""
+    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))
+    monkeypatch.setattr("medplatform.pacs.dimse.receive._POLL_S", 0.01)
 
 
 @pytest.fixture(scope="module")

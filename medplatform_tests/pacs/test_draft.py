@@ -1,9 +1,6 @@
 """A draft keeps what it took, wherever a process is killed."""
 
 import os
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from medplatform.pacs.draft import INSTANCES, Draft, Stored
 from medplatform.pacs.header import read_header
 from medplatform.transfer.private import read_lines
+from medplatform_tests.pacs.doomed import run_doomed
 from medplatform_tests.pacs.images import files_of, make_series, pixels_of, pixels_of_file
 
 
@@ -18,33 +16,6 @@ def keep(draft: Draft, path: Path) -> bool:
     part = draft.new_part()
     part.write_bytes(path.read_bytes())
     return draft.keep(part, read_header(part))
-
-
-def run_and_kill(work: Callable[[int], None], events: int) -> tuple[int, bool]:
-    """Run `work` in another process that is killed when it changes files for the n-th time.
-
-    Gives how many bytes it wrote to the descriptor that it is given, and whether it was killed.
-    """
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if not child:
-        left = iter(range(events))
-
-        def kill(event: str, _arguments: object) -> None:
-            is_change = event in ("open", "os.rename", "os.remove", "os.mkdir", "shutil.rmtree")
-            if is_change and next(left, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(kill)
-        try:
-            work(theirs)
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    with os.fdopen(ours, "rb") as stream:
-        written = len(stream.read())
-    _, status = os.waitpid(child, 0)
-    return written, os.WIFSIGNALED(status)
 
 
 @pytest.fixture
@@ -63,7 +34,7 @@ def test_nothing_that_was_kept_is_lost_wherever_a_run_is_killed(root: Path, tmp_
 
     kept, kills, was_killed = 0, 0, True
     while was_killed:
-        acknowledged, was_killed = run_and_kill(fill, kills)
+        acknowledged, was_killed = run_doomed(fill, kills)
         held = len(files_of(root / "delivery"))
         assert held >= kept + acknowledged
         kept = held  # with what a kill left without its note
@@ -90,7 +61,7 @@ def test_a_recovery_that_is_killed_loses_nothing(root: Path, tmp_path: Path) -> 
     kills, was_killed = 0, True
     while was_killed:
         log.write_bytes(whole[: len(whole) // 2])
-        _, was_killed = run_and_kill(recover, kills)
+        _, was_killed = run_doomed(recover, kills)
         assert len(files_of(draft.delivery)) == 5
         kills += was_killed
     assert kills > 3
