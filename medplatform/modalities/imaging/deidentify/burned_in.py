@@ -83,7 +83,10 @@ def pixel_treatment(elements: Iterable[Element], policy: Policy) -> Treatment:
         return Treatment(keeps, blanks, words=words)
     if _is_trusted(screen, policy):
         return Treatment(words=words if screen.is_suspect else "ignore")
-    return Treatment(refusal=MAY_SHOW_TEXT) if words == "ignore" else Treatment(words=words)
+    if words == "ignore":
+        return Treatment(refusal=MAY_SHOW_TEXT)
+    # What was found or not found is a guess, which no stamp may confirm.
+    return Treatment(words=words, is_clean=False)
 
 
 def look_for_words(policy: Policy) -> Treatment:

@@ -113,6 +113,15 @@ _TECHNICAL = re.compile(
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?(mm|cm|ms|s|sec|min|kv|kev|ma|mgy|hz|t|x|%)?")
 _LONG_NUMBER = re.compile(r"\d(?:[-./\s]*\d){4}")
 _DATE = re.compile(r"\d{1,4}([/-])\d{1,2}\1\d{1,4}")
+_MONTH = (
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+)
+_SPELT_DATE = re.compile(
+    rf"{_MONTH}\W{{0,3}}\d|\d\W{{0,3}}{_MONTH}|\b(?:mon|tue|wed|thu|fri|sat|sun)(?:[a-z]*day)?\b.*\d",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 
 
 def is_term(text: str) -> bool:
@@ -149,12 +158,15 @@ def are_terms(texts: Iterable[str]) -> bool:
 def is_technical(text: str) -> bool:
     """Whether a short text may be the name of a maker, a coil or the like.
 
-    It is printable, and holds neither a date, nor the `^` of a name, nor five digits in a row, in
-    groups or not.
+    It is printable, and holds neither a date, nor the `^` of a name, nor an address of the
+    internet, nor five digits in a row, in groups or not.
 
     >>> is_technical("LOGIQ 700"), is_technical("MRN 1234-567"), is_technical("4/5/61")
     (True, False, False)
+    >>> is_technical("jane@hospital.org"), is_technical("Thu Apr 19 2018")
+    (False, False)
     """
     if len(text) > MAX_CHARACTERS or not text.isprintable() or "^" in text:
         return False
-    return not _LONG_NUMBER.search(text) and not _DATE.search(text)
+    identifying = (_LONG_NUMBER, _DATE, _SPELT_DATE, _ADDRESS)
+    return not any(pattern.search(text) for pattern in identifying)
