@@ -86,7 +86,9 @@ class Bench:
         rows = []
         for number in (FEW, MANY):
             result, peak = self._read(f"of-{number}", number, SMALL)
-            rows.append({"files": number, "peak MB": peak, "files per CPU-s": number / result["cpu"]})
+            rows.append(
+                {"files": number, "peak MB": peak, "files per CPU-s": number / result["cpu"]}
+            )
         return rows
 
     def scaling(self) -> list[Row]:

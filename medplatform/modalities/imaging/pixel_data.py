@@ -74,7 +74,7 @@ class PixelData:
         """A stream that stands at the first byte of the value."""
         if not self._is_deferred:
             return io.BytesIO(self._element.value)
-        stream = self._path.open("rb")  # noqa: SIM115 - whoever asks closes it
+        stream = self._path.open("rb")
         stream.seek(self._element.value_tell)
         return stream
 

@@ -8,24 +8,24 @@ REASONS: dict[str, str] = {
     "read. Deliver the whole file again.",
     "file.corrupt": "The archive, the file in it or the compressed data are damaged; what stands "
     "before the damage was read. Deliver the file again.",
-    "file.too_large": "The file is larger when unpacked than what is unpacked at once: 2 GiB, 8 GiB "
-    "for an archive, 256 GiB for all files of an archive. Deliver it in parts.",
+    "file.too_large": "The file is larger when unpacked than what is unpacked at once: 2 GiB, 8 "
+    "GiB for an archive, 256 GiB for all files of an archive. Deliver it in parts.",
     "file.too_many": "The archive holds more files than are read of one; the first of them were "
     "read. Deliver it in parts.",
     "file.bomb": "The file in the archive shares its data with others, or it or the archive grows "
     "more than a thousandfold when unpacked, so it was not read. Deliver the file itself.",
     "file.encrypted": "The file in the archive is encrypted. Pack it without a password.",
-    "file.compression": "The archive is of a format, or the file in it compressed in a way, that is "
-    "not known here. Pack it as zip with deflate, or as tar.",
+    "file.compression": "The archive is of a format, or the file in it compressed in a way, that "
+    "is not known here. Pack it as zip with deflate, or as tar.",
     "file.nested": "Archives lie within archives more than three deep. Deliver the innermost ones.",
     "file.special": "The member of the archive is a link, a device or a file with holes. Pack the "
     "file itself.",
     "file.unsafe_name": "The name of the file in the archive leads out of the archive. Pack it "
     "with relative names.",
-    "dicomdir.unreadable": "The file is named as a DICOMDIR but cannot be read as one; the files of "
-    "the delivery are read all the same. Export the medium again if it should have one.",
-    "dicomdir.missing_file": "The DICOMDIR names a file that the delivery does not hold, neither by "
-    "its name nor by its UID. Deliver it, unless it was left out on purpose.",
+    "dicomdir.unreadable": "The file is named as a DICOMDIR but cannot be read as one; the files "
+    "of the delivery are read all the same. Export the medium again if it should have one.",
+    "dicomdir.missing_file": "The DICOMDIR names a file that the delivery does not hold, neither "
+    "by its name nor by its UID. Deliver it, unless it was left out on purpose.",
     "dicom.not_dicom": "The file is neither DICOM (PS3.10) nor PNG, JPEG or NIfTI. Remove it from "
     "the delivery, or convert it to one of these.",
     "dicom.unreadable": "The file is damaged: its data elements cannot be read to the end, or name "
@@ -43,8 +43,8 @@ REASONS: dict[str, str] = {
     "dicom.no_transfer_syntax": "The file does not name its transfer syntax; its pixels are read "
     "in the encoding of the data set.",
     "pixels.may_show_text": "The image is of a kind that shows names and dates in its pixels, and "
-    "it is not known where. Deliver it cleaned, with Burned In Annotation (0028,0301) NO, or declare "
-    "its modality clean in MEDPLATFORM_IMAGING_POLICY (docs/dicom-deidentification.md).",
+    "it is not known where. Deliver it cleaned, with Burned In Annotation (0028,0301) NO, or "
+    "declare its modality clean in MEDPLATFORM_IMAGING_POLICY (docs/dicom-deidentification.md).",
     "pixels.may_show_face": "A face may be made of the image, which the policy refuses. Deliver it "
     "defaced, or allow recognizable_features in MEDPLATFORM_IMAGING_POLICY.",
     "pixels.undecodable": "The pixel data cannot be decoded. Export the object again, best "
