@@ -17,7 +17,7 @@ from benchmarks.process import Process
 
 FEW, MANY, SMALL = 500, 5000, 64
 """Files of the deliveries that show how memory grows, and their edge in pixels."""
-SCALED = 600
+SCALED = 2000
 """Files of 512 x 512 of the deliveries that are read by more processes."""
 
 Row = dict[str, Any]
