@@ -101,6 +101,36 @@ def test_images_of_a_deleted_patient_are_left_out(images: LakeOfImages) -> None:
     assert collect(lake, Path()).rows["patient_id"].to_list() == ["p-b"]
 
 
+def test_masks_that_a_segmentation_does_not_have_any_more_are_left_out(tmp_path: Path) -> None:
+    old, new = np.zeros((2, 32, 32), bool)
+    old[:16], new[:8] = True, True
+    lake = Lake(tmp_path / "lake")
+    for delivery, mask in (("a", old), ("b", new)):
+        codec, cell = encode_mask(mask)
+        image = {"instance_id": "i", "patient_id": "p"}
+        segmentation = {"instance_id": "seg", "patient_id": "p", "record_number": 2}
+        size = {"height": 32, "width": 32, "frame_number": 1}
+        pixels = dict(zip(("codec", "pixels"), encode(np.zeros((32, 32), np.uint8)), strict=True))
+        rows: dict[str, list[dict[str, Any]]] = {
+            "imaging_instance": [
+                image | {"rows": 32, "columns": 32, "samples_per_pixel": 1, "frames": 1},
+                segmentation | {"frames": 1},
+            ],
+            "imaging_frame": [
+                image | size | pixels | {"channels": 1, "dtype": "uint8", "pixel_sha256": "0" * 64}
+            ],
+            "imaging_mask": [
+                segmentation
+                | size
+                | {"instance_id": "i", "segmentation_id": "seg", "mask_id": f"m-{delivery}"}
+                | {"codec": codec, "pixels": cell, "segment_number": 1}
+                | {"foreground_pixels": int(mask.sum())}
+            ],
+        }
+        publish(lake.root, delivery, rows)
+    assert collect(lake, Path()).rows["foreground_fraction"].to_list() == [0.25]
+
+
 def square(size: int, low: int, high: int) -> np.ndarray:
     mask = np.zeros((size, size), np.uint8)
     mask[low:high, low:high] = 1

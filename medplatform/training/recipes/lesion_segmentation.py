@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from medplatform.clinical import gates
 from medplatform.lake import Lake, Table
+from medplatform.lake.current import LINEAGE_COLUMNS
 from medplatform.training.recipe import Collected, Recipe, TrainingConfig
 from medplatform.training.recipes.lesion_images import resize_image, resize_mask, to_uint8
 
@@ -35,8 +36,9 @@ _INSTANCE_COLUMNS = (
     "patient_sex",
     "manufacturer",
 )
-_MASK_COLUMNS = ("instance_id", "frame_number", "height", "width", "codec", "pixels")
-_FRAME_COLUMNS = (*_MASK_COLUMNS, "patient_id", "channels", "dtype")
+_PIXEL_COLUMNS = ("instance_id", "frame_number", "height", "width", "codec", "pixels")
+_MASK_COLUMNS = (*_PIXEL_COLUMNS, "segmentation_id", *LINEAGE_COLUMNS)
+_FRAME_COLUMNS = (*_PIXEL_COLUMNS, "patient_id", "channels", "dtype")
 
 _SCHEMA = {
     "image_id": pl.String,
@@ -143,12 +145,18 @@ def _common_size(instances: pl.DataFrame) -> int:
 
 
 def _united_masks(lake: Lake, table: Table) -> dict[FrameKey, PackedMask]:
-    """The union of all segments of each frame."""
+    """The union of all segments of each frame, of a segmentation only as it counts now."""
     from medplatform.modalities.imaging.codec import decode
+    from medplatform.modalities.imaging.current import current_images
 
+    objects = current_images(lake).select("instance_id", *LINEAGE_COLUMNS).collect()
+    counting = set(objects.iter_rows())
     united: dict[FrameKey, PackedMask] = {}
     for row in _rows(lake, table, _MASK_COLUMNS):
-        if row["instance_id"] is None:
+        segmentation = row["segmentation_id"]
+        lineage = (row[name] for name in LINEAGE_COLUMNS)
+        is_replaced = segmentation is not None and (segmentation, *lineage) not in counting
+        if row["instance_id"] is None or is_replaced:
             continue
         shape = (row["height"], row["width"])
         bits = np.packbits(decode(row["codec"], row["pixels"], dtype="uint8", shape=shape) > 0)
