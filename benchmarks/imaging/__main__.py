@@ -5,6 +5,7 @@ busy for all of them. The medians of the rounds are shown.
 """
 
 import argparse
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -53,7 +54,7 @@ class Bench:
     def headers(self) -> list[Row]:
         """From DICOM files to a table of their headers."""
         folder = self.scratch / "headers"
-        header.write(folder)
+        self._write("headers", folder)
         return self.rates(
             "benchmarks.imaging.header", header.CANDIDATES, lambda name: (name, folder)
         )
@@ -69,16 +70,14 @@ class Bench:
         """Training images in random order."""
         folder = self._frames()
         if not (folder / cache.CACHES).exists():
-            cache.write(folder)
+            self._write("cache", folder)
         return self.rates(
             "benchmarks.imaging.cache", cache.READERS, lambda name: ("read", name, folder)
         )
 
     def variation(self) -> list[Row]:
         """Random flips, turns, crops and intensities of images with their masks."""
-        import torch
-
-        names = [n for n in cache.VARIERS if torch.cuda.is_available() or "GPU" not in n]
+        names = [n for n in cache.VARIERS if shutil.which("nvidia-smi") or "GPU" not in n]
         return self.rates("benchmarks.imaging.cache", names, lambda name: ("vary", name))
 
     def memory(self) -> list[Row]:
@@ -107,8 +106,11 @@ class Bench:
     def _frames(self) -> Path:
         folder = self.scratch / "frames"
         if not folder.exists():
-            frames.write(folder)
+            self._write("frames", folder)
         return folder
+
+    def _write(self, kind: str, folder: Path) -> None:
+        Process("benchmarks.imaging.inputs", kind, folder).result()
 
     def _read(self, name: str, number: int, side: int) -> tuple[Any, float]:
         return self._start(name, number, side, 1).result()
