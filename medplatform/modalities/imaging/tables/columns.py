@@ -47,6 +47,27 @@ PLANE = (
     ),
 )
 """Where the pixels of a frame lie."""
+
+SIZE = (
+    Column(
+        name="height",
+        dtype=pa.int32(),
+        required=True,
+        unit="px",
+        minimum=1,
+        description="Rows of pixels.",
+    ),
+    Column(
+        name="width",
+        dtype=pa.int32(),
+        required=True,
+        unit="px",
+        minimum=1,
+        description="Columns of pixels.",
+    ),
+)
+"""How many pixels a frame or mask has."""
+
 INSTANCE_ID = Column(
     name="instance_id",
     dtype=pa.string(),

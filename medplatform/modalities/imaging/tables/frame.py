@@ -8,6 +8,7 @@ from medplatform.modalities.imaging.tables.columns import (
     MOMENT,
     PIXEL_SHA256,
     PLANE,
+    SIZE,
     patient,
 )
 
@@ -27,22 +28,7 @@ IMAGING_FRAME = Table(
             description="Number of the frame, from 1.",
         ),
         patient(),
-        Column(
-            name="height",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Rows of pixels.",
-        ),
-        Column(
-            name="width",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Columns of pixels.",
-        ),
+        *SIZE,
         Column(
             name="channels",
             dtype=pa.int32(),

@@ -6,7 +6,7 @@ A mask whose source image is not named is kept all the same: it lies where its p
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
-from medplatform.modalities.imaging.tables.columns import PLANE, patient
+from medplatform.modalities.imaging.tables.columns import PLANE, SIZE, patient
 
 IMAGING_MASK = Table(
     name="imaging_mask",
@@ -81,22 +81,7 @@ IMAGING_MASK = Table(
             description="Code of the segmented property type as scheme:value, public "
             "terminologies only.",
         ),
-        Column(
-            name="height",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Rows of pixels.",
-        ),
-        Column(
-            name="width",
-            dtype=pa.int32(),
-            required=True,
-            unit="px",
-            minimum=1,
-            description="Columns of pixels.",
-        ),
+        *SIZE,
         Column(
             name="codec",
             dtype=pa.string(),
