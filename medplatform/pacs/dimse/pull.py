@@ -4,6 +4,7 @@ With C-GET they come over the association that asks; with C-MOVE the peer opens 
 the AE title that it knows for this node.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -124,7 +125,7 @@ class _Outcome(NamedTuple):
     failed: frozenset[str] = frozenset()
 
 
-class _Puller:
+class _Puller(ABC):
     """One peer, while images are fetched from it."""
 
     name = "c-get"
@@ -158,15 +159,15 @@ class _Puller:
                 reasons += self._fetch_part(part, group.proposals, is_whole=is_whole)
         return reasons
 
+    @abstractmethod
     def _groups(self, keys: Sequence[InstanceKey]) -> list[Group]:
         """What can be asked for together."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _request(
         self, identifier: Dataset, contexts: Contexts
     ) -> Iterator[tuple[Dataset, Dataset | None]]:
         """The responses of the peer to one request."""
-        raise NotImplementedError
 
     def _fetch_part(
         self, keys: list[InstanceKey], proposals: list[Contexts], *, is_whole: bool
