@@ -74,16 +74,16 @@ def where(accepts: Callable[[Iterable[str]], bool], otherwise: Function) -> Func
     return clean
 
 
-def each(accepts: Callable[[str], bool]) -> Function:
+def each(accepts: Callable[[str], bool], nothing_left: Function = remove) -> Function:
     """C of each of several texts: those that are not acceptable are emptied."""
 
     def clean(element: Element) -> Element | None:
         if element.text is None:
-            return None
+            return nothing_left(element)
         if all(map(accepts, element.text)):
             return element
         texts = tuple([text if accepts(text) else "" for text in element.text])
-        return element._replace(text=texts) if any(texts) else None
+        return element._replace(text=texts) if any(texts) else nothing_left(element)
 
     return clean
 

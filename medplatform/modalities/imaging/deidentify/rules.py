@@ -185,7 +185,9 @@ class Rules:
         if tag == _OFFSET:
             return Action(keep_offset)
         if tag in _CLOSED:
-            return Action(each(_CLOSED[tag].__contains__))
+            # What the profile would empty has to be there (Type 2), the rest is better absent.
+            nothing_left = otherwise if basic is _EMPTY else remove
+            return Action(each(_CLOSED[tag].__contains__, nothing_left))
         if tag in _EACH:
             return Action(each(_EACH[tag]))
         if tag in _NAMES:

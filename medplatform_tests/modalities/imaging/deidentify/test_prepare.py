@@ -143,6 +143,15 @@ def test_texts_that_an_object_needs_are_replaced(deidentify: Deidentify) -> None
     assert found["00620002[0].00620005"].text == ("ANONYMIZED",)
 
 
+@pytest.mark.parametrize("sex", ["N/A", "DOE JANE"])
+def test_a_term_that_is_none_is_emptied_where_the_attribute_has_to_be_there(
+    deidentify: Deidentify, sex: str
+) -> None:
+    found = deidentify(make(PatientSex=sex, BurnedInAnnotation=sex))
+    assert found["00100040"].text == ()
+    assert "00280301" not in found
+
+
 def test_what_the_standard_does_not_know_goes(deidentify: Deidentify) -> None:
     dataset = Dataset()
     dataset.add_new(0x00189FF9, "US", 7)
