@@ -43,7 +43,7 @@ def find_decoder(uid: UID) -> Decoder:
     try:
         # pylibjpeg's decoder of run lengths ends the process on damaged ones: it panics in Rust.
         decoder = Decoder(uid) if uid == RLELossless else get_decoder(uid)
-    except NotImplementedError:
+    except NotImplementedError:  # pydicom has no decoder of it
         if not uid.is_transfer_syntax or uid.is_private:
             raise LookupError("no transfer syntax of the standard") from None
         decoder = Decoder(uid)

@@ -15,7 +15,8 @@ READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tarfile.TarError),
     *(OSError, ValueError, NotImplementedError, OverflowError),
 )
-"""What the standard library raises on damaged or forged archives."""
+"""What the standard library raises on damaged or forged archives; NotImplementedError is zipfile's
+for a compression or version that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
