@@ -17,7 +17,7 @@ from medplatform.modalities.imaging.sources.salvage import salvage_entries
 ENCRYPTED = 0x1  # 4.4.4
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _UNREADABLE = (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error)
-"""What zipfile raises on a directory that is damaged, or (NotImplementedError) of a later version."""
+"""What zipfile raises on a damaged directory; NotImplementedError on one of a later version."""
 _UNIX = 3  # 4.4.2
 _LOCAL_HEADER_BYTES = 30  # 4.3.7, without name and extra field
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
