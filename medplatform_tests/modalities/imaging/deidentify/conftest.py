@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from pydicom import Dataset
+from pydicom import DataElement, Dataset, config
+from pydicom.datadict import dictionary_VR
+from pydicom.tag import Tag
 
 from medplatform.modalities.imaging.deidentify import PLATFORM_POLICY, Policy, finish, prepare
 from medplatform.modalities.imaging.flatten import Element
@@ -35,8 +37,9 @@ def deidentify(identity: Identity, subject: Subject) -> Deidentify:
 
 
 def make(**values: object) -> Dataset:
-    """A data set, or an item, of these elements."""
+    """A data set, or an item, of these elements, whose values may be none that a writer allows."""
     dataset = Dataset()
     for keyword, value in values.items():
-        setattr(dataset, keyword, value)
+        tag = Tag(keyword)
+        dataset.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=config.IGNORE))
     return dataset
