@@ -6,7 +6,7 @@ its own where `delivery.json` declares that. No sample name and no header text e
 
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
+from medplatform.modalities.genomics.tables import TABLES
 from medplatform.modalities.modality import Modality, Progress
 from medplatform.privacy import Identity
 
@@ -26,7 +26,7 @@ def _count_records(source: Source) -> dict[str, int]:
 GENOMICS = Modality(
     name="genomics",
     title="Genomes",
-    tables=(VARIANT, SAMPLE, GENOTYPE),
+    tables=TABLES,
     read=_read,
     count_records=_count_records,
 )

@@ -1,0 +1,9 @@
+"""The tables of genomics: variants as sites, samples as patients, genotypes as packed cells."""
+
+from medplatform.modalities.genomics.tables.genotype import GENOTYPE
+from medplatform.modalities.genomics.tables.sample import SAMPLE
+from medplatform.modalities.genomics.tables.variant import VARIANT
+
+TABLES = (VARIANT, SAMPLE, GENOTYPE)
+
+__all__ = ["GENOTYPE", "SAMPLE", "TABLES", "VARIANT"]
