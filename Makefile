@@ -67,8 +67,9 @@ clean: ## Delete caches and build results (data/ and .venv stay)
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # The tests that start services need PostgreSQL's programs, those that look at pages Chromium, those
-# of images Orthanc (a PACS), dcmtk, dcm2niix, dicom3tools, Tesseract; pyright needs Node. The tests start an
-# Orthanc of their own: the service that its package starts under systemd is switched off.
+# of images Orthanc (a PACS), dcmtk, dcm2niix, dicom3tools, Tesseract, those of genomes bcftools,
+# bgzip (tabix) and PLINK 1.9; pyright needs Node. The tests start an Orthanc of their own: the
+# service that its package starts under systemd is switched off.
 system-packages: ## Install what the tests need from Debian's packages (as root)
 	@missing=; \
 	command -v chromium > /dev/null || missing="$$missing chromium"; \
@@ -82,6 +83,9 @@ system-packages: ## Install what the tests need from Debian's packages (as root)
 	command -v dcm2niix > /dev/null || missing="$$missing dcm2niix"; \
 	command -v dciodvfy > /dev/null || missing="$$missing dicom3tools"; \
 	command -v tesseract > /dev/null || missing="$$missing tesseract-ocr"; \
+	command -v bcftools > /dev/null || missing="$$missing bcftools"; \
+	command -v bgzip > /dev/null || missing="$$missing tabix"; \
+	command -v plink1.9 > /dev/null || missing="$$missing plink1.9"; \
 	if [ -z "$$missing" ]; then echo "All system packages are there."; \
 	elif [ "$$(id -u)" -ne 0 ]; then echo "Not root; please install:$$missing"; \
 	else apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $$missing && \
