@@ -1,13 +1,11 @@
 """The records of one VCF file: batch by batch into variants and packed genotypes."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from medplatform.lake import Table
 from medplatform.modalities.genomics.cohort import Cohort
 from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
@@ -23,26 +21,48 @@ from medplatform.modalities.genomics.rules import (
     Fault,
     Rule,
 )
+from medplatform.modalities.genomics.sites import Rows, SiteRule, Sites, SiteTable
 from medplatform.modalities.genomics.tables import GENOTYPE, VARIANT
-from medplatform.modalities.genomics.variant import Sites, parse_sites
+from medplatform.modalities.genomics.variant import parse_sites
 
 BATCH_LINES = 4096
 BATCH_BYTES = 8 << 20
 
 
-def read_body(lines: LineReader, header: Header, cohort: Cohort, report: FileReport) -> None:
-    """Read all records behind the line #CHROM."""
-    body = _Body(header, cohort, report)
+def read_body(
+    lines: LineReader,
+    header: Header,
+    cohort: Cohort,
+    report: FileReport,
+    rules: Sequence[SiteRule] = (),
+    tables: Sequence[SiteTable] = (),
+) -> None:
+    """Read all records behind the line #CHROM.
+
+    `rules` are applied to what satisfies the rules on fixed fields, INFO and genotypes; `tables`
+    are written of what is accepted, beside genomics_variant and genomics_genotype.
+    """
+    body = _Body(header, cohort, report, rules, tables)
     report.count("variant", delivered=0)
     while (batch := lines.read_batch(BATCH_LINES, BATCH_BYTES)) is not None:
         body.read(batch, is_cut=lines.is_cut)
 
 
 class _Body:
-    def __init__(self, header: Header, cohort: Cohort, report: FileReport) -> None:
+    def __init__(
+        self,
+        header: Header,
+        cohort: Cohort,
+        report: FileReport,
+        rules: Sequence[SiteRule],
+        tables: Sequence[SiteTable],
+    ) -> None:
         self._header = header
         self._cohort = cohort
         self._report = report
+        self._rules = rules
+        self._tables = tables
+        self._samples = len(header.samples)
         self._seen = SeenKeys()
         self._order: SortOrder | None = SortOrder()
 
@@ -54,14 +74,15 @@ class _Body:
             faults.append(Fault(len(whole), CUT))
         blank = sum(not text or text.isspace() for text in whole.texts)
 
-        genotyped = np.flatnonzero([text is not None for text in sites.samples])
-        texts = [text for text in sites.samples if text is not None]
-        packed = pack(texts, len(self._header.samples))
-        broken = _broken_genotypes(packed, sites.alternate_count[genotyped])
+        genotyped = sites.genotyped
+        packed = pack([sites.samples[site] or b"" for site in genotyped], self._samples)
         is_good = np.ones(len(sites), bool)
-        for rule, mask in broken:
-            faults += [Fault(int(row), rule) for row in sites.rows[genotyped[mask]]]
-            is_good[genotyped[mask]] = False
+        for rule, broken in [
+            *_broken_genotypes(packed, genotyped, sites.alternate_count),
+            *(found for check in self._rules for found in check(sites)),
+        ]:
+            faults += [Fault(int(row), rule) for row in sites.rows[broken & is_good]]
+            is_good &= ~broken
         good = np.flatnonzero(is_good)
         is_new = self._seen.add(sites.keys[good])
         faults += [Fault(int(row), DUPLICATE) for row in sites.rows[good[~is_new]]]
@@ -88,33 +109,32 @@ class _Body:
         self._cohort.add(packed)
         called, counts = _count_alleles(sites.alternate_count, genotyped, packed)
         arrow = sites.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-        self._stage(
-            VARIANT,
-            numbers,
-            {name: arrow[name] for name in arrow.column_names}
-            | {"called_count": called, "alternate_counts": counts},
-        )
-        self._stage(
-            GENOTYPE,
-            numbers[genotyped],
-            {
-                "variant_id": arrow["variant_id"].take(pa.array(genotyped)),
-                "cohort_id": pa.repeat(self._report.source.source_id, len(genotyped)),
-                "genotypes": packed.cells(),
-                "sample_count": pa.repeat(len(self._cohort.columns), len(genotyped)),
-            },
-        )
+        variants = {name: arrow[name] for name in arrow.column_names}
+        counted = {"called_count": called, "alternate_counts": counts}
+        self._stage(Rows(VARIANT, np.arange(len(sites)), variants | counted), numbers)
+        genotypes = {
+            "variant_id": arrow["variant_id"].take(pa.array(genotyped)),
+            "cohort_id": pa.repeat(self._report.source.source_id, len(genotyped)),
+            "genotypes": packed.cells(),
+            "sample_count": pa.repeat(len(self._cohort.columns), len(genotyped)),
+        }
+        self._stage(Rows(GENOTYPE, genotyped, genotypes), numbers)
+        for make_rows in self._tables:
+            for rows in make_rows(sites):
+                self._stage(rows, numbers)
 
-    def _stage(self, table: Table, numbers: np.ndarray, columns: Mapping[str, Any]) -> None:
-        if not len(numbers):
+    def _stage(self, rows: Rows, numbers: np.ndarray) -> None:
+        """Write rows with their lineage; `numbers` are the line numbers of the records."""
+        if not len(rows.sites):
             return
         lineage = {
-            "source_id": pa.repeat(self._report.source.source_id, len(numbers)),
-            "record_number": pa.array(numbers),
+            "source_id": pa.repeat(self._report.source.source_id, len(rows.sites)),
+            "record_number": pa.array(numbers[rows.sites]),
         }
-        known = {**columns, **lineage}
-        arrays = {column.name: known[column.name] for column in table.all_columns}
-        self._report.stage.write(table, pa.table(arrays).cast(table.schema()))
+        known = {**rows.columns, **lineage}
+        declared = {column.name: known[column.name] for column in rows.table.all_columns}
+        content = pa.table(declared).cast(rows.table.schema())
+        self._report.stage.write(rows.table, content)
 
     def _warn_of_order(self, sites: Sites, numbers: np.ndarray) -> None:
         if self._order is None:
@@ -144,12 +164,14 @@ class _Body:
             )
 
 
-def _broken_genotypes(packed: Packed, alternate_count: np.ndarray) -> list[tuple[Rule, np.ndarray]]:
+def _broken_genotypes(
+    packed: Packed, genotyped: np.ndarray, alternate_count: np.ndarray
+) -> list[tuple[Rule, np.ndarray]]:
     """Rules on genotypes, each with a mask of the records that break it."""
-    is_malformed = np.zeros(len(packed.codes), bool)
-    is_malformed[list(packed.malformed)] = True
-    is_unknown = packed.largest_alleles() > alternate_count
-    return [(GT_MALFORMED, is_malformed), (GT_ALLELE, is_unknown & ~is_malformed)]
+    is_malformed, is_unknown = np.zeros((2, len(alternate_count)), bool)
+    is_malformed[genotyped[list(packed.malformed)]] = True
+    is_unknown[genotyped] = packed.largest_alleles() > alternate_count[genotyped]
+    return [(GT_MALFORMED, is_malformed), (GT_ALLELE, is_unknown)]
 
 
 def _count_alleles(

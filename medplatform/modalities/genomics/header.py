@@ -5,9 +5,11 @@ this module are sample names, which the reader turns into tokens, and an assembl
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from medplatform.modalities.genomics.build import Build, BuildConflict, resolve_build
+from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.lines import LineReader
 
 FIXED_COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
@@ -38,12 +40,25 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the reader needs of a header. `samples` are names as delivered, None if not UTF-8."""
+    """What the reader needs of a header.
+
+    Attributes
+    ----------
+    samples
+        Names as delivered, None if not UTF-8.
+    version
+        Minor version of VCF 4, 5 for VCFv4.5; of a file that names none, 2.
+    info, formats
+        The definitions of INFO and FORMAT keys by key.
+    """
 
     samples: tuple[str | None, ...]
     has_format: bool
     has_version: bool
     build: Build
+    version: int = 2
+    info: Mapping[str, Definition] = field(default_factory=dict)
+    formats: Mapping[str, Definition] = field(default_factory=dict)
 
     @property
     def columns(self) -> int:

@@ -6,16 +6,17 @@ rule's code; the other lines of the batch go on. Genotypes are not parsed here.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from medplatform.modalities.genomics import rules
 from medplatform.modalities.genomics.build import Build, canonical_chromosome
 from medplatform.modalities.genomics.header import FIXED_COLUMNS, Header
 from medplatform.modalities.genomics.lines import Lines
 from medplatform.modalities.genomics.rules import Fault, Rule
+from medplatform.modalities.genomics.sites import Sites
 
 MAX_POSITION = 2**31 - 1
 FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -65,41 +66,6 @@ BROKEN: tuple[tuple[Rule, pl.Expr], ...] = (
 """Each rule on the fixed fields with the expression that is true (not null) where it is broken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sites:
-    """Records of a batch that satisfy the rules on their fixed fields.
-
-    `frame` has one row per record: `row` (its index in the batch), `key` (64 bits of the variant
-    id) and the columns of genomics_variant. `samples` are the texts of the sample columns, None
-    where the record has no genotypes.
-    """
-
-    frame: pl.DataFrame
-    samples: list[bytes | None]
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Index of each record in the batch (int64)."""
-        return self.frame["row"].to_numpy()
-
-    @property
-    def keys(self) -> np.ndarray:
-        """64 bits of the variant id of each record (uint64)."""
-        return self.frame["key"].to_numpy()
-
-    @property
-    def alternate_count(self) -> np.ndarray:
-        """Number of alternate alleles of each record."""
-        return self.frame["alternate_alleles"].list.len().to_numpy()
-
-    def take(self, indices: np.ndarray) -> "Sites":
-        """Some of the records."""
-        return Sites(self.frame[indices], [self.samples[index] for index in indices])
-
-
 def parse_sites(lines: Lines, header: Header) -> tuple[Sites, list[Fault]]:
     """Split a batch of lines and check their fixed fields. Blank lines are in neither result."""
     faults: list[Fault] = []
@@ -116,13 +82,12 @@ def parse_sites(lines: Lines, header: Header) -> tuple[Sites, list[Fault]]:
     for row, rule in _first_broken(frame):
         faults.append(Fault(row, rule))
     refused = {row for row, _ in faults}
-    samples = [
-        line[9] if len(line) > 9 and line[8].partition(b":")[0] == b"GT" else None
-        for row, line in zip(rows, fields, strict=True)
-        if row not in refused
-    ]
+    kept = [line for row, line in zip(rows, fields, strict=True) if row not in refused]
+    formats = [line[8] if len(line) > 8 else None for line in kept]
+    samples = [line[9] if len(line) > 9 else None for line in kept]
     good = frame.filter(~pl.col("row").is_in(sorted(refused)))
-    return Sites(_columns(good, header.build), samples), faults
+    info_text = pa.array(good["INFO"].to_list(), pa.string())
+    return Sites(_columns(good, header.build), formats, samples, {}, info_text), faults
 
 
 def _line_rule(text: bytes, header: Header) -> Rule | None:
