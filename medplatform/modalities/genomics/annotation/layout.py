@@ -1,0 +1,92 @@
+"""Which INFO keys of a file hold annotations, by which tool, and what their fields are called."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Tool = Literal["vep", "snpeff", "bcftools"]
+
+KEYS = ("CSQ", "ANN", "BCSQ")
+"""The keys that hold annotations by convention; a header may give any other the same format."""
+
+_FORMAT = re.compile(r"Format:\s*(?P<fields>[^\s'\"]*\|[^\s'\"]*)", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?P<fields>[^']*\|[^']*)'")
+_TOOLS: tuple[tuple[Tool, frozenset[str]], ...] = (
+    ("snpeff", frozenset({"Allele", "Annotation", "Annotation_Impact"})),
+    ("vep", frozenset({"Allele", "Consequence", "Feature"})),
+    ("bcftools", frozenset({"Consequence", "gene", "transcript"})),
+)
+# Variant annotations in VCF format, version 1.0 (2015), and bcftools csq: always these fields.
+_STANDARD: dict[str, tuple[Tool, tuple[str, ...]]] = {
+    "ANN": (
+        "snpeff",
+        (
+            *("Allele", "Annotation", "Annotation_Impact", "Gene_Name", "Gene_ID", "Feature_Type"),
+            *("Feature_ID", "Transcript_BioType", "Rank", "HGVS.c", "HGVS.p"),
+            *("cDNA.pos / cDNA.length", "CDS.pos / CDS.length", "AA.pos / AA.length"),
+            *("Distance", "ERRORS / WARNINGS / INFO"),
+        ),
+    ),
+    "BCSQ": (
+        "bcftools",
+        (
+            *("Consequence", "gene", "transcript", "biotype", "strand"),
+            *("amino_acid_change", "dna_change"),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fields of the annotations under one INFO key."""
+
+    key: str
+    tool: Tool
+    fields: tuple[str, ...]
+
+
+def find_layouts(descriptions: Mapping[str, str]) -> dict[str, Layout]:
+    """The keys that hold annotations.
+
+    Parameters
+    ----------
+    descriptions
+        INFO key -> Description of its header line.
+
+    Returns
+    -------
+    Key -> layout. ANN and BCSQ whose description states no format have that of their standard.
+    """
+    found = {key: _layout(key, text) for key, text in descriptions.items()}
+    return {key: layout for key, layout in found.items() if layout is not None}
+
+
+def find_unreadable(descriptions: Mapping[str, str]) -> list[str]:
+    """Keys that hold annotations by convention, but do not say how they are written."""
+    layouts = find_layouts(descriptions)
+    return [key for key in KEYS if key in descriptions and key not in layouts]
+
+
+def _layout(key: str, description: str) -> Layout | None:
+    stated = _FORMAT.search(description) or _QUOTED.search(description)
+    if stated:
+        fields = _unique(name.strip() for name in stated["fields"].split("|"))
+        for tool, wanted in _TOOLS:
+            if wanted <= set(fields):
+                return Layout(key, tool, fields)
+        return None
+    standard = _STANDARD.get(key)
+    return Layout(key, *standard) if standard else None
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    """Names without repetition: the second X is X_2, as a nameless one is field_N."""
+    seen: dict[str, int] = {}
+    unique = []
+    for number, given in enumerate(names, 1):
+        name = given or f"field_{number}"
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(unique)
