@@ -1,5 +1,5 @@
 # Everything a user or developer starts. Variables:
-#   BENCH_ARGS      options for `make bench-ehr` and `make bench-imaging`, e.g. BENCH_ARGS=--help
+#   BENCH_ARGS      options for `make bench-ehr` and its like, e.g. BENCH_ARGS=--help
 #   PYTHON          interpreter of the environment, Python 3.11 or 3.12 (default: python3)
 #   TORCH_PIP_ARGS  options for the `pip install` of torch, e.g. to name an index of CPU builds
 #   DEV_ARGS        options for `medplatform dev`, e.g. DEV_ARGS="--port 3100"
@@ -19,7 +19,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)
 IS_CUDA_BUILD := import sys, torch; sys.exit(torch.version.cuda is None)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check venv lock bench bench-ehr bench-imaging clean system-packages
+.PHONY: help demo dev test check venv lock bench bench-ehr bench-imaging bench-genomics clean system-packages
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-ehr: $(VENV)/.installed-dev ## Measure reading FHIR beside other tools (BE
 
 bench-imaging: $(VENV)/.installed-dev ## Measure reading images beside other tools (BENCH_ARGS='--tables headers')
 	$(BIN)/python -m benchmarks.imaging $(BENCH_ARGS)
+
+bench-genomics: $(VENV)/.installed-dev ## Measure reading VCF beside other tools (BENCH_ARGS='--tables gt')
+	$(BIN)/python -m benchmarks.genomics $(BENCH_ARGS)
 
 venv: $(VENV)/.installed-dev ## Create .venv with everything for development
 
