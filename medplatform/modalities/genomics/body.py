@@ -1,6 +1,7 @@
 """The records of one VCF file: batch by batch into variants and packed genotypes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -119,8 +120,9 @@ class _Body:
             "sample_count": pa.repeat(len(self._cohort.columns), len(genotyped)),
         }
         self._stage(Rows(GENOTYPE, genotyped, genotypes), numbers)
+        numbered = replace(sites, first_number=first_number)
         for make_rows in self._tables:
-            for rows in make_rows(sites):
+            for rows in make_rows(numbered):
                 self._stage(rows, numbers)
 
     def _stage(self, rows: Rows, numbers: np.ndarray) -> None:
@@ -132,8 +134,10 @@ class _Body:
             "record_number": pa.array(numbers[rows.sites]),
         }
         known = {**rows.columns, **lineage}
-        declared = {column.name: known[column.name] for column in rows.table.all_columns}
+        declared = {column.name: known.pop(column.name) for column in rows.table.all_columns}
         content = pa.table(declared).cast(rows.table.schema())
+        for name, cells in known.items() if rows.table.is_open else ():
+            content = content.append_column(name, cells)
         self._report.stage.write(rows.table, content)
 
     def _warn_of_order(self, sites: Sites, numbers: np.ndarray) -> None:

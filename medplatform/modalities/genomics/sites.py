@@ -29,6 +29,8 @@ class Sites:
         no record of the batch has are left out.
     info_text
         The column INFO as delivered (Arrow strings).
+    first_number
+        Line number of the first line of the batch: that of a record is larger by its row.
     """
 
     frame: pl.DataFrame
@@ -36,6 +38,7 @@ class Sites:
     samples: list[bytes | None]
     info: Mapping[str, pa.Array] = field(default_factory=dict)
     info_text: pa.Array = field(default_factory=lambda: pa.nulls(0, pa.string()))
+    first_number: int = 1
 
     def __len__(self) -> int:
         return self.frame.height
@@ -71,6 +74,7 @@ class Sites:
             [self.samples[index] for index in indices],
             {key: cells.take(places) for key, cells in self.info.items()},
             self.info_text.take(places),
+            self.first_number,
         )
 
 
