@@ -12,14 +12,11 @@ from medplatform.modalities.genomics.body import read_body
 from medplatform.modalities.genomics.cohort import Cohort
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.header import Header, HeaderError, read_header
-from medplatform.modalities.genomics.lines import (
-    Failure,
-    LineReader,
-    find_failure,
-    lacks_end_block,
-)
+from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.linkage import Linkage
 from medplatform.modalities.genomics.report import FileReport
+from medplatform.modalities.genomics.sources.bcf import measure
+from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
@@ -32,6 +29,8 @@ FAILURES: dict[Failure, str] = {
     "read. Transfer it again from the source.",
     Failure.LINE_TOO_LONG: "A line is longer than 256 MiB, so this is no VCF from there on. "
     "Export the file again.",
+    Failure.BCF: "The BCF file cannot be decoded from some record on: it is damaged, or breaks the "
+    "specification. Write it again from the source, or deliver it as VCF.",
 }
 
 
@@ -91,7 +90,10 @@ def _refuse_unusable(header: Header, lines: LineReader, copy: int) -> None:
 def _refuse_file(report: FileReport, lines: LineReader, error: HeaderError) -> None:
     """Refuse all records of a file where they can be told apart, otherwise the file as one."""
     if error.samples is None:
-        report.refuse_file(error.code, error.reason)
+        if lines.failure is Failure.BCF:
+            _refuse_undecoded(report)
+        else:
+            report.refuse_file(error.code, error.reason)
         return
     variants = sum(1 for _ in iter(lines.read_line, None))
     report.refuse_all(error.code, error.reason, variant=variants, sample=error.samples)
@@ -99,8 +101,27 @@ def _refuse_file(report: FileReport, lines: LineReader, error: HeaderError) -> N
 
 
 def _refuse_rest(report: FileReport, lines: LineReader) -> None:
-    if lines.failure is not None:
+    """Refuse what could not be read, because the file is damaged there."""
+    if lines.failure is Failure.BCF:
+        _refuse_undecoded(report)
+    elif lines.failure is not None:
         report.refuse_file(lines.failure, FAILURES[lines.failure])
+
+
+def _refuse_undecoded(report: FileReport) -> None:
+    """Refuse the records of a BCF file that its lengths tell of, but that were not decoded."""
+    extent = measure(report.source.path)
+    if extent.samples is None:
+        report.refuse_file(Failure.BCF, FAILURES[Failure.BCF])
+        return
+    report.refuse_all(
+        Failure.BCF,
+        FAILURES[Failure.BCF],
+        variant=max(0, extent.records - report.delivered("variant")),
+        sample=max(0, extent.samples - report.delivered("sample")),
+    )
+    if not extent.is_whole:
+        report.count("file", delivered=1, quarantined=1)
 
 
 def _warn_of_oddities(report: FileReport, header: Header) -> None:

@@ -6,7 +6,9 @@ other.
 
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
-from medplatform.modalities.genomics.lines import Failure, LineReader, find_failure
+from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
+from medplatform.modalities.genomics.sources.content import Failure, find_failure
 
 FIRST_SAMPLE_COLUMN = 9
 
@@ -16,6 +18,8 @@ def count_records(source: Source) -> dict[str, int]:
     failure = None if source.path.name == CROSSWALK else find_failure(source.path)
     if source.path.name == CROSSWALK or failure is Failure.CORRUPT:
         return {"file": 1}
+    if is_bcf(source.path):
+        return _count_bcf(source)
     with LineReader(source.path) as lines:
         while (line := lines.read_line()) is not None:
             if line.startswith(b"#CHROM"):
@@ -26,3 +30,11 @@ def count_records(source: Source) -> dict[str, int]:
             if line.strip() and not line.startswith(b"##"):
                 break
     return {"file": 1}
+
+
+def _count_bcf(source: Source) -> dict[str, int]:
+    extent = measure(source.path)
+    if extent.samples is None:
+        return {"file": 1}
+    counts = {"variant": extent.records, "sample": extent.samples}
+    return counts if extent.is_whole else {**counts, "file": 1}

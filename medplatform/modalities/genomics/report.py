@@ -17,6 +17,10 @@ class FileReport:
         """Add to the counts of a kind of record."""
         self.stage.count(self.source.source_id, unit, **amounts)
 
+    def delivered(self, unit: str) -> int:
+        """How many records of a kind have been counted so far."""
+        return self.stage.counts[self.source.source_id, unit].delivered
+
     def refuse(
         self,
         unit: str,
