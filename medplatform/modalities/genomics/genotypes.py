@@ -14,6 +14,8 @@ prefix states it, it is phased if no other allele is unphased.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +46,24 @@ _IS_HETEROZYGOUS: np.ndarray = _IS_CALLED & (_B >= 0) & (_A != _B)
 _IS_HOMOZYGOUS_ALTERNATE: np.ndarray = _IS_CALLED & (_A > 0) & (_A == _B)
 
 
-@dataclass(frozen=True, slots=True)
+PHASED, UNPHASED = 0b0001_001_1, 0b0001_001_0
+"""The packed bytes of 0|0 and 0/0."""
+
+
+class Calls(NamedTuple):
+    """Some packed genotypes: the index of their variant and of their sample, and their byte."""
+
+    variants: np.ndarray
+    samples: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def alleles(self) -> np.ndarray:
+        """First and second allele of each genotype (int16, 2 x genotypes): or MISSING, ABSENT."""
+        return _ALLELES[:, self.codes]
+
+
+@dataclass(frozen=True)
 class Packed:
     """Genotypes of several variants, as `packing.pack` makes them.
 
@@ -81,39 +100,68 @@ class Packed:
             pa.binary(), variants, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
         )
 
+    @cached_property
+    def uncommon(self) -> "Calls":
+        """The genotypes that are not the reference twice, written as most of the variants have it.
+
+        Those are nearly all, so what is counted is counted in these few. Wide ones are not here.
+        """
+        codes = self.codes.reshape(-1)
+        cells = np.flatnonzero(codes != self.common)
+        rows, samples = np.divmod(cells, max(1, self.codes.shape[1]))
+        if self.wide:
+            is_narrow = ~np.isin(rows, list(self.wide))
+            cells, rows, samples = cells[is_narrow], rows[is_narrow], samples[is_narrow]
+        return Calls(rows, samples, codes[cells])
+
+    @cached_property
+    def common(self) -> int:
+        """The more frequent of the packed bytes of 0|0 and 0/0, judged by some of the variants."""
+        some = self.codes[:: max(1, len(self.codes) // 8)]
+        is_phased = np.count_nonzero(some == PHASED) > np.count_nonzero(some == UNPHASED)
+        return PHASED if is_phased else UNPHASED
+
     def largest_alleles(self) -> np.ndarray:
         """The largest allele index of each variant (int64; negative where none is called)."""
-        largest = _LARGEST[self.codes].max(axis=1, initial=ABSENT).astype(np.int64)
+        rows, _, codes = self.uncommon
+        largest = np.full(len(self.codes), ABSENT, np.int64)
+        has_common = np.bincount(rows, minlength=len(largest)) < self.codes.shape[1]
+        largest[has_common] = 0
+        np.maximum.at(largest, rows, _LARGEST[codes])
         for row, cell in self.wide.items():
-            largest[row] = _wide_alleles(cell).max()
+            largest[row] = wide_alleles(cell).max()
         return largest
 
     def called_alleles(self) -> np.ndarray:
         """Called alleles per variant (int32)."""
-        called = _CALLED_ALLELES[self.codes].sum(axis=1, dtype=np.int32)
+        rows, _, codes = self.uncommon
+        absent = np.bincount(rows, 2 - _CALLED_ALLELES[codes], len(self.codes))
+        called = (2 * self.codes.shape[1] - absent).astype(np.int32)
         for row, cell in self.wide.items():
-            called[row] = (_wide_alleles(cell) >= 0).sum()
+            called[row] = (wide_alleles(cell) >= 0).sum()
         return called
 
     def allele_counts(self, allele: int) -> np.ndarray:
         """Copies of an allele per variant (int32)."""
+        rows, _, codes = self.uncommon
+        counts = np.zeros(len(self.codes), np.int32)
         if allele < len(_COPIES):
-            counts = _COPIES[allele][self.codes].sum(axis=1, dtype=np.int32)
-        else:
-            counts = np.zeros(len(self.codes), np.int32)
+            common = _COPIES[allele][self.common]
+            others = np.bincount(rows, _COPIES[allele][codes] - common, len(counts))
+            counts += (common * self.codes.shape[1] + others).astype(np.int32)
         for row, cell in self.wide.items():
-            counts[row] = (_wide_alleles(cell) == allele).sum()
+            counts[row] = (wide_alleles(cell) == allele).sum()
         return counts
 
     def sample_counts(self) -> np.ndarray:
         """Called, heterozygous and homozygous alternate genotypes: int64, 3 x samples."""
-        is_narrow = np.ones(len(self.codes), bool)
-        is_narrow[list(self.wide)] = False
-        narrow = self.codes[is_narrow] if self.wide else self.codes
-        tables = (_IS_CALLED, _IS_HETEROZYGOUS, _IS_HOMOZYGOUS_ALTERNATE)
-        counts = np.stack([table[narrow].sum(axis=0, dtype=np.int64) for table in tables])
+        _, samples, codes = self.uncommon
+        tables = (~_IS_CALLED, _IS_HETEROZYGOUS, _IS_HOMOZYGOUS_ALTERNATE)
+        size = self.codes.shape[1]
+        counts = np.stack([np.bincount(samples[table[codes]], minlength=size) for table in tables])
+        counts[0] = len(self.codes) - len(self.wide) - counts[0]
         for cell in self.wide.values():
-            alleles = _wide_alleles(cell)
+            alleles = wide_alleles(cell)
             present = alleles != ABSENT
             called = (alleles != MISSING).all(axis=1)
             same = (~present | (alleles == alleles[:, :1])).all(axis=1)
@@ -143,7 +191,7 @@ def unpack(cell: bytes, samples: int) -> tuple[np.ndarray, np.ndarray]:
         haploid = alleles[:, 1] == ABSENT
         return alleles, np.stack([second | haploid, second], axis=1)
     wide = _wide_matrix(cell, samples)
-    return _wide_alleles(wide), (wide & 1).astype(bool) & (wide != END_OF_VECTOR)
+    return wide_alleles(wide), (wide & 1).astype(bool) & (wide != END_OF_VECTOR)
 
 
 def dosage(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.ndarray:
@@ -169,7 +217,7 @@ def dosage(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.n
         table = np.vstack([_DOSAGE, np.where(_IS_CALLED, 0, MISSING).astype(np.int8)])
         copies[narrow] = table[np.minimum(wanted, len(_DOSAGE))[:, None], codes]
     for row in sorted(set(range(len(cells))) - set(narrow)):
-        found = _wide_alleles(_wide_matrix(cells[row], samples))
+        found = wide_alleles(_wide_matrix(cells[row], samples))
         copies[row] = (found == alleles[row]).sum(axis=1)
         copies[row, (found == MISSING).any(axis=1)] = MISSING
     return copies
@@ -179,5 +227,6 @@ def _wide_matrix(cell: bytes, samples: int) -> np.ndarray:
     return np.frombuffer(cell, np.dtype("<u2")).reshape(samples, -1)
 
 
-def _wide_alleles(wide: np.ndarray) -> np.ndarray:
+def wide_alleles(wide: np.ndarray) -> np.ndarray:
+    """Alleles of a wide matrix (int16, of its shape): index, MISSING or ABSENT."""
     return np.where(wide == END_OF_VECTOR, ABSENT, (wide >> 1).astype(np.int16) - 1)

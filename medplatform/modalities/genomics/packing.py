@@ -14,6 +14,8 @@ from medplatform.modalities.genomics.genotypes import (
     HAPLOID,
     MAX_ALLELE,
     MISSING,
+    PHASED,
+    UNPHASED,
     Packed,
 )
 
@@ -31,7 +33,17 @@ _DIGITS = {str(allele).encode(): allele + 1 for allele in range(10)}
 _FIRST = _byte_table({b".": 0} | {byte: code << 4 for byte, code in _DIGITS.items()})
 _SEPARATOR = _byte_table({b"/": 0, b"|": 1})
 _SECOND = _byte_table({b".": 0} | {byte: code << 1 for byte, code in _DIGITS.items() if code < 7})
+_TAB = _byte_table({b"\t": 0})
 _END = _byte_table({b":": 0, b"\t": 0})
+
+# The halves of a word such as "0|1\t"; no code of alleles up to 9 reaches _INVALID_CODE.
+_INVALID_CODE = 0xF0
+_LOW, _HIGH = np.arange(1 << 16) & 0xFF, np.arange(1 << 16) >> 8
+_FIRST_HALF = np.minimum(_FIRST[_LOW] | _SEPARATOR[_HIGH], _INVALID_CODE).astype(np.uint8)
+_SECOND_HALF = np.minimum(_SECOND[_LOW] | _TAB[_HIGH], _INVALID_CODE).astype(np.uint8)
+_WORD_PHASED, _WORD_UNPHASED = np.frombuffer(b"0|0\t0/0\t", "<u4")
+_SLICE_CELLS = 1 << 17
+"""Genotypes that are looked up at once: what fits the cache of a core."""
 
 
 class Genotype(NamedTuple):
@@ -85,13 +97,15 @@ def pack(columns: Sequence[bytes], samples: int) -> Packed:
         Per record its sample columns, tab-separated, exactly `samples` (at least one) of them; GT
         is the first subfield of each.
     """
-    codes = np.empty((len(columns), samples), np.uint16)
-    aligned = [row for row, text in enumerate(columns) if len(text) == 4 * samples - 1]
-    if aligned:
-        codes[aligned] = _pack_aligned([columns[row] for row in aligned], samples)
-        failed = (codes[aligned] >= _INVALID).any(axis=1)
-        aligned = [aligned[index] for index in np.flatnonzero(~failed)]
-    others = sorted(set(range(len(columns))) - set(aligned))
+    codes = np.empty((len(columns), samples), np.uint8)
+    is_packed = np.array([len(text) == 4 * samples - 1 for text in columns], bool)
+    aligned = np.flatnonzero(is_packed)
+    step = max(1, _SLICE_CELLS // max(1, samples))
+    for rows in (aligned[start : start + step] for start in range(0, len(aligned), step)):
+        found = _pack_aligned([columns[row] for row in rows], samples)
+        codes[rows] = found
+        is_packed[rows] = found.max(axis=1) < _INVALID_CODE
+    others = np.flatnonzero(~is_packed).tolist()
     wide: dict[int, np.ndarray] = {}
     malformed: set[int] = set()
     if others:
@@ -102,17 +116,23 @@ def pack(columns: Sequence[bytes], samples: int) -> Packed:
                 malformed.add(others[row])
             else:
                 wide[others[row]] = cell
-    return Packed(codes.astype(np.uint8), wide, frozenset(malformed))
+    return Packed(codes, wide, frozenset(malformed))
 
 
 def _pack_aligned(columns: Sequence[bytes], samples: int) -> np.ndarray:
-    """Codes of records whose columns are all a diploid GT of three characters and nothing else."""
-    content = np.frombuffer(b"\t".join(columns) + b"\t", np.uint8).reshape(-1, samples, 4)
-    codes = _FIRST[content[..., 0]]
-    codes |= _SEPARATOR[content[..., 1]]
-    codes |= _SECOND[content[..., 2]]
-    codes[content[..., 3] != ord("\t")] = _INVALID
-    return codes
+    """Codes of records whose columns are all a diploid GT of three characters and nothing else.
+
+    With the tab behind it such a genotype is a word of four bytes. Nearly all words of a cohort
+    are equal; only the others are looked up.
+    """
+    words = np.frombuffer(b"\t".join(columns) + b"\t", "<u4")
+    is_phased = columns[0][1:2] == b"|"
+    common, code = (_WORD_PHASED, PHASED) if is_phased else (_WORD_UNPHASED, UNPHASED)
+    codes = np.full(len(words), code, np.uint8)
+    others = np.flatnonzero(words != common)
+    found = words[others]
+    codes[others] = _FIRST_HALF[found & 0xFFFF] | _SECOND_HALF[found >> 16]
+    return codes.reshape(-1, samples)
 
 
 def _pack_any(
