@@ -8,15 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from medplatform.modalities.genomics import rules
 from medplatform.modalities.genomics.build import Build, BuildConflict, resolve_build
 from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.meta import Meta, parse_meta
+from medplatform.modalities.genomics.rules import Fault, Rule
 
 FIXED_COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
-_VERSION = re.compile(rb"##fileformat=VCFv4\.\d+\s*")
-_CONTIG_ID = re.compile(r"[<,]\s*ID=([^,>]+)")
-_CONTIG_LENGTH = re.compile(r"[<,]\s*length=(\d{1,12})\s*[,>]")
-_CONTIG_ASSEMBLY = re.compile(r"[<,]\s*assembly=([^,>]+)")
+DEFAULT_VERSION = 2
+_VERSION = re.compile(rb"##fileformat=VCFv4\.(\d{1,3})\s*")
+_IDENTIFIED = frozenset({"INFO", "FORMAT", "FILTER", "ALT", "contig"})
 _OTHER_FORMATS = {
     b"BCF\x02": ("file.bcf", "This is BCF. Convert it: bcftools view -Oz -o FILE.vcf.gz FILE.bcf"),
     b"CRAM": ("file.alignment", "This is CRAM, an alignment. Deliver called variants as VCF."),
@@ -50,15 +52,26 @@ class Header:
         Minor version of VCF 4, 5 for VCFv4.5; of a file that names none, 2.
     info, formats
         The definitions of INFO and FORMAT keys by key.
+    contigs, filters
+        What else is declared, by ID.
+    line_count
+        Lines up to and including #CHROM; `blank_count` of them are blank.
+    faults
+        Header lines that break a rule; `row` is the index of the line.
     """
 
     samples: tuple[str | None, ...]
     has_format: bool
     has_version: bool
     build: Build
-    version: int = 2
+    version: int = DEFAULT_VERSION
     info: Mapping[str, Definition] = field(default_factory=dict)
     formats: Mapping[str, Definition] = field(default_factory=dict)
+    contigs: frozenset[str] = frozenset()
+    filters: frozenset[str] = frozenset()
+    line_count: int = 0
+    blank_count: int = 0
+    faults: tuple[Fault, ...] = ()
 
     @property
     def columns(self) -> int:
@@ -77,17 +90,11 @@ def read_header(lines: LineReader, declared_build: str | None) -> Header:
     for magic, (code, reason) in _OTHER_FORMATS.items():
         if lines.peek(4) == magic:
             raise HeaderError(code, reason)
-    version: bytes | None = None
-    contigs: dict[str, int] = {}
-    texts: list[str] = []
+    draft = _Draft()
     while (line := lines.read_line()) is not None:
-        if line.startswith(b"##"):
-            if version is None and line.startswith(b"##fileformat="):
-                version = line
-            _note_reference(line, contigs, texts)
-        elif line.startswith(b"#CHROM"):
-            return _finish(line, version, contigs, texts, declared_build)
-        elif line.strip():
+        if line.startswith(b"#CHROM"):
+            return draft.finish(line, declared_build)
+        if not draft.add(line):
             break
     raise HeaderError(
         "header.missing",
@@ -101,49 +108,109 @@ def sample_names(column_line: bytes) -> list[bytes]:
     return column_line.rstrip(b"\t").split(b"\t")[len(FIXED_COLUMNS) + 1 :]
 
 
-def _note_reference(line: bytes, contigs: dict[str, int], texts: list[str]) -> None:
-    key, _, value = line[2:].decode(errors="replace").partition("=")
-    if key == "contig":
-        name, length = _CONTIG_ID.search(value), _CONTIG_LENGTH.search(value)
-        if name and length:
-            contigs[name[1].strip()] = int(length[1])
-        texts += _CONTIG_ASSEMBLY.findall(value)
-    elif key in ("reference", "assembly"):
-        texts.append(value)
+class _Draft:
+    """What the lines of a header say, before the line #CHROM."""
 
+    def __init__(self) -> None:
+        self._lines = self._blank = 0
+        self._version_line: bytes | None = None
+        self._version = DEFAULT_VERSION
+        self._lengths: dict[str, int] = {}
+        self._references: list[str] = []
+        self._ids: dict[str, set[str]] = {key: set() for key in _IDENTIFIED}
+        self._info: dict[str, Definition] = {}
+        self._formats: dict[str, Definition] = {}
+        self._faults: list[Fault] = []
 
-def _finish(
-    line: bytes,
-    version: bytes | None,
-    contigs: dict[str, int],
-    texts: list[str],
-    declared_build: str | None,
-) -> Header:
-    columns = tuple(line.rstrip(b"\t").split(b"\t"))
-    names = sample_names(line)
-    if columns[:8] != FIXED_COLUMNS or columns[8:9] not in ((), (b"FORMAT",)):
-        raise HeaderError(
-            "header.columns",
-            "The line #CHROM does not hold CHROM POS ID REF ALT QUAL FILTER INFO and FORMAT, "
-            "separated by tabs (VCF specification, section 1.5). Correct it.",
-            samples=len(names),
+    def add(self, line: bytes) -> bool:
+        """Take a line; False where it cannot be of a VCF header."""
+        self._lines += 1
+        if not line.strip():
+            self._blank += 1
+        elif not line.startswith(b"##"):
+            self._refuse(rules.NO_HEADER_LINE)
+            return self._lines > 1 and line.count(b"\t") < len(FIXED_COLUMNS) - 1
+        elif line.startswith(b"##fileformat="):
+            self._add_version(line)
+        else:
+            self._add_meta(parse_meta(line.decode(errors="replace"), self._version))
+        return True
+
+    def _refuse(self, rule: Rule) -> None:
+        self._faults.append(Fault(self._lines - 1, rule))
+
+    def _add_version(self, line: bytes) -> None:
+        if self._version_line is not None:
+            self._refuse(rules.META_REPEATED)
+            return
+        if self._lines > 1:
+            self._refuse(rules.META_NOT_FIRST)
+        self._version_line = line
+        if found := _VERSION.fullmatch(line):
+            self._version = int(found[1])
+
+    def _add_meta(self, meta: Meta) -> None:
+        if meta.fault is not None:
+            self._refuse(meta.fault)
+        name = meta.fields.get("ID")
+        if name is not None and meta.key in _IDENTIFIED:
+            if name in self._ids[meta.key] and meta.key != "contig":
+                if meta.fault is None:
+                    self._refuse(rules.META_REPEATED)
+                return
+            self._ids[meta.key].add(name)
+        if (definition := meta.definition) is not None and meta.key in ("INFO", "FORMAT"):
+            known = self._info if meta.key == "INFO" else self._formats
+            known[definition.id] = definition
+        self._note_reference(meta)
+
+    def _note_reference(self, meta: Meta) -> None:
+        if meta.key == "contig":
+            length = meta.fields.get("length", "")
+            if length.isascii() and length.isdigit() and len(length) < 13:
+                self._lengths[meta.fields.get("ID", "")] = int(length)
+            self._references += [meta.fields["assembly"]] if "assembly" in meta.fields else []
+        elif meta.key in ("reference", "assembly"):
+            self._references.append(meta.value)
+
+    def finish(self, line: bytes, declared_build: str | None) -> Header:
+        self._lines += 1
+        columns = tuple(line.rstrip(b"\t").split(b"\t"))
+        names = sample_names(line)
+        if columns[:8] != FIXED_COLUMNS or columns[8:9] not in ((), (b"FORMAT",)):
+            raise HeaderError(
+                "header.columns",
+                "The line #CHROM does not hold CHROM POS ID REF ALT QUAL FILTER INFO and FORMAT, "
+                "separated by tabs (VCF specification, section 1.5). Correct it.",
+                samples=len(names),
+            )
+        if self._version_line is not None and not _VERSION.fullmatch(self._version_line):
+            raise HeaderError(
+                "header.version",
+                "##fileformat does not name a version 4 of VCF. Convert the file to VCF 4.2 or "
+                "later.",
+                samples=len(names),
+            )
+        if len(columns) == len(FIXED_COLUMNS) + 1:
+            self._refuse(rules.FORMAT_ALONE)
+        try:
+            build = resolve_build(self._lengths, self._references, declared_build)
+        except BuildConflict as error:
+            raise HeaderError("build.conflict", str(error), len(names)) from None
+        return Header(
+            samples=tuple(_decode(name) for name in names),
+            has_format=len(columns) > len(FIXED_COLUMNS),
+            has_version=self._version_line is not None,
+            build=build,
+            version=self._version,
+            info=self._info,
+            formats=self._formats,
+            contigs=frozenset(self._ids["contig"]),
+            filters=frozenset(self._ids["FILTER"]),
+            line_count=self._lines,
+            blank_count=self._blank,
+            faults=tuple(self._faults),
         )
-    if version is not None and not _VERSION.fullmatch(version):
-        raise HeaderError(
-            "header.version",
-            "##fileformat does not name a version 4 of VCF. Convert the file to VCF 4.2 or later.",
-            samples=len(names),
-        )
-    try:
-        build = resolve_build(contigs, texts, declared_build)
-    except BuildConflict as error:
-        raise HeaderError("build.conflict", str(error), len(names)) from None
-    return Header(
-        samples=tuple(_decode(name) for name in names),
-        has_format=len(columns) > 8,
-        has_version=version is not None,
-        build=build,
-    )
 
 
 def _decode(name: bytes) -> str | None:

@@ -86,6 +86,71 @@ DUPLICATE = Rule(
     "norm --rm-dup exact",
 )
 
+META_PAIR = Rule(
+    "header.not_a_pair",
+    "##",
+    "A header line is not ##key=value (VCF specification, section 1.4). Correct or remove it; the "
+    "records were read.",
+)
+META_SYNTAX = Rule(
+    "header.syntax",
+    "##",
+    "A header line is not ##key=<key=value,…> with texts in double quotes. Correct it; keys that "
+    "it should define were read as undeclared ones.",
+)
+META_DEFINITION = Rule(
+    "header.definition",
+    "##",
+    "A header line lacks a valid ID, Number or Type, or a Description in double quotes. Correct "
+    "it; what could be read of it is used.",
+)
+META_ORDER = Rule(
+    "header.order",
+    "##",
+    "A header line does not have ID, Number, Type and Description in this order, as VCF before 4.3 "
+    "wants. It is used as it is.",
+)
+META_ID = Rule(
+    "header.id",
+    "##",
+    "The ID of a header line, or a name in it, is not one that VCF allows. Rename it; what could "
+    "be read of the line is used.",
+)
+META_RESERVED = Rule(
+    "header.reserved",
+    "##",
+    "A header line gives a key that VCF reserves another Number or Type. Correct the header, or "
+    "rename the key; values were read as the header says.",
+)
+META_URL = Rule("header.url", "##", "A header line does not hold a valid URL. Correct it.")
+META_SAMPLE = Rule(
+    "header.sample",
+    "##",
+    "A line ##SAMPLE lacks Genomes, or has quotes elsewhere than in its description (VCF before "
+    "4.3). Correct or remove it; it is not used.",
+)
+META_REPEATED = Rule(
+    "header.repeated",
+    "##",
+    "Another header line has the same key and ID, and that is used. Leave one of them.",
+)
+META_NOT_FIRST = Rule(
+    "header.version_not_first",
+    "##fileformat",
+    "##fileformat is not the first line (VCF specification, section 1.4.1). Move it there.",
+)
+NO_HEADER_LINE = Rule(
+    "header.foreign_line",
+    "##",
+    "A line before #CHROM does not begin with ##: a text was broken in two, or it does not belong "
+    "here. Remove it; the records were read.",
+)
+FORMAT_ALONE = Rule(
+    "header.format_alone",
+    "#CHROM",
+    "The line #CHROM has FORMAT but no sample behind it. Remove it, or export the samples too.",
+)
+
 
 class Fault(NamedTuple):
     """A line that breaks a rule; `row` is its index in the batch."""
