@@ -77,7 +77,7 @@ def _batches(reader: Any, size: int, fields: list[_Field]) -> Iterator[pa.Table]
             fixed.append((v.CHROM, v.POS, v.ID, v.REF, v.ALT, v.QUAL, v.FILTERS))
             for key, value in v.INFO:
                 values[key][row] = value
-            if formats:
+            if reader.samples:
                 for key in v.FORMAT:
                     if key in cells:
                         cells[key][row] = v.format(key)
