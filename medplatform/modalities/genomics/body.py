@@ -26,7 +26,6 @@ from medplatform.modalities.genomics.sites import Rows, SiteRule, Sites, SiteTab
 from medplatform.modalities.genomics.tables import GENOTYPE, VARIANT
 from medplatform.modalities.genomics.variant import parse_sites
 
-BATCH_LINES = 4096
 BATCH_BYTES = 8 << 20
 
 
@@ -45,7 +44,7 @@ def read_body(
     """
     body = _Body(header, cohort, report, rules, tables)
     report.count("variant", delivered=0)
-    while (batch := lines.read_batch(BATCH_LINES, BATCH_BYTES)) is not None:
+    while (batch := lines.read_batch(BATCH_BYTES)) is not None:
         body.read(batch, is_cut=lines.is_cut)
 
 

@@ -4,7 +4,7 @@ BCF is read as the text that it stands for. Byte offsets count the content after
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,18 +18,46 @@ MAX_LINE_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Consecutive lines without their line ends; `offsets` (int64) say where each begins."""
+    """Consecutive lines of a file: `content[starts[i]:ends[i]]` each, without their line ends.
+
+    `offset` is where `content` begins in the file; it ends with a line end.
+    """
 
     first_number: int
-    offsets: np.ndarray
-    texts: list[bytes]
+    offset: int
+    content: bytes
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def split(cls, first_number: int, offset: int, content: bytes) -> "Lines":
+        """Tell the lines of a text apart; CR LF and LF end them, and the last may lack its end."""
+        if not content.endswith(b"\n"):
+            content += b"\n"
+        codes = np.frombuffer(content, np.uint8)
+        ends = np.flatnonzero(codes == ord("\n"))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        while (has_return := (codes[ends - 1] == ord("\r")) & (ends > starts)).any():
+            ends = ends - has_return
+        return cls(first_number, offset, content, starts, ends)
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.starts)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each line begins in the file (int64)."""
+        return self.offset + self.starts
+
+    @property
+    def texts(self) -> list[bytes]:
+        """The lines, one by one."""
+        bounds = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [self.content[start:end] for start, end in bounds]
 
     def head(self, count: int) -> "Lines":
         """The first lines."""
-        return Lines(self.first_number, self.offsets[:count], self.texts[:count])
+        return replace(self, starts=self.starts[:count], ends=self.ends[:count])
 
 
 class LineReader:
@@ -62,6 +90,11 @@ class LineReader:
         """Whether the last line read lacks its end because the file is damaged there."""
         return self.failure is not None and not self._last_is_whole
 
+    @property
+    def number(self) -> int:
+        """How many lines were read."""
+        return self._number
+
     def peek(self, size: int) -> bytes:
         """The next bytes, without consuming them."""
         return self._stream.peek(size)[:size]
@@ -71,22 +104,23 @@ class LineReader:
         line = self._next()
         return None if line is None else line.rstrip(b"\r\n")
 
-    def read_batch(self, max_lines: int, max_bytes: int) -> Lines | None:
-        """The next lines, as many as the limits allow (at least one); None after the last."""
-        texts: list[bytes] = []
-        sizes: list[int] = []
-        first, start, size = self._number + 1, self._offset, 0
-        while len(texts) < max_lines and size < max_bytes:
-            line = self._next()
-            if line is None:
-                break
-            sizes.append(len(line))
-            texts.append(line.rstrip(b"\r\n"))
-            size += len(line)
-        if not texts:
+    def read_batch(self, size: int) -> Lines | None:
+        """The next lines that begin within so many bytes; None after the last."""
+        if self.failure is Failure.LINE_TOO_LONG:
             return None
-        offsets = start + np.cumsum([0, *sizes[:-1]], dtype=np.int64)
-        return Lines(first, offsets, texts)
+        content = self._stream.read(size)
+        if not content:
+            return None
+        if not content.endswith(b"\n"):
+            rest = self._stream.readline(self._limit)
+            content += rest
+            if len(rest) >= self._limit and not rest.endswith(b"\n"):
+                self._content.failure = Failure.LINE_TOO_LONG
+        self._last_is_whole = content.endswith(b"\n")
+        lines = Lines.split(self._number + 1, self._offset, content)
+        self._number += len(lines)
+        self._offset += len(content)
+        return lines
 
     def _next(self) -> bytes | None:
         if self.failure is Failure.LINE_TOO_LONG:

@@ -107,13 +107,14 @@ def test_a_line_without_end_stops_the_file(tmp_path) -> None:
         assert lines.is_cut
 
 
-def test_offsets_and_numbers_survive_any_batching(tmp_path) -> None:
+@pytest.mark.parametrize("size", [1, 2, 5, 1 << 20])
+def test_offsets_and_numbers_survive_any_batching(tmp_path, size: int) -> None:
     path = tmp_path / "lines"
     content = b"a\r\n\nccc\ndd"
     path.write_bytes(content)
     with LineReader(path) as lines:
         found = []
-        while (batch := lines.read_batch(2, 1 << 20)) is not None:
+        while (batch := lines.read_batch(size)) is not None:
             found += [
                 (batch.first_number + row, int(batch.offsets[row]), text)
                 for row, text in enumerate(batch.texts)
