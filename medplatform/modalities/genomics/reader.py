@@ -5,18 +5,29 @@ the file.
 """
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
+from medplatform.modalities.genomics.annotation.table import AnnotationTable
 from medplatform.modalities.genomics.body import read_body
+from medplatform.modalities.genomics.build import (
+    Build,
+    BuildConflict,
+    build_of_accession,
+    combine_evidence,
+)
 from medplatform.modalities.genomics.cohort import Cohort
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.header import Header, HeaderError, read_header
+from medplatform.modalities.genomics.known_positions import scan_positions
 from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.linkage import Linkage
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.sources.bcf import measure
 from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
+from medplatform.modalities.genomics.texts import TextPolicy
 from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
@@ -62,14 +73,42 @@ def _read_file(
         try:
             header = read_header(lines, delivery.options.genome_build)
             _refuse_unusable(header, lines, copy)
+            header = replace(header, build=_corroborate(header, path, linkage))
         except HeaderError as error:
             _refuse_file(report, lines, error)
             return
         _warn_of_oddities(report, header)
         cohort = Cohort(header, report, identity, linkage)
-        read_body(lines, header, cohort, report)
+        names = {name: identity.token("sample", name) for name in header.samples if name}
+        annotations = AnnotationTable(header, report, TextPolicy.with_keys(), names)
+        read_body(lines, header, cohort, report, tables=[annotations])
         cohort.close()
         _refuse_rest(report, lines)
+
+
+def _corroborate(header: Header, path: Path, linkage: Linkage) -> Build:
+    """The build that the header, the crosswalk and the records agree on."""
+    findings = scan_positions(path)
+    try:
+        build = combine_evidence(
+            [
+                *((header.build.name, kind) for kind in header.build.evidence),
+                *((build_of_accession(contig), "accessions") for contig in header.contigs),
+                *((build, CROSSWALK) for build in linkage.builds(header.samples)),
+                *findings.evidence(),
+            ]
+        )
+    except BuildConflict as error:
+        raise HeaderError("build.conflict", str(error), len(header.samples)) from None
+    if build.name and findings.excludes(build.name):
+        raise HeaderError(
+            "build.conflict",
+            f"Chromosomes of {build.name} end before the positions of many records, though "
+            f"{', '.join(build.evidence)} name it. Find out which assembly the positions belong "
+            f"to, and correct what names another.",
+            len(header.samples),
+        )
+    return build
 
 
 def _refuse_unusable(header: Header, lines: LineReader, copy: int) -> None:
