@@ -60,6 +60,13 @@ class DeliveryOptions(BaseModel):
         Literal["GRCh37", "GRCh38"] | None,
         Field(description="Reference of VCF positions where the header does not say it."),
     ] = None
+    text_keys: Annotated[
+        tuple[str, ...],
+        Field(
+            description="INFO and FORMAT keys of a VCF whose texts name nobody, so that they are "
+            "kept beside those of public tools; `*` stands for any characters."
+        ),
+    ] = ()
     fhir_release: Annotated[
         Literal["4.0", "4.3", "5.0"] | None,
         Field(description="Release of FHIR. Without it the resources tell."),
@@ -72,6 +79,22 @@ class DeliveryOptions(BaseModel):
             "one is not Patient/1 of another.",
         ),
     ] = None
+
+    smiles_column: Annotated[
+        str | None,
+        Field(description="Column of a table of molecules that holds their SMILES."),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        Field(description="Column, or SDF property, that holds the id or name of a compound."),
+    ] = None
+    assay_columns: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Columns, or SDF properties, that hold what was measured of a molecule. "
+            "Without them: all that hold neither structures nor names."
+        ),
+    ] = ()
 
     @field_validator("image_modality")
     @classmethod

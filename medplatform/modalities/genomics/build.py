@@ -1,18 +1,19 @@
 """Reference assemblies: which one a file's positions belong to, from all that speaks for one.
 
-Contig lengths are the strongest evidence: no two human assemblies agree in them. Names in header
-text are evidence too, and a declaration in `delivery.json`. All that speaks must agree.
+Contig lengths are the strongest evidence: no two human assemblies agree in them. Accessions and
+names in header text are evidence too, positions of known variants (`known_positions`), and what
+the sender declares. All that speaks must agree.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-_NAMES = [*map(str, range(1, 23)), "X", "Y"]
+_CHROMOSOMES = [*map(str, range(1, 23)), "X", "Y"]
 
 
 def _lengths(text: str) -> dict[str, int]:
-    return dict(zip(_NAMES, map(int, text.split()), strict=True))
+    return dict(zip(_CHROMOSOMES, map(int, text.split()), strict=True))
 
 
 LENGTHS: dict[str, dict[str, int]] = {
@@ -41,6 +42,22 @@ _SYNONYMS = {
 }
 
 
+_MITOCHONDRION = "MT"
+# PLINK numbers sex chromosomes, the pseudo-autosomal region and mitochondria behind 22.
+_CODES = {"M": _MITOCHONDRION, "MT": _MITOCHONDRION, "26": _MITOCHONDRION}
+_CODES |= {"X": "X", "Y": "Y", "23": "X", "24": "Y", "25": "X", "XY": "X"}
+# RefSeq NC_000001 to NC_000024 and GenBank CM000663 to CM000686; the version names the assembly.
+_ACCESSION = re.compile(
+    r"(?:NC_0000(?P<refseq>0[1-9]|1[0-9]|2[0-4])|CM000(?P<genbank>66[3-9]|67[0-9]|68[0-6])"
+    r"|(?P<mt>NC_012920|J01415))\.(?P<version>[0-9]{1,2})"
+)
+_REFSEQ_VERSIONS_37 = (
+    *(10, 11, 11, 11, 9, 11, 13, 10, 11, 10, 9, 11, 10, 8, 9, 9, 10, 9, 9, 10, 8, 10),
+    *(10, 9),
+)
+"""Of chromosomes 1 to 22, X and Y of GRCh37; those of GRCh38 are one larger (NCBI)."""
+
+
 class BuildConflict(ValueError):
     """What speaks for the assembly does not agree; the message names the kinds of evidence."""
 
@@ -58,13 +75,36 @@ class Build:
 
 
 def canonical_chromosome(name: str) -> str:
-    """A chromosome name without the prefix chr; MT for the mitochondrion.
+    """A chromosome name without the prefix chr, an accession or a PLINK code; MT for mitochondria.
 
-    >>> [canonical_chromosome(name) for name in ("chr1", "chrM", "MT", "HLA-DRB1*10:01:01")]
-    ['1', 'MT', 'MT', 'HLA-DRB1*10:01:01']
+    >>> [canonical_chromosome(name) for name in ("chr1", "NC_000023.11", "CM000663.2", "chrM")]
+    ['1', 'X', '1', 'MT']
+    >>> canonical_chromosome("HLA-DRB1*10:01:01")
+    'HLA-DRB1*10:01:01'
     """
+    if found := _ACCESSION.fullmatch(name):
+        return _MITOCHONDRION if found["mt"] else _CHROMOSOMES[_accession_number(found) - 1]
     bare = name[3:] if name[:3].lower() == "chr" and len(name) > 3 else name
-    return "MT" if bare.upper() in ("M", "MT") else bare
+    return _CODES.get(bare.upper(), bare)
+
+
+def build_of_accession(name: str) -> str | None:
+    """The assembly that the accession of a chromosome belongs to, None where it is none.
+
+    >>> [build_of_accession(name) for name in ("NC_000001.10", "CM000663.2", "chr1")]
+    ['GRCh37', 'GRCh38', None]
+    """
+    found = _ACCESSION.fullmatch(name)
+    if not found or found["mt"]:
+        return None
+    newer = int(found["version"]) - (
+        _REFSEQ_VERSIONS_37[_accession_number(found) - 1] if found["refseq"] else 1
+    )
+    return {-1: "NCBI36", 0: "GRCh37", 1: "GRCh38"}.get(newer)
+
+
+def _accession_number(found: re.Match[str]) -> int:
+    return int(found["refseq"] or int(found["genbank"]) - 662)
 
 
 def name_build(text: str) -> str | None:
@@ -94,25 +134,43 @@ def resolve_build(contigs: Mapping[str, int], texts: Sequence[str], declared: st
     BuildConflict
         Two pieces of evidence name different assemblies.
     """
-    found: dict[str, list[str]] = {}
-
-    def note(build: str | None, kind: str) -> None:
-        if build and kind not in found.setdefault(build, []):
-            found[build].append(kind)
-
-    note(declared, "delivery.json")
+    evidence = [(declared, "delivery.json")]
     for contig, length in contigs.items():
         chromosome = canonical_chromosome(contig)
-        for build, lengths in LENGTHS.items():
-            if lengths.get(chromosome) == length:
-                note(build, "contig lengths")
-    for text in texts:
-        note(name_build(text), "header text")
+        evidence += [
+            (build, "contig lengths")
+            for build, lengths in LENGTHS.items()
+            if lengths.get(chromosome) == length
+        ]
+    evidence += [(name_build(text), "header text") for text in texts]
+    return combine_evidence(evidence)
+
+
+def combine_evidence(evidence: Iterable[tuple[str | None, str]]) -> Build:
+    """The assembly that all evidence agrees on.
+
+    Parameters
+    ----------
+    evidence
+        Assembly (None says nothing) and the kind of evidence for it.
+
+    Raises
+    ------
+    BuildConflict
+        Two pieces of evidence name different assemblies.
+    """
+    found: dict[str, set[str]] = {}
+    for build, kind in evidence:
+        if build:
+            found.setdefault(build, set()).add(kind)
     if len(found) > 1:
-        sides = "; ".join(f"{build}: {', '.join(kinds)}" for build, kinds in sorted(found.items()))
+        sides = "; ".join(
+            f"{build}: {', '.join(sorted(kinds))}" for build, kinds in sorted(found.items())
+        )
         raise BuildConflict(
             f"What speaks for the genome build does not agree ({sides}). Find out which assembly "
-            f"the positions belong to, then correct the header or genome_build in delivery.json."
+            f"the positions belong to, then correct the header, genome_build in delivery.json or "
+            f"crosswalk.csv."
         )
     for build, kinds in found.items():
         return Build(build, tuple(sorted(kinds)))

@@ -58,6 +58,7 @@ class Cohort:
                     "sample_index": index,
                     "genome_build": build.name,
                     "build_evidence": ", ".join(build.evidence) or None,
+                    **self._declared(name),
                     "call_rate": _ratio(called[index], self._genotypes),
                     "het_hom_ratio": _ratio(heterozygous[index], homozygous[index]),
                     "source_id": self._report.source.source_id,
@@ -67,6 +68,13 @@ class Cohort:
             ],
         )
         self._report.count("sample", accepted=len(self._linked))
+
+    def _declared(self, name: str) -> dict[str, str | None]:
+        link = self._linkage.declared(name)
+        return {
+            "declared_build": link.build if link else None,
+            "declared_sex": link.sex if link else None,
+        }
 
     def _link(self, column: int, name: str | None) -> Subject | None:
         try:

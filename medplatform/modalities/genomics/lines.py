@@ -10,8 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from medplatform.modalities.genomics.sources.bcf import BcfText, is_bcf
-from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK, Failure, FileContent
+from medplatform.modalities.genomics.sources import open_content
+from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK, Failure
 
 MAX_LINE_BYTES = 256 << 20
 
@@ -64,8 +64,7 @@ class LineReader:
     """Reads the lines of a file one by one or in batches. A byte order mark is skipped."""
 
     def __init__(self, path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> None:
-        self.is_bcf = is_bcf(path)
-        self._content = BcfText(path) if self.is_bcf else FileContent(path)
+        self._content = open_content(path)
         self._stream = io.BufferedReader(self._content, CONTENT_CHUNK)
         self._limit = max_line_bytes
         self._number = 0

@@ -1,11 +1,14 @@
 """From sample names to patients: through the crosswalk of the delivery, or each its own person."""
 
+from collections.abc import Iterable
+
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.genomics.crosswalk import (
     CROSSWALK,
     Crosswalk,
     CrosswalkError,
+    Link,
     read_crosswalk,
 )
 from medplatform.modalities.genomics.report import FileReport
@@ -21,6 +24,15 @@ _MISSING = UnresolvedSubject(
 _UNUSABLE = UnresolvedSubject(
     "crosswalk.unusable",
     "The crosswalk of the delivery was refused, so the sample has no patient. Correct it.",
+)
+
+_UNLINKED = (
+    "The crosswalk does not link the sample to exactly one patient. Add or correct its row; "
+    "sample_id must be written as in the header of the VCF file."
+)
+_PREFIXED = (
+    " The crosswalk has the name without what stands before '_': PLINK writes family and sample id "
+    "(FID_IID). Export with --recode vcf-iid (PLINK 2: --export vcf id-paste=iid)."
 )
 
 
@@ -54,12 +66,39 @@ class Linkage:
         self._used.add(sample)
         link = self._crosswalk.links.get(sample)
         if link is None:
-            raise UnresolvedSubject(
-                "subject.unresolved",
-                "The crosswalk does not link the sample to exactly one patient. Add or correct its "
-                "row; sample_id must be written as in the header of the VCF file.",
-            )
+            hint = _PREFIXED if self._is_prefixed(sample) else ""
+            raise UnresolvedSubject("subject.unresolved", f"{_UNLINKED}{hint}")
         return self._identity.subject(link.system, link.patient_id)
+
+    def declared(self, sample: str) -> Link | None:
+        """What the crosswalk says of a sample: sex and genome build beside the patient."""
+        return self._crosswalk.links.get(sample) if self._crosswalk else None
+
+    def builds(self, samples: Iterable[str | None]) -> set[str]:
+        """Genome builds that the crosswalk declares for some samples."""
+        links = (self.declared(sample) for sample in samples if sample)
+        return {link.build for link in links if link and link.build}
+
+    def pseudonyms(self, samples: Iterable[str | None]) -> dict[str, str]:
+        """Names that must not enter the lake, each with what stands for it there.
+
+        These are `samples`, and the samples and patients of the crosswalk.
+        """
+        links = self._crosswalk.links if self._crosswalk else {}
+        names = list(dict.fromkeys(name for name in (*samples, *links) if name))
+        tokens = self._identity.tokens("sample", [name.encode() for name in names])
+        found = dict(zip(names, tokens.astype(str).tolist(), strict=True)) if names else {}
+        patients = {
+            link.patient_id: self._identity.subject(link.system, link.patient_id).patient_id
+            for link in links.values()
+        }
+        return patients | found
+
+    def _is_prefixed(self, sample: str) -> bool:
+        """Whether the crosswalk has the name without a family id of PLINK before it."""
+        parts = sample.split("_")
+        links = self._crosswalk.links if self._crosswalk else {}
+        return any("_".join(parts[start:]) in links for start in range(1, len(parts)))
 
     def warn_of_unused(self) -> None:
         """Note the rows of the crosswalk whose sample no file has."""

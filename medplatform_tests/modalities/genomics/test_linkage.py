@@ -158,3 +158,53 @@ def test_no_name_leaves_the_delivery(read: Read) -> None:
     for parts in reading.stage.parts().values():
         for part in parts:
             assert b"CANARY" not in part.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("male", "male"),
+        ("F", "female"),
+        ("1", "male"),
+        ("2", "female"),
+        ("U", "unknown"),
+        ("", None),
+    ],
+)
+def test_the_declared_sex_is_stored(read: Read, written: str, stored: str | None) -> None:
+    sheet = f"sample_id,patient_id,sex\nS1,p1,{written}\nS2,p2,\n".encode()
+    reading = read({"calls.vcf": vcf(RECORD), "crosswalk.csv": sheet})
+    assert [row["declared_sex"] for row in reading.rows("genomics_sample")] == [stored, None]
+    assert reading.refusals() == []
+
+
+def test_what_the_crosswalk_declares_is_checked(read: Read) -> None:
+    sheet = (
+        b"sample_id,patient_id,sex,genome_build\n"
+        b"S1,p1,male,GRCh99\n"
+        b"S2,p1,female,hg38\n"
+        b"S1,p1,female,\n"
+        b"S3,p3,x,\n"
+    )
+    reading = read({"calls.vcf": vcf(RECORD), "crosswalk.csv": sheet})
+    assert sorted(reading.warnings()) == [
+        (2, "crosswalk.genome_build"),
+        (3, "crosswalk.sex_conflict"),
+        (4, "crosswalk.repeated_row"),
+        (5, "crosswalk.sex"),
+        (5, "crosswalk.unknown_sample"),
+    ]
+    rows = reading.rows("genomics_sample")
+    assert [(r["declared_sex"], r["declared_build"]) for r in rows] == [
+        ("male", None),
+        ("female", "GRCh38"),
+    ]
+
+
+def test_names_that_plink_doubled_are_explained(read: Read) -> None:
+    samples = ("S1_S1", "FAM_A_1", "A_2")
+    sheet = crosswalk("S1", "A_1")
+    record = "chr1 100 . A G 50 PASS . GT 0/1 1/1 0/0"
+    reading = read({"calls.vcf": vcf(record, samples=samples), "crosswalk.csv": sheet})
+    reasons = [row["reason"] for row in reading.refusals() if row["code"] == "subject.unresolved"]
+    assert ["FID_IID" in reason for reason in reasons] == [True, True, False]

@@ -65,13 +65,13 @@ class BcfText(Content):
         """Fill the buffer with the next text; 0 at the end or where decoding stopped."""
         if self.failure is not None:
             return 0
+        target = memoryview(buffer)
         is_ready, _, _ = select.select([self._output], [], [], self._patience_s)
-        size = len(chunk) if is_ready and (chunk := self._take(len(memoryview(buffer)))) else 0
-        if size:
-            memoryview(buffer)[:size] = chunk
-        elif not is_ready or self._process.wait(self._patience_s):
+        chunk = self._output.read(min(len(target), CONTENT_CHUNK)) if is_ready else b""
+        target[: len(chunk)] = chunk
+        if not is_ready or (not chunk and self._process.wait(self._patience_s)):
             self.failure = Failure.BCF
-        return size
+        return len(chunk)
 
     def close(self) -> None:
         """End the process, whether it has finished or not."""
@@ -80,9 +80,6 @@ class BcfText(Content):
             self._process.wait()
             self._output.close()
         super().close()
-
-    def _take(self, size: int) -> bytes:
-        return self._output.read(min(size, CONTENT_CHUNK))
 
 
 def measure(path: Path) -> Extent:
@@ -97,7 +94,7 @@ def measure(path: Path) -> Extent:
         return Extent(records, names, is_whole=names is not None)
 
 
-def _sample_count(stream: io.BufferedReader) -> int | None:
+def _sample_count(stream: "io.BufferedReader[FileContent]") -> int | None:
     head = stream.read(9)
     if len(head) < 9:
         return None
@@ -111,7 +108,7 @@ def _sample_count(stream: io.BufferedReader) -> int | None:
     return max(0, columns.partition(b"\n")[0].rstrip(b"\0\r\t").count(b"\t") - 7)
 
 
-def _skip(stream: io.BufferedReader, size: int) -> bool:
+def _skip(stream: "io.BufferedReader[FileContent]", size: int) -> bool:
     """Read over so many bytes; False where the stream ends before."""
     while size and (chunk := stream.read(min(size, CONTENT_CHUNK))):
         size -= len(chunk)

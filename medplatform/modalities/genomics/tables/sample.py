@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
-from medplatform.modalities.genomics.tables.columns import COHORT_ID, GENOME_BUILD
+from medplatform.modalities.genomics.tables.columns import BUILDS, COHORT_ID, GENOME_BUILD
 
 SAMPLE = Table(
     name="genomics_sample",
@@ -36,7 +36,21 @@ SAMPLE = Table(
         Column(
             name="build_evidence",
             dtype=pa.string(),
-            description="What says the build: contig lengths, header text, delivery.json.",
+            description="What says the build: contig lengths, accessions, header text, known "
+            "positions, delivery.json, crosswalk.csv.",
+        ),
+        Column(
+            name="declared_build",
+            dtype=pa.string(),
+            values=BUILDS,
+            description="Genome build of the sample by the crosswalk.",
+        ),
+        Column(
+            name="declared_sex",
+            dtype=pa.string(),
+            values=("male", "female", "unknown"),
+            description="Sex of the person by the crosswalk; null where it says nothing.",
+            phi=Phi.QUASI_IDENTIFIER,
         ),
         Column(
             name="call_rate",
