@@ -60,6 +60,13 @@ class DeliveryOptions(BaseModel):
         Literal["GRCh37", "GRCh38"] | None,
         Field(description="Reference of VCF positions where the header does not say it."),
     ] = None
+    regions: Annotated[
+        tuple[str, ...] | str | None,
+        Field(
+            description="Regions of a VCF that are read, as a list of `chr:start-end` (from 1) or "
+            "as the name of a BED file of the delivery; the records elsewhere stay in landing."
+        ),
+    ] = None
     text_keys: Annotated[
         tuple[str, ...],
         Field(
@@ -95,6 +102,15 @@ class DeliveryOptions(BaseModel):
             "Without them: all that hold neither structures nor names."
         ),
     ] = ()
+
+    @field_validator("regions")
+    @classmethod
+    def _are_regions(cls, value: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
+        from medplatform.modalities.genomics.sources.regions import Regions
+
+        if isinstance(value, tuple):
+            Regions.parse(value)
+        return value
 
     @field_validator("image_modality")
     @classmethod

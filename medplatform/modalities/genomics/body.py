@@ -72,7 +72,7 @@ class _Body:
         sites, faults = parse_sites(whole, self._header)
         if is_cut:
             faults.append(Fault(len(whole), CUT))
-        blank = sum(not text or text.isspace() for text in whole.texts)
+        empty = sum(not text or text.isspace() for text in whole.texts)
 
         genotyped = sites.genotyped
         packed = pack([sites.samples[site] or b"" for site in genotyped], self._samples)
@@ -95,7 +95,9 @@ class _Body:
             np.searchsorted(accepted, genotyped[place]),
             packed.take(place, self._cohort.columns),
         )
-        self._report.count("variant", delivered=len(lines), blank=blank, accepted=len(accepted))
+        self._report.count("variant", delivered=len(lines), accepted=len(accepted))
+        self._report.count("variant", blank=empty - lines.outside)
+        self._report.keep("variant", "record outside the regions", lines.outside)
         self._refuse(lines, faults)
 
     def _write(

@@ -4,6 +4,7 @@ BCF is read as the text that it stands for. Byte offsets count the content after
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -20,7 +21,8 @@ MAX_LINE_BYTES = 256 << 20
 class Lines:
     """Consecutive lines of a file: `content[starts[i]:ends[i]]` each, without their line ends.
 
-    `offset` is where `content` begins in the file; it ends with a line end.
+    `offset` is where `content` begins in the file; it ends with a line end. `outside` lines are
+    not asked for, and empty here.
     """
 
     first_number: int
@@ -28,6 +30,7 @@ class Lines:
     content: bytes
     starts: np.ndarray
     ends: np.ndarray
+    outside: int = 0
 
     @classmethod
     def split(cls, first_number: int, offset: int, content: bytes) -> "Lines":
@@ -59,11 +62,31 @@ class Lines:
         """The first lines."""
         return replace(self, starts=self.starts[:count], ends=self.ends[:count])
 
+    def without(self, is_outside: np.ndarray) -> "Lines":
+        """The same lines, some of them (bool) empty."""
+        return replace(
+            self,
+            ends=np.where(is_outside, self.starts, self.ends),
+            outside=int(np.count_nonzero(is_outside)),
+        )
+
 
 class LineReader:
-    """Reads the lines of a file one by one or in batches. A byte order mark is skipped."""
+    """Reads the lines of a file one by one or in batches. A byte order mark is skipped.
 
-    def __init__(self, path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+    Parameters
+    ----------
+    overlap
+        Which lines of a batch are asked for (bool); without it, all.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        overlap: Callable[[Lines], np.ndarray] | None = None,
+        max_line_bytes: int = MAX_LINE_BYTES,
+    ) -> None:
+        self._overlap = overlap
         self._content = open_content(path)
         self._stream = io.BufferedReader(self._content, CONTENT_CHUNK)
         self._limit = max_line_bytes
@@ -119,7 +142,14 @@ class LineReader:
         lines = Lines.split(self._number + 1, self._offset, content)
         self._number += len(lines)
         self._offset += len(content)
-        return lines
+        return self._select(lines)
+
+    def _select(self, lines: Lines) -> Lines:
+        if self._overlap is None:
+            return lines
+        is_outside = ~self._overlap(lines)
+        is_outside[-1] &= self._last_is_whole
+        return lines.without(is_outside)
 
     def _next(self) -> bytes | None:
         if self.failure is Failure.LINE_TOO_LONG:

@@ -17,6 +17,11 @@ class FileReport:
         """Add to the counts of a kind of record."""
         self.stage.count(self.source.source_id, unit, **amounts)
 
+    def keep(self, unit: str, kind: str, records: int = 1) -> None:
+        """Count records (not as delivered) of a kind that stays in landing."""
+        if records:
+            self.stage.keep(self.source.source_id, unit, kind, records)
+
     def delivered(self, unit: str) -> int:
         """How many records of a kind have been counted so far."""
         return self.stage.counts[self.source.source_id, unit].delivered

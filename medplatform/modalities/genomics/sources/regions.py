@@ -1,0 +1,131 @@
+"""Regions of the genome, and which records of a file overlap them.
+
+A record reaches from POS over REF, or over what END or SVLEN say of a symbolic allele (VCF 4.5,
+section 3). An index is not consulted: every byte of a delivered file is read for its checksums
+anyway, and an index may belong to an older version of the file.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from medplatform.modalities.genomics.build import canonical_chromosome
+from medplatform.modalities.genomics.lines import Lines
+
+END_OF_CONTIG = 1 << 40
+
+_REGION = re.compile(r"(?P<contig>\S+?)(?::(?P<start>[0-9]+)-(?P<end>[0-9]+))?")
+_EXTENT = re.compile(rb"(?:^|;)(END|SVLEN)=-?([0-9,-]+)")
+_BED_COMMENTS = ("#", "track", "browser")
+_INFO = 7
+
+
+class RegionsError(ValueError):
+    """The regions cannot be used; the message names the remedy."""
+
+
+class Regions:
+    """Parts of chromosomes, named in any way.
+
+    Parameters
+    ----------
+    intervals
+        Chromosome, first and last base, from 1.
+    """
+
+    def __init__(self, intervals: Iterable[tuple[str, int, int]]) -> None:
+        merged: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for contig, first, last in sorted(
+            (canonical_chromosome(contig), first, last) for contig, first, last in intervals
+        ):
+            known = merged[contig]
+            if known and first <= known[-1][1] + 1:
+                known[-1] = known[-1][0], max(last, known[-1][1])
+            else:
+                known.append((first, last))
+        self._lasts = {contig: [last for _, last in known] for contig, known in merged.items()}
+        self._firsts = {contig: [first for first, _ in known] for contig, known in merged.items()}
+        self._names: dict[bytes, str] = {}
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> "Regions":
+        """Regions as `chr:start-end` (from 1, both ends within) or `chr`.
+
+        Raises
+        ------
+        RegionsError
+            A region is written in another way, or ends before it begins.
+        """
+        return cls(map(_parse, texts))
+
+    @classmethod
+    def read(cls, path: Path) -> "Regions":
+        """Regions of a BED file (from 0, the end without).
+
+        Raises
+        ------
+        RegionsError
+            The file is no BED.
+        """
+        intervals: list[tuple[str, int, int]] = []
+        for number, line in enumerate(path.read_bytes().decode(errors="replace").splitlines(), 1):
+            if not line.strip() or line.startswith(_BED_COMMENTS):
+                continue
+            contig, *bounds = line.split()[:3]
+            if len(bounds) < 2 or not all(bound.isdecimal() for bound in bounds):
+                raise RegionsError(
+                    f"Line {number} of the file of regions is no BED: it needs a chromosome, a "
+                    f"start and an end, separated by tabs. Correct it."
+                )
+            intervals.append((contig, int(bounds[0]) + 1, int(bounds[1])))
+        return cls(intervals)
+
+    def overlap(self, lines: Lines) -> np.ndarray:
+        """Which lines to read (bool): those that overlap, and those whose place is not clear."""
+        return np.fromiter(map(self._overlaps, lines.texts), bool, len(lines))
+
+    def _overlaps(self, text: bytes) -> bool:
+        fields = text.split(b"\t", _INFO + 1)
+        if len(fields) <= _INFO or not fields[1].isdigit():
+            return True
+        lasts = self._lasts.get(self._name(fields[0]))
+        if lasts is None:
+            return False
+        first = int(fields[1])
+        place = bisect_left(lasts, first)  # the first region that does not end before the record
+        if place == len(lasts):
+            return False
+        return self._firsts[self._name(fields[0])][place] <= _last(first, fields)
+
+    def _name(self, contig: bytes) -> str:
+        if contig not in self._names:
+            self._names[contig] = canonical_chromosome(contig.decode(errors="replace"))
+        return self._names[contig]
+
+
+def _parse(text: str) -> tuple[str, int, int]:
+    found = _REGION.fullmatch(text)
+    if not found:
+        raise RegionsError(f"{_FORM} Correct regions in delivery.json.")
+    first, last = int(found["start"] or 1), int(found["end"] or END_OF_CONTIG)
+    if last < first:
+        raise RegionsError(f"A region ends before it begins. {_FORM}")
+    return found["contig"], first, last
+
+
+_FORM = "A region is written as chr:start-end, e.g. chr17:43044295-43125483, or as chr alone."
+
+
+def _last(first: int, fields: list[bytes]) -> int:
+    """The last base of a record."""
+    last = first + len(fields[3]) - 1
+    if b"<" not in fields[4] and b"END=" not in fields[_INFO]:
+        return last
+    for key, value in _EXTENT.findall(fields[_INFO]):
+        numbers = [int(n) for n in re.findall(rb"[0-9]{1,10}", value)]
+        last = max([last, *(n if key == b"END" else first + n for n in numbers)])
+    return last
