@@ -9,6 +9,7 @@ import dagster as dg
 
 from medplatform.defs.exports import export_assets, export_jobs, export_schedules
 from medplatform.defs.gates import model_checks
+from medplatform.defs.genomics import genomics_assets
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.meds import meds_assets
 from medplatform.defs.models import model_assets
@@ -29,6 +30,7 @@ OWNERS = {
     "ehr": "team:data",
     "imaging": "team:data",
     "genomics": "team:data",
+    "molecules": "team:data",
     "views": "team:data",
     "warehouse": "team:data",
     "exports": "team:data",
@@ -47,6 +49,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *pacs_assets(settings),
         *ingest_assets(),
         *volume_assets(),
+        *genomics_assets(),
         *view_assets(installation.views),
         *warehouse_assets(),
         *meds_assets(),

@@ -26,6 +26,9 @@ _MODALITY_OF = {
     "label_box_form": "imaging",
     "image_modality": "imaging",
     "genome_build": "genomics",
+    "smiles_column": "molecules",
+    "id_column": "molecules",
+    "assay_columns": "molecules",
     "fhir_release": "ehr",
     "source": "ehr",
 }
@@ -80,6 +83,14 @@ class ModalityName(click.ParamType):
 @click.option("--image-modality", help="DICOM modality of PNG, JPEG or NIfTI images, e.g. DX.")
 @click.option(
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
+)
+@click.option("--smiles-column", help="Column of a table of molecules that holds SMILES.")
+@click.option("--id-column", help="Its column, or SDF property, with the id of the compound.")
+@click.option(
+    "--assay-column",
+    "assay_columns",
+    multiple=True,
+    help="Its column, or SDF property, with what was measured; may be given several times.",
 )
 @click.option(
     "--fhir-release",

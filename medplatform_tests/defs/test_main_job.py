@@ -278,7 +278,7 @@ def test_run_and_model_are_linked_both_ways(story: Story) -> None:
 
 
 def test_the_canary_patient_is_in_the_data_that_models_learn_from(story: Story) -> None:
-    for modality in MODALITIES:
+    for modality in MODALITIES.keys() - {"molecules"}:  # these are of no patient
         entry = story.site.installation.lake.ledger.get(modality, "canary")
         assert entry is not None
         assert entry.status == "published"

@@ -1,0 +1,140 @@
+"""Files with a molecule per line: SMILES files and tables."""
+
+from collections.abc import Iterator, Sequence
+
+from medplatform.modalities.delimited import delimiter_of, split_line
+from medplatform.modalities.molecules.columns import Columns, find_columns, is_smiles_name
+from medplatform.modalities.molecules.records import (
+    Bad,
+    Blank,
+    Delivered,
+    Measured,
+    Record,
+    Structure,
+    clip,
+)
+from medplatform.modalities.molecules.values import MAX_TEXT_CHARACTERS, Value, parse_value
+from medplatform.modalities.options import DeliveryOptions
+from medplatform.modalities.text import Line, TextLines
+
+MAX_RECORD_BYTES = 1 << 20
+
+
+class SmilesFile:
+    """Lines of a SMILES and a name, blanks between them; a first line may name them."""
+
+    def __init__(self, lines: TextLines) -> None:
+        self._lines = lines
+        self.remarks: list[tuple[str, str | None]] = []
+
+    def records(self) -> Iterator[Delivered]:
+        """One record per line."""
+        for line in self._lines:
+            number, offset, text, _ = line
+            if number == 1 and is_header(text):
+                continue
+            problem = _problem(line)
+            if problem is not None:
+                yield Blank(number) if problem == "" else Bad(number, offset, problem)
+                continue
+            smiles, name = split_smiles(text.decode())
+            kept, remarks = clip(name)
+            yield Record(number, offset, Structure(smiles), kept, remarks=remarks)
+
+
+class TableFile:
+    """Rows of a CSV or TSV file, behind the line that names its columns.
+
+    Raises
+    ------
+    ColumnsError
+        The columns cannot be told.
+    """
+
+    def __init__(self, lines: TextLines, options: DeliveryOptions) -> None:
+        self._lines = lines
+        first = next(lines, None)
+        header = first.text.decode("utf-8", "replace") if first else ""
+        self._delimiter = delimiter_of(header)
+        self._columns = find_columns(split_line(header, self._delimiter) or (), options)
+        self._too_long: set[str] = set()
+        self.remarks = [("table.repeated_column", name) for name in self._columns.repeated]
+
+    def records(self) -> Iterator[Delivered]:
+        """One record per line."""
+        for line in self._lines:
+            number, offset, text, _ = line
+            problem = _problem(line)
+            if problem is not None:
+                yield Blank(number) if problem == "" else Bad(number, offset, problem)
+                continue
+            cells = split_line(text.decode(), self._delimiter)
+            count = self._columns.count
+            if cells is None or len(cells) < count or any(cells[count:]):
+                yield Bad(number, offset, "table.malformed")
+                continue
+            yield self._record(number, offset, cells)
+
+    def _record(self, number: int, offset: int, cells: Sequence[str]) -> Record:
+        columns = self._columns
+        name, remarks = clip(None if columns.name is None else cells[columns.name])
+        split = None if columns.split is None else cells[columns.split][:MAX_TEXT_CHARACTERS]
+        values, too_long = _values(columns, cells)
+        for assay in too_long:
+            if assay not in self._too_long:
+                self._too_long.add(assay)
+                remarks = (*remarks, ("assay.text_too_long", assay))
+        structure = Structure(cells[columns.smiles])
+        return Record(number, offset, structure, name, split or None, tuple(values), remarks)
+
+
+def is_header(line: bytes) -> bool:
+    """Whether the first line of a SMILES file names what stands below."""
+    words = line.decode("utf-8", "replace").replace(",", " ").split()
+    return bool(words) and is_smiles_name(words[0])
+
+
+def split_smiles(line: str) -> tuple[str, str]:
+    """The SMILES of a line, with its CXSMILES extension, and the name behind it."""
+    smiles, _, rest = line.strip().partition("\t" if "\t" in line.strip() else " ")
+    rest = rest.strip()
+    if rest.startswith("|") and (end := rest.find("|", 1)) > 0:
+        return f"{smiles} {rest[: end + 1]}", rest[end + 1 :].strip()
+    return smiles, rest
+
+
+def _problem(line: Line) -> str | None:
+    """Why a line cannot be read: a code, empty for one that is blank."""
+    text = line.text
+    if line.is_cut:
+        return "record.cut"
+    if not text or text.isspace():
+        return ""
+    if len(text) > MAX_RECORD_BYTES:
+        return "record.too_large"
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return "record.encoding"
+    return None
+
+
+def _values(columns: Columns, cells: Sequence[str]) -> tuple[list[Measured], list[str]]:
+    """The values of a row that are not missing, and the columns whose text is too long."""
+    found: list[tuple[str, Value | None, str | None]] = []
+    if columns.measurement is not None:
+        of = columns.measurement
+        relation = None if of.relation is None else cells[of.relation]
+        unit = None if of.unit is None else cells[of.unit] or None
+        found.append((cells[of.type] or "value", parse_value(cells[of.value], relation), unit))
+    found.extend((a.name, parse_value(cells[a.index]), a.unit) for a in columns.assays)
+    values, too_long = [], []
+    for assay_name, value, unit in found:
+        if value is None:
+            continue
+        if len(value.text) > MAX_TEXT_CHARACTERS:
+            too_long.append(assay_name)
+        else:
+            values.append(Measured(assay_name, value, unit))
+    return values, too_long

@@ -1,0 +1,66 @@
+"""What a file of molecules is read into, whatever its format: records, one after the other."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from medplatform.modalities.molecules.values import Value
+
+MAX_NAME_CHARACTERS = 200
+
+
+class Structure(NamedTuple):
+    """A structure as delivered: SMILES (with CXSMILES extensions), or a molfile."""
+
+    text: str
+    is_molfile: bool = False
+
+
+class Measured(NamedTuple):
+    """A value of an assay."""
+
+    assay: str
+    value: Value
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record: where it stands, its structure, and what is said of it.
+
+    `number` is that of the line, in SDF files that of the molecule; `remarks` are codes, each with
+    the column that it concerns.
+    """
+
+    number: int
+    offset: int
+    structure: Structure
+    name: str | None = None
+    split: str | None = None
+    values: tuple[Measured, ...] = ()
+    remarks: tuple[tuple[str, str | None], ...] = ()
+
+
+class Bad(NamedTuple):
+    """A record that cannot be read, and why."""
+
+    number: int
+    offset: int
+    code: str
+    element: str | None = None
+
+
+class Blank(NamedTuple):
+    """A record that holds nothing: an empty line."""
+
+    number: int
+
+
+Delivered = Record | Bad | Blank
+
+
+def clip(name: str | None) -> tuple[str | None, tuple[tuple[str, str | None], ...]]:
+    """A name, None where it is empty or a text, and the remark on that."""
+    name = (name or "").strip()
+    if len(name) > MAX_NAME_CHARACTERS:
+        return None, (("molecule.name_too_long", None),)
+    return name or None, ()
