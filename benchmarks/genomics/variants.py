@@ -22,7 +22,7 @@ JOINT = f"""\
 ##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence. Format: Allele|IMPACT|SYMBOL|HGVSp">
 {_CONTIGS}
 #CHROM POS ID REF ALT QUAL FILTER INFO FORMAT S1 S2 S3
-chr1 1000 rs1 A G 50.5 PASS AC=2;AF=.3;DB;CSQ=G|X|A| GT:AD:PL:AB 0/1:5,6:9,0,8:.4 0|1:3,4:6,0,7:. 0/0
+chr1 1000 rs1 A G 50.5 PASS AC=2;AF=.3;DB;CSQ=G|X|A GT:AD:PL:AB 0/1:5,6:9,0,8:.4 0|1:3,4:6,0,7:. 0/0
 chr1 1010 . AT A,ATT . LowQual AC=1,1;AF=.2,. GT:AD:GQ:PL 1/2:0,5,6:99:9,8,7,6,5,4 ./.:. 0/0
 chr1 1020 rs2;x9 C T,* 1e3 . AC=1,1;CSQ=T|X|A|p.A1B,*||A| GT:GQ:FT 0|1:3:PASS 2|0:.:LowQual .|.:0:.
 chr1 1030 . N . . PASS AN=0 GT ./. . 0
