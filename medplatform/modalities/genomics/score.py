@@ -10,24 +10,22 @@ A missing genotype counts as the mean of the called ones in its cohort, the defa
 it adds nothing, and `matched_variants` shows it.
 """
 
-from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped
 from medplatform.modalities.genomics.genotypes import MISSING, dosage
 from medplatform.modalities.genomics.scoring_file import (
     ScoringFile,
     ScoringFileError,
     read_scoring_file,
 )
-from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
+from medplatform.modalities.genomics.tables import VARIANT
 
-BATCH_ROWS = 512
 SCHEMA = {
     "patient_id": pl.String,
     "score_name": pl.String,
@@ -35,19 +33,16 @@ SCHEMA = {
     "matched_variants": pl.Int32,
     "listed_variants": pl.Int32,
 }
-
-Cohort = tuple[str, str]
-"""Delivery and cohort_id: the same file may be delivered again with another crosswalk."""
-
-
-class Term(NamedTuple):
-    """What one record of a cohort adds to one score."""
-
-    score: int
-    allele: int
-    weight: float
-    effect: str
-    superseded_by: tuple[Cohort, ...]
+DESCRIPTION = {
+    "score_name": pl.String,
+    "genome_build": pl.String,
+    "listed_variants": pl.Int32,
+    "usable_variants": pl.Int32,
+    "skipped": pl.String,
+    "strand_ambiguous": pl.Int32,
+    "patients": pl.Int32,
+    "other_patients": pl.Int32,
+}
 
 
 def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
@@ -74,23 +69,59 @@ def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     names = [score.name for score in scores]
     if len(set(names)) < len(names):
         raise ScoringFileError("Two scoring files have the same name. Rename one of them.")
-    cohorts = _Cohorts(lake)
-    terms: dict[tuple[Cohort, str], list[Term]] = defaultdict(list)
-    for number, score in enumerate(scores):
-        for cohort, variant_id, term in _terms(number, match_variants(lake, score)):
-            terms[cohort, variant_id].append(term)
-    sums = np.zeros((len(scores), len(cohorts.patients)))
+    genotyped = Genotyped(lake)
+    sums = np.zeros((len(scores), len(genotyped.patients)))
     matched = np.zeros(sums.shape, np.int32)
-    for cohort, variant_id, cell, samples in _cells(lake, terms):
-        for term in terms[cohort, variant_id]:
-            copies = dosage([cell], [term.allele], samples)[0]
-            values = _effects(copies, term.effect)
-            if values is None:
-                continue
-            columns, patients = cohorts.columns(cohort, term.superseded_by)
-            sums[term.score, patients] += term.weight * values[columns]
-            matched[term.score, patients] += 1
-    return _frame(scores, cohorts.patients, sums, matched)
+    matches, terms = _number_terms([match_variants(lake, score) for score in scores])
+    for cohort, wanted, cell, samples in genotyped.cells(matches):
+        for variant in wanted:
+            score, effect, weights = terms[variant.number]
+            values = _contributions(dosage([cell], [variant.allele], samples)[0], effect, weights)
+            if values is not None:
+                columns, patients = genotyped.columns(cohort, variant.superseded_by)
+                sums[score, patients] += values[columns]
+                matched[score, patients] += 1
+    return _frame(scores, genotyped.patients, sums, matched)
+
+
+def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
+    """What of scoring files can be computed at all, with the genotypes that the lake has.
+
+    Returns
+    -------
+    One row per file: score_name, genome_build, listed_variants, usable_variants, skipped (reasons
+    and numbers), strand_ambiguous, patients (with genotypes of that build), other_patients (those
+    with none of that build, who have no score).
+    """
+    genotyped = Genotyped(lake)
+    rows = []
+    for path in sorted(scoring_files):
+        score = read_scoring_file(path)
+        patients = int(genotyped.patients_of(score.build).sum())
+        row = (score.name, score.build, score.listed, score.variants.height)
+        skipped = ", ".join(f"{number} {reason}" for reason, number in score.skipped.items())
+        others = len(genotyped.patients) - patients
+        rows.append((*row, skipped or None, score.strand_ambiguous, patients, others))
+    return pl.DataFrame(rows, schema=DESCRIPTION, orient="row")
+
+
+Term = tuple[int, str, list[float]]
+"""Number of the score, effect, and the weights of 0, 1 and 2 copies."""
+
+
+def _number_terms(matches: Sequence[pl.DataFrame]) -> tuple[pl.DataFrame, dict[int, Term]]:
+    """The matches of all scores, with numbers that tell their variants apart, and what they add."""
+    terms: dict[int, Term] = {}
+    frames = []
+    first = 0
+    for score, found in enumerate(matches):
+        rows = found.unique("number").select("number", "effect", "effect_weight", "dosage_weights")
+        for number, effect, weight, weights in rows.iter_rows():
+            terms[first + number] = (score, effect, weights or _WEIGHTS[effect](weight))
+        frames.append(found.select(MATCH_COLUMNS).with_columns(pl.col("number") + first))
+        first += int(found["number"].max() or 0) + 1  # pyright: ignore[reportArgumentType] - an integer column
+    empty = pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.Null))
+    return pl.concat([empty, *frames], how="vertical_relaxed"), terms
 
 
 def match_variants(lake: Lake, score: ScoringFile) -> pl.DataFrame:
@@ -99,7 +130,8 @@ def match_variants(lake: Lake, score: ScoringFile) -> pl.DataFrame:
     Returns
     -------
     One row per variant of the score and cohort that has it: number (of the variant in the score),
-    delivery, cohort_id, variant_id, allele (index of the effect allele), effect_weight, effect.
+    delivery, cohort_id, variant_id, allele (index of the effect allele), effect_weight, effect,
+    dosage_weights.
     """
     place = ["chromosome", "position"]
     wanted = _with_complements(score.variants.with_row_index("number"))
@@ -130,7 +162,7 @@ def match_variants(lake: Lake, score: ScoringFile) -> pl.DataFrame:
     return (
         found.filter(pl.col("is_complement") == pl.col("is_complement").min().over(match))
         .filter(pl.len().over(match) == 1)
-        .select(*match, "variant_id", "allele", "effect_weight", "effect")
+        .select(*match, "variant_id", "allele", "effect_weight", "effect", "dosage_weights")
         .sort("delivery", "cohort_id", "variant_id", "number")
     )
 
@@ -152,75 +184,23 @@ def _with_complements(variants: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _terms(score: int, matches: pl.DataFrame) -> Iterator[tuple[Cohort, str, Term]]:
-    for rows in matches.partition_by("number", maintain_order=True):
-        cohorts = list(zip(rows["delivery"], rows["cohort_id"], strict=True))
-        for index, row in enumerate(rows.iter_rows(named=True)):
-            later = tuple(cohorts[index + 1 :])
-            term = Term(score, row["allele"], row["effect_weight"], row["effect"], later)
-            yield cohorts[index], row["variant_id"], term
+_WEIGHTS: dict[str, Callable[[float], list[float]]] = {
+    "additive": lambda weight: [0, weight, 2 * weight],
+    "dominant": lambda weight: [0, weight, weight],
+    "recessive": lambda weight: [0, 0, weight],
+}
 
 
-class _Cohorts:
-    """Which sample of which cohort is from which patient; patients are numbered by their id."""
-
-    def __init__(self, lake: Lake) -> None:
-        samples = (
-            lake.scan(SAMPLE)
-            .select("delivery", "cohort_id", "sample_index", "patient_id")
-            .sort("delivery", "cohort_id", "sample_index")
-            .unique(["delivery", "cohort_id", "patient_id"], keep="first", maintain_order=True)
-            .collect()
-        )
-        self.patients: list[str] = samples["patient_id"].unique().sort().to_list()
-        numbers = {patient: number for number, patient in enumerate(self.patients)}
-        self._samples: dict[Cohort, tuple[np.ndarray, np.ndarray]] = {}
-        for key, rows in samples.partition_by(
-            "delivery", "cohort_id", as_dict=True, include_key=False
-        ).items():
-            patients = np.asarray([numbers[patient] for patient in rows["patient_id"]])
-            self._samples[str(key[0]), str(key[1])] = (rows["sample_index"].to_numpy(), patients)
-        self._known: dict[tuple[Cohort, tuple[Cohort, ...]], tuple[np.ndarray, np.ndarray]] = {}
-
-    def columns(
-        self, cohort: Cohort, superseded_by: tuple[Cohort, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Sample indices of a cohort and their patients, without patients of later cohorts."""
-        key = (cohort, superseded_by)
-        if key not in self._known:
-            columns, patients = self._samples[cohort]
-            later = [self._samples[other][1] for other in superseded_by]
-            is_current = ~np.isin(patients, np.concatenate([*later, np.zeros(0, int)]))
-            self._known[key] = (columns[is_current], patients[is_current])
-        return self._known[key]
-
-
-def _cells(
-    lake: Lake, wanted: Container[tuple[Cohort, str]]
-) -> Iterator[tuple[Cohort, str, bytes, int]]:
-    """Cohort, variant id, genotypes and sample count of the wanted records, in bounded memory."""
-    columns = ["delivery", "cohort_id", "variant_id", "genotypes", "sample_count"]
-    for batch in lake.iter_batches(GENOTYPE, columns, BATCH_ROWS):
-        names = (batch.column(name).to_pylist() for name in columns[:3])
-        for index, (delivery, cohort_id, variant_id) in enumerate(zip(*names, strict=True)):
-            if ((delivery, cohort_id), variant_id) in wanted:
-                cell = batch.column("genotypes")[index].as_py()
-                samples = batch.column("sample_count")[index].as_py()
-                yield (delivery, cohort_id), variant_id, cell, samples
-
-
-def _effects(copies: np.ndarray, effect: str) -> np.ndarray | None:
-    """Copies that count per sample (float64), the mean where not called; None if none is called."""
+def _contributions(copies: np.ndarray, effect: str, weights: Sequence[float]) -> np.ndarray | None:
+    """What each sample adds (float64), the mean where not called; None if none is called."""
     is_called = copies != MISSING
     if not is_called.any():
         return None
-    if effect == "dominant":
-        counted = (copies >= 1).astype(np.float64)
-    elif effect == "recessive":
-        counted = (copies >= 2).astype(np.float64)
+    if effect == "additive":
+        values = copies * float(weights[1])
     else:
-        counted = copies.astype(np.float64)
-    return np.where(is_called, counted, counted[is_called].mean())
+        values = np.asarray(weights, np.float64)[np.clip(copies, 0, 2)]
+    return np.where(is_called, values, values[is_called].mean())
 
 
 def _frame(

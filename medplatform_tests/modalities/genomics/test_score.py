@@ -251,7 +251,7 @@ def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
     )
     score = read_scoring_file(path)
     assert (score.build, score.listed) == ("GRCh38", 2)
-    assert score.variants.rows() == [("1", 200, "A", "G", 0.5, "additive")]
+    assert score.variants.rows() == [("1", 200, "A", "G", "additive", 0.5, None)]
 
 
 @pytest.mark.parametrize(
