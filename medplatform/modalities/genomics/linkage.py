@@ -41,7 +41,6 @@ class Linkage:
 
     def __init__(self, delivery: Delivery, stage: Stage, identity: Identity) -> None:
         self._identity = identity
-        self._stage = stage
         self._is_per_record = delivery.options.subjects == "per_record"
         self._used: set[str] = set()
         self._crosswalk: Crosswalk | None = None
@@ -49,7 +48,7 @@ class Linkage:
         self._problem = _MISSING
         for source in delivery.sources:
             if source.path.name == CROSSWALK:
-                self._open(source)
+                self._open(source, stage)
 
     def subject(self, sample: str) -> Subject:
         """The patient of a sample.
@@ -100,11 +99,11 @@ class Linkage:
         links = self._crosswalk.links if self._crosswalk else {}
         return any("_".join(parts[start:]) in links for start in range(1, len(parts)))
 
-    def warn_of_unused(self) -> None:
+    def warn_of_unused(self, stage: Stage) -> None:
         """Note the rows of the crosswalk whose sample no file has."""
         if self._crosswalk is None or self._source is None:
             return
-        report = FileReport(self._stage, self._source)
+        report = FileReport(stage, self._source)
         for sample, link in self._crosswalk.links.items():
             if sample not in self._used:
                 report.warn(
@@ -114,8 +113,8 @@ class Linkage:
                     "sample_id",
                 )
 
-    def _open(self, source: Source) -> None:
-        report = FileReport(self._stage, source)
+    def _open(self, source: Source, stage: Stage) -> None:
+        report = FileReport(stage, source)
         try:
             self._refuse_second(source)
             crosswalk = read_crosswalk(source.path)

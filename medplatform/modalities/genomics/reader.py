@@ -25,6 +25,7 @@ from medplatform.modalities.genomics.known_positions import scan_positions
 from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.linkage import Linkage
 from medplatform.modalities.genomics.report import FileReport
+from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sources.bcf import measure
 from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.genomics.texts import TextPolicy
@@ -48,39 +49,49 @@ FAILURES: dict[Failure, str] = {
 def read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /) -> None:
     """Read a whole delivery into a stage; see `medplatform.modalities.modality.Reader`."""
     linkage = Linkage(delivery, stage, identity)
+    selection = Selection(delivery)
     copies: Counter[str] = Counter()
     for number, source in enumerate(delivery.sources, 1):
-        if source.path.name != CROSSWALK:
+        report = FileReport(stage, source)
+        if selection.is_list(source):
+            report.count("file", delivered=1)
+            report.keep("file", "list of regions")
+        elif source.path.name != CROSSWALK:
             copies[source.source_id] += 1
-            report = FileReport(stage, source)
-            _read_file(report, delivery, identity, linkage, copies[source.source_id])
+            copy = copies[source.source_id]
+            _read_file(report, delivery, identity, linkage, selection, copy)
         progress(source.label, number, len(delivery.sources))
-    linkage.warn_of_unused()
+    linkage.warn_of_unused(stage)
 
 
 def _read_file(
-    report: FileReport, delivery: Delivery, identity: Identity, linkage: Linkage, copy: int
+    report: FileReport,
+    delivery: Delivery,
+    identity: Identity,
+    linkage: Linkage,
+    selection: Selection,
+    copy: int,
 ) -> None:
     path = report.source.path
     if find_failure(path) is Failure.CORRUPT:
         report.refuse_file(Failure.CORRUPT, FAILURES[Failure.CORRUPT])
         return
-    with LineReader(path) as lines:
+    with LineReader(path, selection.overlap) as lines:
         if lines.peek(4) in INDEX_MAGICS:
-            report.count("file", delivered=1)
-            report.stage.keep(report.source.source_id, "file", "index of a VCF file")
+            _keep_index(report)
             return
         try:
             header = read_header(lines, delivery.options.genome_build)
-            _refuse_unusable(header, lines, copy)
+            _refuse_unusable(header, lines, selection, copy)
             header = replace(header, build=_corroborate(header, path, linkage))
         except HeaderError as error:
             _refuse_file(report, lines, error)
             return
         _warn_of_oddities(report, header)
         cohort = Cohort(header, report, identity, linkage)
-        names = {name: identity.token("sample", name) for name in header.samples if name}
-        annotations = AnnotationTable(header, report, TextPolicy.with_keys(), names)
+        names = linkage.pseudonyms(header.samples)
+        policy = TextPolicy.with_keys(delivery.options.text_keys)
+        annotations = AnnotationTable(header, report, policy, names)
         read_body(lines, header, cohort, report, tables=[annotations])
         cohort.close()
         _refuse_rest(report, lines)
@@ -111,7 +122,22 @@ def _corroborate(header: Header, path: Path, linkage: Linkage) -> Build:
     return build
 
 
-def _refuse_unusable(header: Header, lines: LineReader, copy: int) -> None:
+def _keep_index(report: FileReport) -> None:
+    report.count("file", delivered=1)
+    report.keep("file", "index of a VCF file")
+    index = report.source.path
+    data = index.with_suffix("")
+    if data.is_file() and index.stat().st_mtime_ns < data.stat().st_mtime_ns:
+        report.warn(
+            "index.outdated",
+            "The index is older than the file it belongs to, so tools that use it may miss "
+            "records. It was not needed here; write it again: bcftools index",
+        )
+
+
+def _refuse_unusable(header: Header, lines: LineReader, selection: Selection, copy: int) -> None:
+    if selection.problem is not None:
+        raise HeaderError("regions.unusable", selection.problem, len(header.samples))
     if copy > 1:
         raise HeaderError(
             "file.duplicate",
