@@ -1,0 +1,1 @@
+"""Reference sequences (FASTA) of genome builds: kept, checked, and compared with records."""
