@@ -19,8 +19,8 @@ import pyarrow as pa
 
 # A name is a whole token: nothing that could belong to a longer name stands beside it.
 _BEFORE, _BEHIND = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
-_SHORTEST_NAME = 2
-"""Characters: single ones are bases and codes, and identify nobody."""
+_NO_NAME = re.compile(r".|[0-9]{1,3}")
+"""Single characters and small numbers: bases, codes and counts, which identify nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def scrub(array: pa.Array, names: Mapping[str, str]) -> pa.Array:
     -------
     An array of the same type and length: the same one where nobody is named.
     """
-    searched = sorted((name for name in names if len(name) >= _SHORTEST_NAME), key=len)
+    searched = sorted((name for name in names if not _NO_NAME.fullmatch(name)), key=len)
     if not searched or not len(array):
         return array
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):

@@ -5,7 +5,14 @@ import pytest
 
 from medplatform.modalities.genomics.texts import TextPolicy, scrub
 
-NAMES = {"NA12878": "token-1", "NA12878-b": "token-2", "MRN 77": "patient-1", "A": "token-3"}
+NAMES = {
+    "NA12878": "token-1",
+    "NA12878-b": "token-2",
+    "MRN 77": "patient-1",
+    "1234": "patient-2",
+    "A": "token-3",
+    "22": "token-4",
+}
 
 
 @pytest.mark.parametrize("key", ["SVTYPE", "CLNSIG", "AAChange.refGene", "gq_hist_alt"])
@@ -32,7 +39,9 @@ def test_keys_can_be_declared() -> None:
         ("NA12878_lane2", "token-1_lane2"),
         ("NA128789", "NA128789"),
         ("XNA12878", "XNA12878"),
+        ("born 1234", "born patient-2"),
         ("A|G", "A|G"),  # single characters are bases
+        ("exon 22", "exon 22"),  # small numbers are counts and chromosomes
         ("", ""),
     ],
 )
