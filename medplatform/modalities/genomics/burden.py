@@ -116,7 +116,7 @@ def _annotated(lake: Lake, thresholds: Thresholds) -> pl.DataFrame:
         .agg(pl.col("is_high").any(), pl.col("frequency").max())
         .with_columns(pl.col("frequency").max().over("allele_id"))
         .filter(pl.col("frequency").is_null() | (pl.col("frequency") <= thresholds.frequency))
-        .select(schema)
+        .select(*schema)
         .collect(engine="streaming")
     )
 

@@ -2,12 +2,13 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from medplatform.lake import Stage
-from medplatform.modalities.delivery import Delivery, open_delivery
+from medplatform.lake import Lake, Stage
+from medplatform.modalities.delivery import Delivery, deliver, open_delivery
 from medplatform.modalities.genomics import GENOMICS
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity, KeyRing
@@ -88,6 +89,7 @@ class Reading:
 
 
 Read = Callable[..., Reading]
+Publish = Callable[..., None]
 
 
 @pytest.fixture
@@ -129,6 +131,38 @@ def read_records(read: Read) -> Callable[..., Reading]:
         return read(files, **options)
 
     return read_lines
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def publish(tmp_path: Path, lake: Lake, identity: Identity) -> Publish:
+    """Read a delivery of the given files and publish it."""
+
+    def publish_files(name: str, files: dict[str, bytes], **options: str) -> None:
+        folder = tmp_path / "in" / name
+        folder.mkdir(parents=True)
+        for file_name, content in files.items():
+            (folder / file_name).write_bytes(content)
+        landing = tmp_path / "landing"
+        deliver(folder, landing, "genomics", name, dict(options))
+        delivery = open_delivery(landing, "genomics", name)
+        with lake.stage("genomics", name, "g0") as stage:
+            GENOMICS.read(delivery, stage, identity, silent)
+            lake.publish(
+                stage,
+                modality="genomics",
+                delivery=name,
+                status="published",
+                content_digest=delivery.content_digest,
+                sources=[],
+                started_at=datetime.now(UTC),
+            )
+
+    return publish_files
 
 
 @pytest.fixture(scope="session")

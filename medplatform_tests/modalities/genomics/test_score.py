@@ -2,56 +2,19 @@
 
 import gzip
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.modalities.delivery import deliver, open_delivery
-from medplatform.modalities.genomics import GENOMICS
 from medplatform.modalities.genomics.score import compute_scores
 from medplatform.modalities.genomics.scoring_file import ScoringFileError, read_scoring_file
-from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
-from medplatform_tests.modalities.genomics.conftest import HEADER, crosswalk, vcf
+from medplatform_tests.modalities.genomics.conftest import HEADER, Publish, crosswalk, vcf
 
 COLUMNS = "chr_name\tchr_position\teffect_allele\tother_allele\teffect_weight"
-Publish = Callable[..., None]
 Scores = dict[str, tuple[object, int, int]]
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def publish(tmp_path: Path, lake: Lake, identity: Identity) -> Publish:
-    """Read a delivery of the given files and publish it."""
-
-    def publish_files(name: str, files: dict[str, bytes], **options: str) -> None:
-        folder = tmp_path / "in" / name
-        folder.mkdir(parents=True)
-        for file_name, content in files.items():
-            (folder / file_name).write_bytes(content)
-        landing = tmp_path / "landing"
-        deliver(folder, landing, "genomics", name, dict(options))
-        delivery = open_delivery(landing, "genomics", name)
-        with lake.stage("genomics", name, "g0") as stage:
-            GENOMICS.read(delivery, stage, identity, silent)
-            lake.publish(
-                stage,
-                modality="genomics",
-                delivery=name,
-                status="published",
-                content_digest=delivery.content_digest,
-                sources=[],
-                started_at=datetime.now(UTC),
-            )
-
-    return publish_files
 
 
 def scoring_file(
