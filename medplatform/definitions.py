@@ -10,6 +10,7 @@ import dagster as dg
 from medplatform.defs.exports import export_assets, export_jobs, export_schedules
 from medplatform.defs.gates import model_checks
 from medplatform.defs.genomics import genomics_assets
+from medplatform.defs.genomics_features import genomics_feature_assets
 from medplatform.defs.ingest import ingest_assets
 from medplatform.defs.meds import meds_assets
 from medplatform.defs.models import model_assets
@@ -50,6 +51,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *ingest_assets(),
         *volume_assets(),
         *genomics_assets(),
+        *genomics_feature_assets(),
         *view_assets(installation.views),
         *warehouse_assets(),
         *meds_assets(),
