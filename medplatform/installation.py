@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from medplatform.ingest import pending_deliveries
 from medplatform.lake import Lake, Snapshot
-from medplatform.modalities import MODALITIES, Modality, imaging
+from medplatform.modalities import MODALITIES, Modality, genomics, imaging
 from medplatform.modalities.ehr import EHR, configure
 from medplatform.modalities.ehr.configuration import Configuration
+from medplatform.modalities.genomics import GENOMICS
 from medplatform.modalities.imaging import IMAGING
 from medplatform.privacy import Identity, load_key
 from medplatform.registry import Registry
@@ -78,6 +79,8 @@ class Installation:
                     has_thumbnails=settings.imaging_thumbnails,
                 )
             )
+        if name == GENOMICS.name:
+            return genomics.configure(genomics.Configuration(genomes=self.genomes))
         if name != EHR.name:
             return MODALITIES[name]
         return configure(
@@ -92,6 +95,11 @@ class Installation:
                 workers=settings.ehr_workers,
             )
         )
+
+    @property
+    def genomes(self) -> Path:
+        """Folder of the reference sequences of genome builds."""
+        return self.settings.reference / "genomes"
 
     @property
     def scoring_files(self) -> list[Path]:

@@ -4,17 +4,28 @@ Samples reach patients only through the delivery's `crosswalk.csv`, or each samp
 its own where `delivery.json` declares that. No sample name and no header text enters the lake.
 """
 
+from dataclasses import replace
+from functools import partial
+
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery, Source
+from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.tables import TABLES
 from medplatform.modalities.modality import Modality, Progress
 from medplatform.privacy import Identity
 
 
-def _read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /) -> None:
+def _read(
+    delivery: Delivery,
+    stage: Stage,
+    identity: Identity,
+    progress: Progress,
+    /,
+    configuration: Configuration | None = None,
+) -> None:
     from medplatform.modalities.genomics.reader import read
 
-    read(delivery, stage, identity, progress)
+    read(delivery, stage, identity, progress, configuration or Configuration())
 
 
 def _count_records(source: Source) -> dict[str, int]:
@@ -31,4 +42,10 @@ GENOMICS = Modality(
     count_records=_count_records,
 )
 
-__all__ = ["GENOMICS"]
+
+def configure(configuration: Configuration) -> Modality:
+    """Genomes, read as an installation says."""
+    return replace(GENOMICS, read=partial(_read, configuration=configuration))
+
+
+__all__ = ["GENOMICS", "Configuration", "configure"]

@@ -235,7 +235,7 @@ def _ids(alleles: pl.DataFrame) -> list[str]:
     )
     return [
         f"{build or ''}-{chromosome}-{position}-{_short(reference)}-{_short(alternate)}"
-        + (f"-{end or ''}:{length or ''}" if alternate[0] == "<" else "")
+        + (f":{end or ''}:{length or ''}" if alternate[0] == "<" else "")
         for build, chromosome, position, reference, alternate, end, length in columns.iter_rows()
     ]
 

@@ -2,9 +2,9 @@
 
 `-c w` reports a reference allele that does not match and goes on; `-m -any` splits every record of
 several alternate alleles, each value of INFO and FORMAT by its Number (A, R, G); `--keep-sum AD`
-keeps the depth of the alleles that were split off, where the header declares it; `--multi-overlaps .` leaves these missing
-instead of calling them reference. Duplicates are never removed: `--rm-dup all` loses alternate
-alleles of what was split.
+keeps the depth of the alleles that were split off, where the header declares it;
+`--multi-overlaps .` leaves these missing instead of calling them reference. Duplicates are never
+removed: `--rm-dup all` loses alternate alleles of what was split.
 """
 
 import subprocess

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
+from medplatform.modalities.genomics.allele import AlleleTable
 from medplatform.modalities.genomics.annotation.table import AnnotationTable
 from medplatform.modalities.genomics.body import read_body
 from medplatform.modalities.genomics.build import (
@@ -19,11 +20,14 @@ from medplatform.modalities.genomics.build import (
     combine_evidence,
 )
 from medplatform.modalities.genomics.cohort import Cohort
+from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.header import Header, HeaderError, read_header
 from medplatform.modalities.genomics.known_positions import scan_positions
 from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.modalities.genomics.reference.check import ReferenceRule, refuse_other_build
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sources.bcf import measure
@@ -46,9 +50,17 @@ FAILURES: dict[Failure, str] = {
 }
 
 
-def read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progress, /) -> None:
+def read(
+    delivery: Delivery,
+    stage: Stage,
+    identity: Identity,
+    progress: Progress,
+    /,
+    configuration: Configuration,
+) -> None:
     """Read a whole delivery into a stage; see `medplatform.modalities.modality.Reader`."""
     linkage = Linkage(delivery, stage, identity)
+    genomes = Genomes(configuration.genomes)
     selection = Selection(delivery)
     copies: Counter[str] = Counter()
     for number, source in enumerate(delivery.sources, 1):
@@ -59,8 +71,9 @@ def read(delivery: Delivery, stage: Stage, identity: Identity, progress: Progres
         elif source.path.name != CROSSWALK:
             copies[source.source_id] += 1
             copy = copies[source.source_id]
-            _read_file(report, delivery, identity, linkage, selection, copy)
+            _read_file(report, delivery, identity, linkage, genomes, selection, copy)
         progress(source.label, number, len(delivery.sources))
+    genomes.close()
     linkage.warn_of_unused(stage)
 
 
@@ -69,6 +82,7 @@ def _read_file(
     delivery: Delivery,
     identity: Identity,
     linkage: Linkage,
+    genomes: Genomes,
     selection: Selection,
     copy: int,
 ) -> None:
@@ -84,6 +98,9 @@ def _read_file(
             header = read_header(lines, delivery.options.genome_build)
             _refuse_unusable(header, lines, selection, copy)
             header = replace(header, build=_corroborate(header, path, linkage))
+            genome = genomes.get(header.build.name)
+            if genome is not None:
+                refuse_other_build(path, header, genome)
         except HeaderError as error:
             _refuse_file(report, lines, error)
             return
@@ -92,7 +109,9 @@ def _read_file(
         names = linkage.pseudonyms(header.samples)
         policy = TextPolicy.with_keys(delivery.options.text_keys)
         annotations = AnnotationTable(header, report, policy, names)
-        read_body(lines, header, cohort, report, tables=[annotations])
+        alleles = AlleleTable(genome, report.warn)
+        rules = [ReferenceRule(genome)] if genome else []
+        read_body(lines, header, cohort, report, rules, [alleles, annotations])
         cohort.close()
         _refuse_rest(report, lines)
 
