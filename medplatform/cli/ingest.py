@@ -26,6 +26,8 @@ _MODALITY_OF = {
     "label_box_form": "imaging",
     "image_modality": "imaging",
     "genome_build": "genomics",
+    "regions": "genomics",
+    "text_keys": "genomics",
     "smiles_column": "molecules",
     "id_column": "molecules",
     "assay_columns": "molecules",
@@ -83,6 +85,18 @@ class ModalityName(click.ParamType):
 @click.option("--image-modality", help="DICOM modality of PNG, JPEG or NIfTI images, e.g. DX.")
 @click.option(
     "--genome-build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference of the positions."
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    help="Region of a VCF to read, as chr:start-end; may be given several times.",
+)
+@click.option(
+    "--text-key",
+    "text_keys",
+    multiple=True,
+    help="INFO or FORMAT key whose texts name nobody; may be given several times.",
 )
 @click.option("--smiles-column", help="Column of a table of molecules that holds SMILES.")
 @click.option("--id-column", help="Its column, or SDF property, with the id of the compound.")
