@@ -335,7 +335,11 @@ def _rows(stage: Stage) -> Rows:
     for name in sorted(stage.tables()):
         if name not in ("quarantine", "genomics_sample"):
             for row in stage.read(name).to_pylist():
-                kept = {key: value for key, value in row.items() if key not in OF_THE_FILE}
+                kept = {
+                    key: value
+                    for key, value in row.items()
+                    if key not in OF_THE_FILE and value is not None
+                }
                 rows[row["record_number"]].append(f"{name}: {kept}")
     return {number: sorted(texts) for number, texts in rows.items()}
 

@@ -115,6 +115,16 @@ class Refusal:
     part_of: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a closed stage holds; can be sent to another process, the files apart."""
+
+    counts: dict[tuple[str, str], Counts]
+    refusals: Counter[str]
+    kept_kinds: Counter[str]
+    parts: dict[str, list[Path]]
+
+
 class Stage:
     """Collects the rows, refusals and counts of one delivery under a private folder.
 
@@ -143,6 +153,7 @@ class Stage:
         self.reports: dict[str, list[dict[str, Any]]] = {}
         self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._chunks: dict[str, list[pa.Table]] = defaultdict(list)
+        self._schemas: dict[str, pa.Schema] = {}
         self._bytes: Counter[str] = Counter()
         self._cell_bytes: Counter[str] = Counter()
         self._parts: dict[str, list[Path]] = defaultdict(list)
@@ -264,6 +275,24 @@ class Stage:
         """The closed part files per table, the quarantine among them."""
         return {name: list(parts) for name, parts in self._parts.items()}
 
+    def staged(self) -> Staged:
+        """What this stage holds (after `close`), for another stage to absorb."""
+        return Staged(dict(self.counts), self.refusals, self.kept_kinds, self.parts())
+
+    def absorb(self, staged: Staged, tables: Mapping[str, Table]) -> None:
+        """Add what another stage holds, which another process may have filled; its files are moved.
+
+        `tables` are the declarations of its tables by name, without the quarantine.
+        """
+        for key, counts in staged.counts.items():
+            self.counts[key] += counts
+        self.refusals.update(staged.refusals)
+        self.kept_kinds.update(staged.kept_kinds)
+        for name, parts in staged.parts.items():
+            self._tables[name] = QUARANTINE if name == QUARANTINE.name else tables[name]
+            for part in parts:
+                part.rename(self._next_part(name))
+
     def discard(self) -> None:
         """Remove the folder and all in it."""
         self.clear(self.folder)
@@ -281,12 +310,24 @@ class Stage:
             self._add_chunk(table, pa.Table.from_pylist(list(rows), schema=table.schema()))
 
     def _add_chunk(self, table: Table, chunk: pa.Table) -> None:
+        if table.is_open and not self._fits(table, chunk.schema):
+            self._flush_chunks(table)
+            self._schemas[table.name] = chunk.schema
         self._chunks[table.name].append(chunk)
         self._bytes[table.name] += chunk.nbytes
         if self._bytes[table.name] >= PART_BYTES:
             self._flush_chunks(table)
         while self._bytes.total() >= PENDING_BYTES:
             self._flush_chunks(self._tables[max(self._bytes, key=self._bytes.__getitem__)])
+
+    def _fits(self, table: Table, schema: pa.Schema) -> bool:
+        """Whether a chunk can be in one file with those before it: sources type columns alike."""
+        try:
+            known = self._schemas.get(table.name, schema)
+            self._schemas[table.name] = pa.unify_schemas([known, schema])
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            return False
+        return True
 
     def _flush_chunks(self, table: Table) -> None:
         chunks = self._chunks.pop(table.name, [])
@@ -296,13 +337,16 @@ class Stage:
         content = pa.concat_tables(chunks, promote_options="default" if table.is_open else "none")
         if table.sort_by:
             content = content.sort_by([(name, "ascending") for name in table.sort_by])
-        number = len(self._parts[table.name])
-        path = self.folder / table.name / f"part-{self.generation}-{number:05d}.parquet"
-        path.parent.mkdir(exist_ok=True)
-        write_parquet(table, content, path)
-        self._parts[table.name].append(path)
+        write_parquet(table, content, self._next_part(table.name))
         del chunks, content
         pa.default_memory_pool().release_unused()
+
+    def _next_part(self, table: str) -> Path:
+        """Where the next file of a table is to be written."""
+        path = self.folder / table / f"part-{self.generation}-{len(self._parts[table]):05d}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        self._parts[table].append(path)
+        return path
 
 
 def write_parquet(table: Table, content: pa.Table, path: Path) -> None:

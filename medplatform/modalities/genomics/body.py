@@ -1,7 +1,6 @@
 """The records of one VCF file: batch by batch into variants and packed genotypes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,8 +9,10 @@ import pyarrow as pa
 from medplatform.modalities.genomics.cohort import Cohort
 from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
+from medplatform.modalities.genomics.info.columns import ColumnNames
+from medplatform.modalities.genomics.info.reader import InfoReader
 from medplatform.modalities.genomics.lines import LineReader, Lines
-from medplatform.modalities.genomics.order import SeenKeys, SortOrder
+from medplatform.modalities.genomics.order import SeenRecords
 from medplatform.modalities.genomics.packing import pack
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.rules import (
@@ -19,6 +20,7 @@ from medplatform.modalities.genomics.rules import (
     DUPLICATE,
     GT_ALLELE,
     GT_MALFORMED,
+    UNSORTED,
     Fault,
     Rule,
 )
@@ -34,6 +36,7 @@ def read_body(
     header: Header,
     cohort: Cohort,
     report: FileReport,
+    info: InfoReader,
     rules: Sequence[SiteRule] = (),
     tables: Sequence[SiteTable] = (),
 ) -> None:
@@ -42,7 +45,7 @@ def read_body(
     `rules` are applied to what satisfies the rules on fixed fields, INFO and genotypes; `tables`
     are written of what is accepted, beside genomics_variant and genomics_genotype.
     """
-    body = _Body(header, cohort, report, rules, tables)
+    body = _Body(header, cohort, report, info, rules, tables)
     report.count("variant", delivered=0)
     while (batch := lines.read_batch(BATCH_BYTES)) is not None:
         body.read(batch, is_cut=lines.is_cut)
@@ -54,6 +57,7 @@ class _Body:
         header: Header,
         cohort: Cohort,
         report: FileReport,
+        info: InfoReader,
         rules: Sequence[SiteRule],
         tables: Sequence[SiteTable],
     ) -> None:
@@ -63,16 +67,18 @@ class _Body:
         self._rules = rules
         self._tables = tables
         self._samples = len(header.samples)
-        self._seen = SeenKeys()
-        self._order: SortOrder | None = SortOrder()
+        self._info = info
+        self._columns = ColumnNames(header.info)
+        self._seen = SeenRecords()
 
     def read(self, lines: Lines, *, is_cut: bool) -> None:
         """Read one batch; `is_cut` says that its last line is not whole."""
         whole = lines.head(len(lines) - 1) if is_cut else lines
-        sites, faults = parse_sites(whole, self._header)
+        sites, faults, empty, remarks = parse_sites(whole, self._header, self._info)
         if is_cut:
             faults.append(Fault(len(whole), CUT))
-        empty = sum(not text or text.isspace() for text in whole.texts)
+        for rule, row in remarks:
+            self._warn(rule, lines.first_number + row)
 
         genotyped = sites.genotyped
         packed = pack([sites.samples[site] or b"" for site in genotyped], self._samples)
@@ -84,7 +90,7 @@ class _Body:
             faults += [Fault(int(row), rule) for row in sites.rows[broken & is_good]]
             is_good &= ~broken
         good = np.flatnonzero(is_good)
-        is_new = self._seen.add(sites.keys[good])
+        is_new = self._new(lines.first_number, sites, good)
         faults += [Fault(int(row), DUPLICATE) for row in sites.rows[good[~is_new]]]
 
         accepted = good[is_new]
@@ -105,15 +111,16 @@ class _Body:
     ) -> None:
         """Write accepted records; `genotyped` are the sites that the rows of `packed` belong to."""
         numbers = first_number + sites.rows
-        self._warn_of_order(sites, numbers)
         if not len(self._cohort.columns):
             genotyped, packed = genotyped[:0], packed.take(genotyped[:0])
         self._cohort.add(packed)
         called, counts = _count_alleles(sites.alternate_count, genotyped, packed)
         arrow = sites.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-        variants = {name: arrow[name] for name in arrow.column_names}
+        declared = {column.name for column in VARIANT.columns}
+        variants = {name: arrow[name] for name in arrow.column_names if name in declared}
         counted = {"called_count": called, "alternate_counts": counts}
-        self._stage(Rows(VARIANT, np.arange(len(sites)), variants | counted), numbers)
+        info = dict(self._columns.place(key, cells) for key, cells in sites.info.items())
+        self._stage(Rows(VARIANT, np.arange(len(sites)), variants | counted | info), numbers)
         genotypes = {
             "variant_id": arrow["variant_id"].take(pa.array(genotyped)),
             "cohort_id": pa.repeat(self._report.source.source_id, len(genotyped)),
@@ -121,9 +128,8 @@ class _Body:
             "sample_count": pa.repeat(len(self._cohort.columns), len(genotyped)),
         }
         self._stage(Rows(GENOTYPE, genotyped, genotypes), numbers)
-        numbered = replace(sites, first_number=first_number)
         for make_rows in self._tables:
-            for rows in make_rows(numbered):
+            for rows in make_rows(sites):
                 self._stage(rows, numbers)
 
     def _stage(self, rows: Rows, numbers: np.ndarray) -> None:
@@ -141,21 +147,18 @@ class _Body:
             content = content.append_column(name, cells)
         self._report.stage.write(rows.table, content)
 
-    def _warn_of_order(self, sites: Sites, numbers: np.ndarray) -> None:
-        if self._order is None:
-            return
-        place = self._order.first_break(
-            sites.frame["chromosome"].to_list(), sites.frame["position"].to_numpy()
+    def _new(self, first_number: int, sites: Sites, good: np.ndarray) -> np.ndarray:
+        """Which of some records no earlier one equals (bool)."""
+        frame = sites.frame if len(good) == len(sites) else sites.frame[good]
+        is_new, unsorted = self._seen.add(
+            frame["chromosome"], frame["position"].to_numpy(), frame["key"].to_numpy()
         )
-        if place is not None:
-            self._order = None
-            self._report.warn(
-                "record.unsorted",
-                "From this line on, records are not sorted by position (VCF specification, "
-                "section 1.6.1). They were read; sort them with bcftools sort.",
-                int(numbers[place]),
-                "POS",
-            )
+        if unsorted is not None:
+            self._warn(UNSORTED, first_number + int(sites.rows[good[unsorted]]))
+        return is_new
+
+    def _warn(self, rule: Rule, number: int) -> None:
+        self._report.warn(rule.code, rule.reason, number, rule.element)
 
     def _refuse(self, lines: Lines, faults: list[Fault]) -> None:
         for row, rule in sorted(faults):

@@ -1,6 +1,9 @@
 """What a file's earlier records mean for the next: duplicates, and the order of positions."""
 
+from typing import NamedTuple
+
 import numpy as np
+import polars as pl
 
 
 class SeenKeys:
@@ -33,16 +36,94 @@ class SortOrder:
         self._chromosome: str | None = None
         self._position = 0
 
-    def first_break(self, chromosomes: list[str], positions: np.ndarray) -> int | None:
+    def first_break(self, chromosomes: pl.Series, positions: np.ndarray) -> int | None:
         """Index of the first record that is out of order, None where all are in order."""
-        for index, (chromosome, position) in enumerate(zip(chromosomes, positions, strict=True)):
-            if chromosome != self._chromosome:
-                if chromosome in self._finished:
-                    return index
+        if not len(positions):
+            return None
+        changes = _changes(chromosomes)
+        before = np.concatenate([[self._position], positions[:-1]])
+        is_descent = positions < before
+        is_descent[changes] = False
+        if chromosomes[0] == self._chromosome:
+            is_descent[0] = positions[0] < self._position
+        broken = np.flatnonzero(is_descent)[:1].tolist()
+        for index in changes.tolist():
+            name = str(chromosomes[index])
+            if name != self._chromosome:
+                if name in self._finished:
+                    broken.append(index)
+                    break
                 if self._chromosome is not None:
                     self._finished.add(self._chromosome)
-                self._chromosome = chromosome
-            elif position < self._position:
-                return index
-            self._position = position
-        return None
+                self._chromosome = name
+        self._position = int(positions[-1])
+        return min(broken, default=None)
+
+
+class Placed(NamedTuple):
+    """Which records of a batch are new (bool), and the first out of order, if there is one."""
+
+    is_new: np.ndarray
+    first_break: int | None
+
+
+class SeenRecords:
+    """The records of a file so far, told apart by keys that hold their chromosome and position.
+
+    As long as records are in order, equal ones can only stand side by side, so keys are only
+    compared with those of the same position.
+    """
+
+    def __init__(self) -> None:
+        self._order: SortOrder | None = SortOrder()
+        self._earlier: list[np.ndarray] = []
+        self._keys = SeenKeys()
+        self._last_place: tuple[str, int] | None = None
+        self._last_keys = np.zeros(0, np.uint64)
+
+    def add(self, chromosomes: pl.Series, positions: np.ndarray, keys: np.ndarray) -> Placed:
+        """Add the records of a batch."""
+        if self._order is None:
+            return Placed(self._keys.add(keys), None)
+        first_break = self._order.first_break(chromosomes, positions)
+        if first_break is not None:
+            self._order = None
+            for earlier in self._earlier:
+                self._keys.add(earlier)
+            self._earlier.clear()
+            return Placed(self._keys.add(keys), first_break)
+        self._earlier.append(keys)
+        return Placed(self._new_among_neighbours(chromosomes, positions, keys), None)
+
+    def _new_among_neighbours(
+        self, chromosomes: pl.Series, positions: np.ndarray, keys: np.ndarray
+    ) -> np.ndarray:
+        is_new = np.ones(len(keys), bool)
+        if not len(keys):
+            return is_new
+        begins = np.ones(len(keys), bool)
+        begins[1:] = positions[1:] != positions[:-1]
+        begins[_changes(chromosomes)] = True
+        runs = np.flatnonzero(begins)
+        first = str(chromosomes[0]), int(positions[0])
+        recent = self._last_keys if first == self._last_place else self._last_keys[:0]
+        # Records that share their place with another, of this batch or the last of the one before.
+        sizes = np.diff(runs, append=len(keys))
+        shared = np.flatnonzero(np.repeat(sizes > 1, sizes))
+        if len(recent):
+            shared = np.union1d(np.arange(sizes[0]), shared)
+        if len(shared):
+            _, places = np.unique(np.concatenate([recent, keys[shared]]), return_index=True)
+            is_new[shared] = False
+            is_new[shared[places[places >= len(recent)] - len(recent)]] = True
+        last = str(chromosomes[-1]), int(positions[-1])
+        rest = keys[runs[-1] :]
+        self._last_keys = np.concatenate([recent, rest]) if last == self._last_place else rest
+        self._last_place = last
+        return is_new
+
+
+def _changes(chromosomes: pl.Series) -> np.ndarray:
+    """Where a record has another chromosome than the one before; the first always."""
+    is_other = (chromosomes != chromosomes.shift(1)).fill_null(True)
+    return np.flatnonzero(is_other.to_numpy())

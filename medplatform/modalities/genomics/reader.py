@@ -23,14 +23,17 @@ from medplatform.modalities.genomics.cohort import Cohort
 from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.header import Header, HeaderError, read_header
+from medplatform.modalities.genomics.info.reader import InfoReader
 from medplatform.modalities.genomics.known_positions import scan_positions
 from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.record_ids import RecordIds
 from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.reference.check import ReferenceRule, refuse_other_build
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
-from medplatform.modalities.genomics.sources.bcf import measure
+from medplatform.modalities.genomics.sequences.reader import Sequences
+from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
 from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.genomics.texts import TextPolicy
 from medplatform.modalities.modality import Progress
@@ -62,19 +65,21 @@ def read(
     linkage = Linkage(delivery, stage, identity)
     genomes = Genomes(configuration.genomes)
     selection = Selection(delivery)
+    sequences = Sequences(delivery, stage, identity)
     copies: Counter[str] = Counter()
     for number, source in enumerate(delivery.sources, 1):
         report = FileReport(stage, source)
         if selection.is_list(source):
             report.count("file", delivered=1)
             report.keep("file", "list of regions")
-        elif source.path.name != CROSSWALK:
+        elif source.path.name != CROSSWALK and not sequences.read(source):
             copies[source.source_id] += 1
             copy = copies[source.source_id]
             _read_file(report, delivery, identity, linkage, genomes, selection, copy)
         progress(source.label, number, len(delivery.sources))
     genomes.close()
     linkage.warn_of_unused(stage)
+    sequences.warn_of_unused()
 
 
 def _read_file(
@@ -104,6 +109,7 @@ def _read_file(
         except HeaderError as error:
             _refuse_file(report, lines, error)
             return
+        _report_header(report, header, is_text=not is_bcf(path))
         _warn_of_oddities(report, header)
         cohort = Cohort(header, report, identity, linkage)
         names = linkage.pseudonyms(header.samples)
@@ -111,7 +117,8 @@ def _read_file(
         annotations = AnnotationTable(header, report, policy, names)
         alleles = AlleleTable(genome, report.warn)
         rules = [ReferenceRule(genome)] if genome else []
-        read_body(lines, header, cohort, report, rules, [alleles, annotations])
+        info = InfoReader(header, policy, names, RecordIds(identity))
+        read_body(lines, header, cohort, report, info, rules, [alleles, annotations])
         cohort.close()
         _refuse_rest(report, lines)
 
@@ -179,8 +186,9 @@ def _refuse_file(report: FileReport, lines: LineReader, error: HeaderError) -> N
         else:
             report.refuse_file(error.code, error.reason)
         return
+    header = {} if is_bcf(report.source.path) else {"header": lines.number}
     variants = sum(1 for _ in iter(lines.read_line, None))
-    report.refuse_all(error.code, error.reason, variant=variants, sample=error.samples)
+    report.refuse_all(error.code, error.reason, variant=variants, sample=error.samples, **header)
     _refuse_rest(report, lines)
 
 
@@ -206,6 +214,18 @@ def _refuse_undecoded(report: FileReport) -> None:
     )
     if not extent.is_whole:
         report.count("file", delivered=1, quarantined=1)
+
+
+def _report_header(report: FileReport, header: Header, *, is_text: bool) -> None:
+    """Refuse the header lines that break a rule; of BCF, whose header has no lines, say so."""
+    if not is_text:
+        for rule in {rule for _, rule in header.faults}:
+            report.warn(rule.code, rule.reason, element=rule.element)
+        return
+    good = header.line_count - header.blank_count - len(header.faults)
+    report.count("header", delivered=header.line_count, blank=header.blank_count, accepted=good)
+    for row, rule in header.faults:
+        report.refuse("header", row + 1, rule.code, rule.reason, element=rule.element)
 
 
 def _warn_of_oddities(report: FileReport, header: Header) -> None:

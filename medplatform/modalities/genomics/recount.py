@@ -7,14 +7,22 @@ other.
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.sequences.layout import kind_of
+from medplatform.modalities.genomics.sequences.recount import count_sequences
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
 from medplatform.modalities.genomics.sources.content import Failure, find_failure
 
+FIXED_COLUMNS = 8
 FIRST_SAMPLE_COLUMN = 9
 
 
 def count_records(source: Source) -> dict[str, int]:
-    """Body lines as `variant` and sample columns as `sample`, or the file itself as `file`."""
+    """Lines as `header` and `variant`, sample columns as `sample`, or the file itself as `file`.
+
+    Of sets of sequences, their records as `sequence`.
+    """
+    if kind := kind_of(source.path):
+        return count_sequences(source.path, kind)
     failure = None if source.path.name == CROSSWALK else find_failure(source.path)
     if source.path.name == CROSSWALK or failure is Failure.CORRUPT:
         return {"file": 1}
@@ -24,10 +32,13 @@ def count_records(source: Source) -> dict[str, int]:
         while (line := lines.read_line()) is not None:
             if line.startswith(b"#CHROM"):
                 columns = line.rstrip(b"\t").count(b"\t") + 1
+                header = lines.number
                 variants = sum(1 for _ in iter(lines.read_line, None))
-                counts = {"variant": variants, "sample": max(0, columns - FIRST_SAMPLE_COLUMN)}
+                samples = max(0, columns - FIRST_SAMPLE_COLUMN)
+                counts = {"header": header, "variant": variants, "sample": samples}
                 return counts if lines.failure is None else {**counts, "file": 1}
-            if line.strip() and not line.startswith(b"##"):
+            is_foreign = line.strip() and not line.startswith(b"##")
+            if is_foreign and (lines.number == 1 or line.count(b"\t") >= FIXED_COLUMNS - 1):
                 break
     return {"file": 1}
 

@@ -49,7 +49,12 @@ BEYOND = Rule(
     "POS lies behind the end of the chromosome in the genome build of this file: the build is "
     "probably wrong. Check it, in the header and in delivery.json.",
 )
-REFERENCE = Rule("reference.syntax", "REF", "REF is not a sequence of bases. Correct it.")
+REFERENCE = Rule(
+    "reference.syntax",
+    "REF",
+    "REF is not a sequence of A, C, G, T and N. Reduce other IUPAC codes to the base that is first "
+    "in the alphabet (section 1.6.1), or correct it.",
+)
 ALTERNATE = Rule(
     "alternate.syntax",
     "ALT",
@@ -65,6 +70,18 @@ FILTER = Rule("filter.syntax", "FILTER", "FILTER is not a list of names separate
 END = Rule("info.end_not_an_integer", "INFO/END", "END is not an integer. Correct or remove it.")
 END_BEFORE = Rule(
     "info.end_before_position", "INFO/END", "END lies before POS. Correct or remove it."
+)
+ID = Rule(
+    "id.syntax", "ID", "ID is not a list of ids separated by ';', or has a blank. Correct it."
+)
+FORMAT_SYNTAX = Rule(
+    "format.syntax",
+    "FORMAT",
+    "FORMAT has an empty key, or one that is neither in the header nor of letters and digits "
+    "(section 1.6.2). Correct the line or the header.",
+)
+FORMAT_REPEATED = Rule(
+    "format.repeated_key", "FORMAT", "FORMAT has a key twice (section 1.6.2). Correct the line."
 )
 GT_NOT_FIRST = Rule(
     "format.gt_not_first", "FORMAT", "GT must be the first key of FORMAT (section 1.6.2)."
@@ -84,6 +101,13 @@ DUPLICATE = Rule(
     None,
     "An earlier line of the file has the same position and alleles. Leave one of them: bcftools "
     "norm --rm-dup exact",
+)
+
+UNSORTED = Rule(
+    "record.unsorted",
+    "POS",
+    "From this line on, records are not sorted by position (VCF specification, section 1.6.1). "
+    "They were read; sort them with bcftools sort.",
 )
 
 META_PAIR = Rule(

@@ -10,8 +10,9 @@ VARIANT_ID = Column(
     name="variant_id",
     dtype=pa.string(),
     required=True,
-    description="Hash of build, chromosome, position, reference and alternate alleles, and of the "
-    "extent of symbolic alleles: equal variants have equal ids over files and deliveries.",
+    description="Build, chromosome, position, reference and alternate alleles, and the extent of "
+    "symbolic alleles, as in GRCh38-22-16050075-A-G: equal records have equal ids over files and "
+    "deliveries.",
 )
 GENOME_BUILD = Column(
     name="genome_build",

@@ -1,4 +1,7 @@
-"""The table of variants: what a VCF record says of a site, without any patient."""
+"""The table of variants: what a VCF record says of a site, without any patient.
+
+The further columns of its files are INFO keys, typed by the header: `info_DP`, `info_AF`.
+"""
 
 import pyarrow as pa
 
@@ -70,4 +73,5 @@ VARIANT = Table(
         ),
     ),
     key=("variant_id", "source_id"),
+    is_open=True,
 )

@@ -1,0 +1,1 @@
+"""The column INFO of VCF records, typed by the header."""
