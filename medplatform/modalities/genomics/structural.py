@@ -87,7 +87,8 @@ def describe_structures(alleles: pl.DataFrame, info: Mapping[str, pa.Array]) -> 
             }.items()
         ),
     )
-    known = pl.when(pl.col("sv_type").is_in(SV_TYPES)).then(pl.col("sv_type"))
+    is_change = ~pl.col("allele_type").is_in(["overlapping_deletion", "unspecified"])
+    known = pl.when(pl.col("sv_type").is_in(SV_TYPES) & is_change).then(pl.col("sv_type"))
     return (
         alleles.with_columns(known.alias("sv_type"))
         .with_columns(
