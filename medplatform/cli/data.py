@@ -126,10 +126,12 @@ def _print_causes(
 
 @click.command("build")
 def build_marts() -> None:
-    """Compute polygenic scores, assemble volumes of images, and build the marts with dbt."""
+    """Score and assess genotypes, assemble volumes of images, and build the marts with dbt."""
     from medplatform.cli.cohort_flow import cohort_flow
     from medplatform.modalities import TABLES
     from medplatform.warehouse import build
+    from medplatform.warehouse.genomics_features import find_references, write_features
+    from medplatform.warehouse.genomics_qc import write_genomics_qc
     from medplatform.warehouse.scores import write_polygenic_scores
     from medplatform.warehouse.volumes import write_volumes
 
@@ -141,7 +143,11 @@ def build_marts() -> None:
             f"Ingest first: medplatform ingest MODALITY PATH"
         )
     write_polygenic_scores(installation.lake, installation.scoring_files, settings.marts)
+    features = write_features(
+        installation.lake, find_references(settings.reference), settings.marts
+    )
     assembled = write_volumes(installation.lake, settings.marts)
+    assessed = write_genomics_qc(installation.lake, settings.marts)
     root = settings.data / "dbt"
     result = build(
         installation.lake,
@@ -150,7 +156,7 @@ def build_marts() -> None:
         marts=settings.marts,
         views=installation.views,
     )
-    marts = {**result.marts, **assembled.rows}
+    marts = {**result.marts, **assembled.rows, **assessed.rows, **features.rows}
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in marts.items()])
     if flow := cohort_flow(root):
         print_table("From patients to rows of patient_features", flow)
