@@ -1,14 +1,12 @@
-"""Reads a genomics delivery: VCF files and their crosswalk, into variants, samples, genotypes.
+"""Reads one VCF or BCF file into variants, samples and genotypes.
 
 A line that breaks a rule is refused and the next is read. Memory is bounded by the batch, not by
 the file.
 """
 
-from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.genomics.allele import AlleleTable
 from medplatform.modalities.genomics.annotation.table import AnnotationTable
@@ -19,8 +17,8 @@ from medplatform.modalities.genomics.build import (
     build_of_accession,
     combine_evidence,
 )
+from medplatform.modalities.genomics.calls import CallReader
 from medplatform.modalities.genomics.cohort import Cohort
-from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.header import Header, HeaderError, read_header
 from medplatform.modalities.genomics.info.reader import InfoReader
@@ -32,11 +30,9 @@ from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.reference.check import ReferenceRule, refuse_other_build
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
-from medplatform.modalities.genomics.sequences.reader import Sequences
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
 from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.genomics.texts import TextPolicy
-from medplatform.modalities.modality import Progress
 from medplatform.privacy import Identity
 
 INDEX_MAGICS = (b"TBI\x01", b"CSI\x01")
@@ -53,45 +49,22 @@ FAILURES: dict[Failure, str] = {
 }
 
 
-def read(
-    delivery: Delivery,
-    stage: Stage,
-    identity: Identity,
-    progress: Progress,
-    /,
-    configuration: Configuration,
-) -> None:
-    """Read a whole delivery into a stage; see `medplatform.modalities.modality.Reader`."""
-    linkage = Linkage(delivery, stage, identity)
-    genomes = Genomes(configuration.genomes)
-    selection = Selection(delivery)
-    sequences = Sequences(delivery, stage, identity)
-    copies: Counter[str] = Counter()
-    for number, source in enumerate(delivery.sources, 1):
-        report = FileReport(stage, source)
-        if selection.is_list(source):
-            report.count("file", delivered=1)
-            report.keep("file", "list of regions")
-        elif source.path.name != CROSSWALK and not sequences.read(source):
-            copies[source.source_id] += 1
-            copy = copies[source.source_id]
-            _read_file(report, delivery, identity, linkage, genomes, selection, copy)
-        progress(source.label, number, len(delivery.sources))
-    genomes.close()
-    linkage.warn_of_unused(stage)
-    sequences.warn_of_unused()
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files of a delivery are read with."""
+
+    delivery: Delivery
+    identity: Identity
+    linkage: Linkage
+    genomes: Genomes
+    selection: Selection
+    policy: TextPolicy
 
 
-def _read_file(
-    report: FileReport,
-    delivery: Delivery,
-    identity: Identity,
-    linkage: Linkage,
-    genomes: Genomes,
-    selection: Selection,
-    copy: int,
-) -> None:
+def read_file(report: FileReport, reading: Reading, copy: int) -> None:
+    """Read one file; it is the `copy`-th of the delivery that has this content, from 1."""
     path = report.source.path
+    linkage, selection = reading.linkage, reading.selection
     if find_failure(path) is Failure.CORRUPT:
         report.refuse_file(Failure.CORRUPT, FAILURES[Failure.CORRUPT])
         return
@@ -100,10 +73,10 @@ def _read_file(
             _keep_index(report)
             return
         try:
-            header = read_header(lines, delivery.options.genome_build)
+            header = read_header(lines, reading.delivery.options.genome_build)
             _refuse_unusable(header, lines, selection, copy)
             header = replace(header, build=_corroborate(header, path, linkage))
-            genome = genomes.get(header.build.name)
+            genome = reading.genomes.get(header.build.name)
             if genome is not None:
                 refuse_other_build(path, header, genome)
         except HeaderError as error:
@@ -111,14 +84,14 @@ def _read_file(
             return
         _report_header(report, header, is_text=not is_bcf(path))
         _warn_of_oddities(report, header)
-        cohort = Cohort(header, report, identity, linkage)
+        cohort = Cohort(header, report, reading.identity, linkage)
         names = linkage.pseudonyms(header.samples)
-        policy = TextPolicy.with_keys(delivery.options.text_keys)
-        annotations = AnnotationTable(header, report, policy, names)
+        annotations = AnnotationTable(header, report, reading.policy, names)
         alleles = AlleleTable(genome, report.warn)
         rules = [ReferenceRule(genome)] if genome else []
-        info = InfoReader(header, policy, names, RecordIds(identity))
-        read_body(lines, header, cohort, report, info, rules, [alleles, annotations])
+        info = InfoReader(header, reading.policy, names, RecordIds(reading.identity))
+        calls = CallReader(header, cohort, report, policy, names)
+        read_body(lines, header, calls, report, info, rules, [alleles, annotations])
         cohort.close()
         _refuse_rest(report, lines)
 
