@@ -1,6 +1,7 @@
 """Alleles and whole files are normalised as bcftools normalises its own test files."""
 
 import gzip
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,8 +51,8 @@ def read_records(path: Path) -> list[list[str]]:
 
 
 def read_info(rows: list[list[str]], key: str) -> list[str | None]:
-    items = [dict(item.partition("=")[::2] for item in row[7].split(";")) for row in rows]
-    return [values.get(key) for values in items]
+    found = [re.search(rf"(?:^|;){key}=([^;]+)", row[7]) for row in rows]
+    return [match[1] if match else None for match in found]
 
 
 def normalised(rows: list[list[str]], genome: Genome | None) -> list[Key]:
@@ -136,6 +137,28 @@ def matches(row: list[str], genome: Genome) -> bool:
         return False
     chromosomes, positions = np.array([canonical_chromosome(row[0])]), np.array([int(row[1])])
     return genome.compare(chromosomes, positions, [row[3]])[0] != Standing.MISMATCH
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "fasta"),
+    [
+        ("01_IN_altered_biallelic", "20_altered"),
+        ("01_IN_altered_multiallelic", "20_altered"),
+        ("test_left_align_hg38_altered", "Homo_sapiens_assembly38.20.21_altered"),
+        ("test_left_align_hg38_altered_symbolic", "Homo_sapiens_assembly38.20.21_altered"),
+    ],
+)
+def test_alleles_are_those_of_bcftools_after_a_split_by_vt(
+    public_vcf: Path, tmp_path: Path, name: str, fasta: str
+) -> None:
+    """Files of Glow's test suite."""
+    folder = public_vcf / "glow/test-data/variantsplitternormalizer-test"
+    rows = read_records(folder / f"{name}.vcf")
+    expected = read_records(folder / f"{name}_vtdecompose_bcftoolsnormalized.vcf")
+    genome = Genome(Path(shutil.copy(folder / f"{fasta}.fasta", tmp_path)))
+    assert set(normalised(rows, genome)) == set(keys(expected))
+    genome.close()
 
 
 SPLIT = [
