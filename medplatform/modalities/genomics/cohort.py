@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 
 from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
@@ -19,6 +20,10 @@ class Cohort:
     ----------
     columns : int64
         Indices of the sample columns that are stored: those linked to a patient.
+    cohort_id : str
+        The file, as in all tables.
+    patient_ids, sample_ids : pa.Array
+        Strings, one per stored sample.
     """
 
     def __init__(
@@ -36,6 +41,10 @@ class Cohort:
             if (subject := self._link(column, name)) is not None and name is not None
         ]
         self.columns = np.asarray([column for column, _, _ in self._linked], np.int64)
+        self.cohort_id = report.source.source_id
+        self.patient_ids = pa.array([s.patient_id for _, _, s in self._linked], pa.string())
+        names = [name.encode() for _, name, _ in self._linked]
+        self.sample_ids = pa.array(identity.tokens("sample", names).astype(str), pa.string())
         self._genotypes = 0
         self._counts = np.zeros((3, len(self._linked)), np.int64)
 

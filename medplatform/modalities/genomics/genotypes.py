@@ -39,6 +39,9 @@ _B = np.where((_CODES >> 1) & 7 == HAPLOID, ABSENT, ((_CODES >> 1) & 7) - 1).ast
 _ALLELES: np.ndarray = np.stack([_A, _B])
 _IS_CALLED: np.ndarray = (_A >= 0) & (_B != MISSING)
 _CALLED_ALLELES = np.count_nonzero(_ALLELES >= 0, axis=0).astype(np.uint8)
+_PLOIDY = np.where((_A == MISSING) & (_B == ABSENT), MISSING, 1 + (_B != ABSENT)).astype(np.int64)
+_IS_REFERENCE: np.ndarray = (_A == 0) & ((_B == 0) | (_B == ABSENT))
+_IS_PLAIN: np.ndarray = _IS_REFERENCE | (_A == MISSING) & ((_B == MISSING) | (_B == ABSENT))
 _LARGEST = _ALLELES.max(axis=0).astype(np.int8)
 _COPIES = np.stack([np.sum(k == _ALLELES, axis=0, dtype=np.int8) for k in range(15)])
 _DOSAGE = np.where(_IS_CALLED, _COPIES, MISSING).astype(np.int8)
@@ -121,6 +124,21 @@ class Packed:
         is_phased = np.count_nonzero(some == PHASED) > np.count_nonzero(some == UNPHASED)
         return PHASED if is_phased else UNPHASED
 
+    def ploidy(self) -> np.ndarray:
+        """Alleles of each genotype, variants x samples (int64); MISSING where it is only a dot."""
+        ploidy = _PLOIDY[self.codes]
+        for row, cell in self.wide.items():
+            ploidy[row] = (cell != END_OF_VECTOR).sum(axis=1)
+        return ploidy
+
+    def are_plain(self) -> np.ndarray:
+        """Variants whose genotypes all are the reference, or all missing, but not half (bool)."""
+        rows, _, codes = self.uncommon
+        plain = np.ones(len(self.codes), bool)
+        plain[rows[~_IS_PLAIN[codes]]] = False
+        plain[list({*self.wide, *self.malformed})] = False
+        return plain
+
     def largest_alleles(self) -> np.ndarray:
         """The largest allele index of each variant (int64; negative where none is called)."""
         rows, _, codes = self.uncommon
@@ -146,7 +164,7 @@ class Packed:
         rows, _, codes = self.uncommon
         counts = np.zeros(len(self.codes), np.int32)
         if allele < len(_COPIES):
-            common = _COPIES[allele][self.common]
+            common = int(_COPIES[allele][self.common])
             others = np.bincount(rows, _COPIES[allele][codes] - common, len(counts))
             counts += (common * self.codes.shape[1] + others).astype(np.int32)
         for row, cell in self.wide.items():
@@ -172,6 +190,11 @@ class Packed:
                 called & several & same & (alleles[:, 0] > 0),
             ]
         return counts
+
+
+def is_reference(codes: np.ndarray) -> np.ndarray:
+    """Which packed bytes are genotypes of the reference allele alone (bool)."""
+    return _IS_REFERENCE[codes]
 
 
 def unpack(cell: bytes, samples: int) -> tuple[np.ndarray, np.ndarray]:

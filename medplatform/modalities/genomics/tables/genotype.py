@@ -7,15 +7,17 @@ from medplatform.modalities.genomics.tables.columns import COHORT_ID, VARIANT_ID
 
 GENOTYPE = Table(
     name="genomics_genotype",
-    description="One row per variant and cohort: the genotypes of all samples in one packed cell.",
+    description="One row per variant and cohort: the genotypes of all samples in one packed cell. "
+    "Further FORMAT values are columns format_<key>, typed by the header: per row a list over the "
+    "samples, of values where Number is 1, of lists of values otherwise; null where missing.",
     columns=(
         VARIANT_ID,
         COHORT_ID,
         Column(
             name="genotypes",
-            dtype=pa.binary(),  # never null, but proving that again would load every cell
+            dtype=pa.binary(),
             description="One byte per sample, or the wide form; read with "
-            "modalities.genomics.genotypes.unpack.",
+            "modalities.genomics.genotypes.unpack. Null where FORMAT has no GT.",
             phi=Phi.GENOTYPE,
         ),
         Column(
@@ -27,4 +29,5 @@ GENOTYPE = Table(
         ),
     ),
     key=("variant_id", "cohort_id"),
+    is_open=True,
 )

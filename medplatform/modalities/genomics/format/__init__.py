@@ -1,0 +1,1 @@
+"""FORMAT: the values of the sample columns beside the genotypes, typed by the header."""

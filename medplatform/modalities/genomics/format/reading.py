@@ -1,0 +1,224 @@
+"""Typed FORMAT values of a batch of records, with the rules that they must satisfy."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from medplatform.modalities.genomics.definition import Definition
+from medplatform.modalities.genomics.format.cardinality import UNKNOWN, Alleles
+from medplatform.modalities.genomics.format.fields import Field, null_cells, read_field
+from medplatform.modalities.genomics.format.rules import (
+    LOCAL_ALLELES,
+    TEXT_DROPPED,
+    TOO_MANY,
+    UNDECLARED,
+    wrong_count,
+    wrong_type,
+)
+from medplatform.modalities.genomics.format.tokens import Tokens, cut
+from medplatform.modalities.genomics.genotypes import Packed
+from medplatform.modalities.genomics.header import Header
+from medplatform.modalities.genomics.reserved import reserved_format
+from medplatform.modalities.genomics.rules import Rule
+from medplatform.modalities.genomics.sites import Sites
+from medplatform.modalities.genomics.texts import TextPolicy, scrub
+
+SLICE_BYTES = 1 << 20
+"""Of text that is cut at once: its arrays are some ten times as large."""
+
+Broken = tuple[Rule, np.ndarray]
+LOCAL = "LAA"
+Keys = tuple[str, ...]
+"""The keys of a FORMAT text."""
+_NOTHING, _GENOTYPE = (), ("GT",)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some records of a batch: their indices, ascending, and the fields that they have."""
+
+    sites: np.ndarray
+    fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """FORMAT values of the records of a batch that have sample columns.
+
+    `slices` is empty where no record has anything but GT. `broken` are rules, each with a mask
+    (bool, one per record of the batch) of the records that break it.
+    """
+
+    slices: tuple[Slice, ...]
+    broken: tuple[Broken, ...]
+
+    def columns(
+        self, sites: np.ndarray, samples: np.ndarray, names: Mapping[str, str]
+    ) -> Iterator[tuple[Definition, pa.ChunkedArray]]:
+        """Cells of some records and samples: per key one list over the samples per record.
+
+        Parameters
+        ----------
+        sites, samples
+            Indices in the batch and in the header, ascending; all `sites` have sample columns.
+        names
+            What stands in texts for the names of samples and patients.
+        """
+        definitions = {
+            key: field.definition for part in self.slices for key, field in part.fields.items()
+        }
+        places = [np.flatnonzero(np.isin(part.sites, sites)) for part in self.slices]
+        for key, definition in sorted(definitions.items()):
+            chunks: list[pa.Array] = []
+            for part, records in zip(self.slices, places, strict=True):
+                if key in part.fields:
+                    cells = part.fields[key].to_arrow(records, samples)
+                    chunks.append(cells if _is_number(definition) else scrub(cells, names))
+                else:
+                    chunks.append(null_cells(len(records), len(samples), definition))
+            yield definition, pa.chunked_array(chunks)
+
+
+def _is_number(definition: Definition) -> bool:
+    return definition.type in ("Integer", "Float")
+
+
+class FormatReader:
+    """Reads the FORMAT values of one file.
+
+    Parameters
+    ----------
+    warn
+        Is told, once, of what is left out or read as text.
+    """
+
+    def __init__(self, header: Header, policy: TextPolicy, warn: Callable[[Rule], None]) -> None:
+        self._header = header
+        self._policy = policy
+        self._warn = warn
+        self._split_texts: dict[bytes, Keys] = {}
+        self._known: dict[str, Definition] = {}
+        self._warned: set[Rule] = set()
+
+    def read(self, sites: Sites, packed: Packed) -> Formats:
+        """Read a batch. `packed` has the genotypes of the records `sites.genotyped`."""
+        keys = [self._split(text) for text in sites.formats]
+        broken: list[Broken] = []
+        slices: list[Slice] = []
+        if self._header.samples and any(names not in (_NOTHING, _GENOTYPE) for names in keys):
+            ploidy = _ploidy(packed, sites.genotyped, len(sites))
+            for part in _parts(sites.samples):
+                tokens = cut([sites.samples[site] or b"" for site in part], ploidy.shape[1])
+                alternate = sites.alternate_count[part, None]
+                alleles = Alleles(alternate, ploidy[part], np.full_like(ploidy[part], UNKNOWN))
+                fields, faults = self._read_part(tokens, [keys[site] for site in part], alleles)
+                slices.append(Slice(part, fields))
+                broken += [(rule, _spread(mask, part, len(sites))) for rule, mask in faults]
+        return Formats(tuple(slices), tuple(broken))
+
+    def _read_part(
+        self, tokens: Tokens, keys: list[Keys], alleles: Alleles
+    ) -> tuple[dict[str, Field], Iterator[Broken]]:
+        sizes = np.array([max(1, len(names)) for names in keys])
+        faults = [(TOO_MANY, (tokens.subfield_counts > sizes[:, None]).any(axis=1))]
+        fields = {
+            key: read_field(tokens, places, self._definition(key))
+            for key, places in _places(keys).items()
+        }
+        local = fields.get(LOCAL)
+        if local is not None and local.definition.type == "Integer":
+            faults.append((LOCAL_ALLELES, _breaks_order(local, alleles.alternate)))
+            known = np.where(local.counts > 0, local.counts, UNKNOWN)
+            alleles = Alleles(alleles.alternate, alleles.ploidy, known)
+        for field in fields.values():
+            definition = field.definition
+            faults.append((wrong_type(definition), field.has_wrong_value))
+            is_wrong = alleles.is_wrong(field.counts, definition.number).any(axis=1)
+            faults.append((wrong_count(definition), is_wrong))
+        kept = {key: field for key, field in fields.items() if self._keeps(field.definition)}
+        return kept, ((rule, mask) for rule, mask in faults if mask.any())
+
+    def _split(self, text: bytes | None) -> Keys:
+        if text is None or text == b".":
+            return _NOTHING
+        if text not in self._split_texts:
+            self._split_texts[text] = tuple(text.decode().split(":"))
+        return self._split_texts[text]
+
+    def _definition(self, key: str) -> Definition:
+        """How the values of a key are typed: by the header, the specification, or as texts."""
+        if key not in self._known:
+            reserved = reserved_format(key, self._header.version)
+            if key in self._header.formats:
+                self._known[key] = self._header.formats[key]
+            elif reserved is not None:
+                self._known[key] = reserved.definition(key)
+            else:
+                self._known[key] = Definition(key, ".", "String")
+                self._warn_once(UNDECLARED)
+        return self._known[key]
+
+    def _keeps(self, definition: Definition) -> bool:
+        if _is_number(definition) or self._policy.keeps(definition.id):
+            return True
+        self._warn_once(TEXT_DROPPED._replace(element=f"FORMAT/{definition.id}"))
+        return False
+
+    def _warn_once(self, rule: Rule) -> None:
+        if rule not in self._warned:
+            self._warned.add(rule)
+            self._warn(rule)
+
+
+def _ploidy(packed: Packed, genotyped: np.ndarray, sites: int) -> np.ndarray:
+    """Alleles of the genotypes of all records, records x samples."""
+    ploidy = np.full((sites, packed.codes.shape[1]), UNKNOWN)
+    ploidy[genotyped] = packed.ploidy()
+    return ploidy
+
+
+def _parts(samples: list[bytes | None]) -> Iterator[np.ndarray]:
+    """The records that have sample columns, in slices of about `SLICE_BYTES`."""
+    part: list[int] = []
+    size = 0
+    for site, text in enumerate(samples):
+        if text is not None:
+            part.append(site)
+            size += len(text)
+        if size >= SLICE_BYTES:
+            yield np.array(part)
+            part, size = [], 0
+    if part:
+        yield np.array(part)
+
+
+def _places(keys: list[Keys]) -> dict[str, np.ndarray]:
+    """Of each key but GT, its place in each record, -1 where it is not."""
+    kinds = list(dict.fromkeys(keys))
+    kind_of = {kind: number for number, kind in enumerate(kinds)}
+    numbers = np.array([kind_of[names] for names in keys])
+    every = dict.fromkeys(key for kind in kinds for key in kind if key != "GT")
+    return {
+        key: np.array([kind.index(key) if key in kind else -1 for kind in kinds])[numbers]
+        for key in every
+    }
+
+
+def _breaks_order(local: Field, alternate: np.ndarray) -> np.ndarray:
+    """Records with a list of local alleles that does not ascend within 1 and the last allele."""
+    records, samples = local.counts.shape
+    values = local.values.fill_null(0).to_numpy()
+    cells = np.repeat(np.arange(records * samples), local.counts.reshape(-1))
+    wrong = (values < 1) | (values > alternate.reshape(-1)[cells // samples])
+    wrong[1:] |= (cells[1:] == cells[:-1]) & (values[1:] <= values[:-1])
+    found = np.zeros(records, bool)
+    found[cells[wrong] // samples] = True
+    return found
+
+
+def _spread(mask: np.ndarray, part: np.ndarray, sites: int) -> np.ndarray:
+    whole = np.zeros(sites, bool)
+    whole[part[mask]] = True
+    return whole

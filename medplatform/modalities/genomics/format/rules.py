@@ -1,0 +1,47 @@
+"""The rules that FORMAT and its values must satisfy, and what is only remarked on."""
+
+from medplatform.modalities.genomics.definition import Definition
+from medplatform.modalities.genomics.rules import Rule
+
+TOO_MANY = Rule(
+    "format.too_many_values",
+    "FORMAT",
+    "A sample has more values than FORMAT has keys. Correct the line, or export it again.",
+)
+LOCAL_ALLELES = Rule(
+    "format.local_alleles",
+    "FORMAT/LAA",
+    "LAA is not an ascending list of alternate alleles of the line (VCF 4.5, section 1.6.2).",
+)
+UNDECLARED = Rule(
+    "format.undeclared",
+    "FORMAT",
+    "FORMAT has keys that neither the header nor the VCF specification defines. Their values are "
+    "texts; add ##FORMAT lines to the header.",
+)
+TEXT_DROPPED = Rule(
+    "format.text_dropped",
+    "FORMAT",
+    "Texts of this key may name people, so they were left out. Keep them with the option "
+    "text_keys where they cannot.",
+)
+
+
+def wrong_type(definition: Definition) -> Rule:
+    """A value is not of its type."""
+    return Rule(
+        "format.type",
+        f"FORMAT/{definition.id}",
+        f"A value is not of the type {definition.type} that the header or the VCF specification "
+        f"gives this key. Correct the value, or the header.",
+    )
+
+
+def wrong_count(definition: Definition) -> Rule:
+    """A cell has more or fewer values than its key must have."""
+    return Rule(
+        "format.count",
+        f"FORMAT/{definition.id}",
+        f"A sample does not have as many values as Number={definition.number} of this key asks for "
+        f"(VCF specification, section 1.4.2). Correct the values, or the header.",
+    )

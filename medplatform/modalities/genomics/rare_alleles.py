@@ -1,0 +1,111 @@
+"""Carriers of rare alleles, one by one: who has them, without reading packed genotypes."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from medplatform.modalities.genomics.calls import Calls
+from medplatform.modalities.genomics.cohort import Cohort
+from medplatform.modalities.genomics.genotypes import ABSENT, MISSING, Packed, wide_alleles
+from medplatform.modalities.genomics.sites import Rows
+from medplatform.modalities.genomics.tables import CARRIER
+
+FEW, SHARE = 10, 100
+"""An allele is rare where at most ten, or one in a hundred, of the stored samples carry it."""
+
+
+class Carriers(NamedTuple):
+    """Per carrier the index of variant and sample, the allele and how many copies, all alleles.
+
+    `alleles` is int16, carriers x ploidy; `is_phased` whether all of them are.
+    """
+
+    variants: np.ndarray
+    samples: np.ndarray
+    allele: np.ndarray
+    copies: np.ndarray
+    alleles: np.ndarray
+    is_phased: np.ndarray
+
+
+def find_carriers(packed: Packed) -> Carriers:
+    """The carriers of rare alleles, by variant, allele and sample."""
+    found = [_packed_carriers(packed), *(_wide_carriers(row, packed) for row in packed.wide)]
+    ploidy = max(part.alleles.shape[1] for part in found)
+    fills = [((0, 0), (0, ploidy - part.alleles.shape[1])) for part in found]
+    padded = [
+        part._replace(alleles=np.pad(part.alleles, fill, constant_values=ABSENT))
+        for part, fill in zip(found, fills, strict=True)
+    ]
+    return Carriers(*(np.concatenate(column) for column in zip(*padded, strict=True)))
+
+
+def _packed_carriers(packed: Packed) -> Carriers:
+    calls = packed.uncommon
+    first, second = calls.alleles
+    pairs = [(first, first > 0), (second, (second > 0) & (second != first))]
+    which = np.concatenate([np.flatnonzero(carries) for _, carries in pairs])
+    allele = np.concatenate([alleles[carries] for alleles, carries in pairs])
+    variants = calls.variants[which]
+    # One number per variant and allele: packed genotypes have alleles up to 14.
+    kinds = variants * 16 + allele
+    is_rare = np.bincount(kinds)[kinds] <= _most(packed) if len(kinds) else kinds > 0
+    order = np.flatnonzero(is_rare)
+    order = order[np.lexsort((calls.samples[which[order]], kinds[order]))]
+    which, allele = which[order], allele[order]
+    alleles = np.stack([first[which], second[which]], axis=1)
+    return Carriers(
+        calls.variants[which],
+        calls.samples[which],
+        allele,
+        (alleles == allele[:, None]).sum(axis=1),
+        alleles,
+        (calls.codes[which] & 1 == 1) | (alleles[:, 1] == ABSENT),
+    )
+
+
+def _wide_carriers(variant: int, packed: Packed) -> Carriers:
+    cell = packed.wide[variant]
+    alleles = wide_alleles(cell)
+    is_phased = ((cell & 1 == 1) | (alleles == ABSENT)).all(axis=1)
+    names = [allele for allele in np.unique(alleles).tolist() if allele > 0]
+    carriers = {name: np.flatnonzero((alleles == name).any(axis=1)) for name in names}
+    rare = {name: rows for name, rows in carriers.items() if len(rows) <= _most(packed)}
+    samples = np.concatenate([np.zeros(0, np.int64), *rare.values()])
+    allele = np.repeat(np.array(list(rare), np.int16), [len(rows) for rows in rare.values()])
+    found = alleles[samples]
+    copies = (found == allele[:, None]).sum(axis=1)
+    variants = np.full(len(samples), variant)
+    return Carriers(variants, samples, allele, copies, found, is_phased[samples])
+
+
+def _most(packed: Packed) -> int:
+    return max(FEW, packed.codes.shape[1] // SHARE)
+
+
+def carrier_rows(calls: Calls, variant_ids: pa.Array, cohort: Cohort) -> Rows:
+    """Rows of genomics_carrier; `variant_ids` are those of the records that `calls` are of."""
+    found = find_carriers(calls.packed)
+    sites = calls.genotyped[found.variants]
+    records = np.searchsorted(calls.described, sites)
+    is_there = found.alleles != ABSENT
+    flat = found.alleles[is_there]
+    offsets = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int32)
+    samples = pa.array(found.samples)
+    columns = {
+        "variant_id": variant_ids.take(pa.array(sites)),
+        "allele_number": pa.array(found.allele),
+        "cohort_id": pa.repeat(cohort.cohort_id, len(sites)),
+        "sample_index": samples,
+        "patient_id": cohort.patient_ids.take(samples),
+        "sample_id": cohort.sample_ids.take(samples),
+        "copies": pa.array(found.copies),
+        "alleles": pa.ListArray.from_arrays(
+            pa.array(offsets), pa.array(flat, mask=flat == MISSING)
+        ),
+        "is_phased": pa.array(found.is_phased),
+        "depth": calls.numbers("DP", records, found.samples),
+        "genotype_quality": calls.numbers("GQ", records, found.samples),
+    }
+    return Rows(CARRIER, sites, columns)
