@@ -6,14 +6,17 @@ a population (gnomAD, 1000 Genomes), nor the one in the lake where enough people
 allele whose frequency nobody knows is taken for rare.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.covered import find_covered
 from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped
 from medplatform.modalities.genomics.genotypes import MISSING
 from medplatform.modalities.genomics.tables import VARIANT
@@ -80,7 +83,9 @@ def compute_burden(lake: Lake, thresholds: Thresholds = THRESHOLDS) -> pl.DataFr
     size = max(1, _CELLS // max(1, len(genotyped.patients)))
     chunks = (genes.slice(start, size) for start in range(0, len(genes), size))
     frames = [
-        _count(genotyped, chunk, qualifying.filter(pl.col("gene_symbol").is_in(chunk.implode())))
+        _count(
+            lake, genotyped, chunk, qualifying.filter(pl.col("gene_symbol").is_in(chunk.implode()))
+        )
         for chunk in chunks
     ]
     return pl.concat(frames).sort("gene_symbol", "patient_id")
@@ -91,8 +96,8 @@ def find_qualifying(lake: Lake, thresholds: Thresholds) -> pl.DataFrame:
 
     Returns
     -------
-    One row per allele, record and gene: allele_id, gene_symbol, is_high, delivery, cohort_id,
-    variant_id, allele.
+    One row per allele, record and gene: allele_id, chromosome, position, gene_symbol, is_high,
+    delivery, cohort_id, variant_id, allele.
     """
     annotated = _annotated(lake, thresholds)
     places = _places(lake, annotated)
@@ -154,7 +159,7 @@ def _places(lake: Lake, annotated: pl.DataFrame) -> pl.DataFrame:
     return (
         lake.scan(ALLELE)
         .select(
-            *("allele_id", "delivery", "variant_id"),
+            *("allele_id", "delivery", "variant_id", "chromosome", "position"),
             pl.col("source_id").alias("cohort_id"),
             pl.col("allele_number").alias("allele"),
         )
@@ -189,9 +194,11 @@ def _too_common(lake: Lake, places: pl.DataFrame, thresholds: Thresholds) -> pl.
     )
 
 
-def _count(genotyped: Genotyped, genes: pl.Series, qualifying: pl.DataFrame) -> pl.DataFrame:
+def _count(
+    lake: Lake, genotyped: Genotyped, genes: pl.Series, qualifying: pl.DataFrame
+) -> pl.DataFrame:
     """The rows of some genes."""
-    numbered = qualifying.with_columns(pl.col("allele_id").rank("dense").alias("number"))
+    numbered = qualifying.with_columns(number=pl.col("allele_id").rank("dense").cast(pl.Int64))
     rows_of: dict[int, list[tuple[int, bool]]] = {}
     gene_rows = {gene: row for row, gene in enumerate(genes)}
     targets = numbered.select("number", "gene_symbol", "is_high").unique()
@@ -199,17 +206,36 @@ def _count(genotyped: Genotyped, genes: pl.Series, qualifying: pl.DataFrame) -> 
         rows_of.setdefault(number, []).append((gene_rows[gene], is_high))
     counts = np.zeros((5, len(genes), len(genotyped.patients)), np.int32)
     alleles, high, variants, assessed, uncalled = counts
+    recorded: dict[int, list[np.ndarray]] = {}
     for call in genotyped.calls(numbered.select(MATCH_COLUMNS).unique()):
         copies = (call.alleles == call.wanted.allele).sum(axis=1)
         is_called = (call.alleles != MISSING).all(axis=1) | (copies > 0)
+        recorded.setdefault(call.wanted.number, []).append(call.patients)
         for gene, is_high in rows_of[call.wanted.number]:
             alleles[gene, call.patients] += copies
             high[gene, call.patients] += copies * is_high
             variants[gene, call.patients] += copies > 0
             assessed[gene, call.patients] += is_called
             uncalled[gene, call.patients] += ~is_called
+    for number, patients in _covered(lake, genotyped, numbered):
+        others = patients[~np.isin(patients, np.concatenate([[-1], *recorded.get(number, [])]))]
+        for gene, _ in rows_of[number]:
+            assessed[gene, others] += 1
     gene, patient = np.nonzero(assessed + uncalled)
     patients = pl.Series(genotyped.patients, dtype=pl.String)
     columns = dict(zip(SCHEMA.names()[2:], counts[:, gene, patient], strict=True))
     named = {"patient_id": patients.gather(patient), "gene_symbol": genes.gather(gene)}
     return pl.DataFrame({**named, **columns}, schema=SCHEMA)
+
+
+def _covered(
+    lake: Lake, genotyped: Genotyped, alleles: pl.DataFrame
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The patients whom a reference block covers at each allele, by its number."""
+    places = alleles.unique("number").select(
+        "number",
+        pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build"),
+        *("chromosome", "position"),
+    )
+    for (number,), rows in find_covered(lake, places).group_by("number"):
+        yield cast(int, number), genotyped.numbers_of(rows["patient_id"])

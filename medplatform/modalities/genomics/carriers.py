@@ -7,13 +7,14 @@ where a record of it, or of its place, has a called genotype, or a reference blo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.clinvar import PATHOGENIC
+from medplatform.modalities.genomics.covered import find_covered
 from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Call, Genotyped
 from medplatform.modalities.genomics.genotypes import ABSENT, MISSING
 from medplatform.modalities.genomics.tables import VARIANT
@@ -82,6 +83,7 @@ def compute_carriers(lake: Lake, clinvar: pl.LazyFrame, panels: pl.DataFrame) ->
     tally = _Tally(listed, genotyped)
     for call in genotyped.calls(_places(lake, listed)):
         tally.add(call)
+    tally.add_covered(find_covered(lake, listed), genotyped)
     return _rows(panels, tally)
 
 
@@ -147,17 +149,28 @@ class _Tally:
             self._genes.setdefault(number, []).append(rows[gene])
             self.listed[rows[gene]] += builds[build]
         self.findings: dict[tuple[int, int], list[Finding]] = {}
+        self._recorded: dict[int, list[np.ndarray]] = {}
 
     def add(self, call: Call) -> None:
         """Count the genotypes of one allele in one cohort."""
         is_carried = (call.alleles == call.wanted.allele).any(axis=1) & (call.wanted.allele > 0)
         is_assessed = is_carried | (call.alleles != MISSING).all(axis=1)
+        self._recorded.setdefault(call.wanted.number, []).append(call.patients)
         for gene in self._genes[call.wanted.number]:
             self.assessed[gene, call.patients] += is_assessed
             self.uncalled[gene, call.patients] += ~is_assessed
             for row in np.flatnonzero(is_carried):
                 key = (gene, int(call.patients[row]))
                 self.findings.setdefault(key, []).append(_finding(call, int(row)))
+
+    def add_covered(self, covered: pl.DataFrame, genotyped: Genotyped) -> None:
+        """Count alleles that lie in reference blocks, in patients without a record of them."""
+        for (number,), rows in covered.unique(["number", "patient_id"]).group_by("number"):
+            patients = genotyped.numbers_of(rows["patient_id"])
+            recorded = self._recorded.get(cast(int, number), [])
+            others = patients[~np.isin(patients, np.concatenate([[-1], *recorded]))]
+            for gene in self._genes[cast(int, number)]:
+                self.assessed[gene, others] += 1
 
 
 def _finding(call: Call, row: int) -> Finding:

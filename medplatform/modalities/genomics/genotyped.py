@@ -77,6 +77,12 @@ class Genotyped:
         found = self.samples.filter(genome_build=build)["patient_id"].unique()
         return pl.Series(self.patients, dtype=pl.String).is_in(found.implode()).to_numpy()
 
+    def numbers_of(self, patients: pl.Series) -> np.ndarray:
+        """The numbers of patients by their ids; of one without a sample -1."""
+        known = pl.Series(self.patients, dtype=pl.String)
+        numbers = pl.Series(range(len(known)), dtype=pl.Int64)
+        return patients.replace_strict(known, numbers, default=-1).to_numpy()
+
     def columns(
         self, cohort: Cohort, superseded_by: tuple[Cohort, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +117,7 @@ class Genotyped:
             for row in batch.filter(mask).to_pylist():
                 cohort = (row["delivery"], row["cohort_id"])
                 found = wanted.get((cohort, row["variant_id"]))
-                if found and cohort in self._samples:
+                if found and cohort in self._samples and row["genotypes"] is not None:
                     yield cohort, found, row["genotypes"], row["sample_count"]
 
     def calls(self, matches: pl.DataFrame) -> Iterator[Call]:

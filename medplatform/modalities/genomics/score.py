@@ -6,17 +6,19 @@ match, single bases are tried on the other strand, unless they are each other's 
 variant that matches no record of a file, or several, does not count there.
 
 A missing genotype counts as the mean of the called ones in its cohort, the default of PLINK 1.9
-`--score`. A variant that a patient's files do not have at all is not known to be the reference:
-it adds nothing, and `matched_variants` shows it.
+`--score`. A variant that a patient's files do not have at all is not known to be the reference,
+unless a reference block of a gVCF file covers it: it adds nothing, and `matched_variants` shows it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.covered import find_covered
 from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped
 from medplatform.modalities.genomics.genotypes import MISSING, dosage
 from medplatform.modalities.genomics.scoring_file import (
@@ -69,19 +71,17 @@ def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     names = [score.name for score in scores]
     if len(set(names)) < len(names):
         raise ScoringFileError("Two scoring files have the same name. Rename one of them.")
+    variants = _number(scores)
     genotyped = Genotyped(lake)
-    sums = np.zeros((len(scores), len(genotyped.patients)))
-    matched = np.zeros(sums.shape, np.int32)
-    matches, terms = _number_terms([match_variants(lake, score) for score in scores])
-    for cohort, wanted, cell, samples in genotyped.cells(matches):
+    totals = _Totals(variants, len(scores), len(genotyped.patients))
+    for cohort, wanted, cell, samples in genotyped.cells(match_variants(lake, variants)):
         for variant in wanted:
-            score, effect, weights = terms[variant.number]
-            values = _contributions(dosage([cell], [variant.allele], samples)[0], effect, weights)
-            if values is not None:
-                columns, patients = genotyped.columns(cohort, variant.superseded_by)
-                sums[score, patients] += values[columns]
-                matched[score, patients] += 1
-    return _frame(scores, genotyped.patients, sums, matched)
+            copies = dosage([cell], [variant.allele], samples)[0]
+            columns, patients = genotyped.columns(cohort, variant.superseded_by)
+            totals.add(variant.number, copies, columns, patients)
+    for number, copies, patients in _covered(lake, variants, genotyped):
+        totals.add_covered(number, copies, patients)
+    return _frame(scores, genotyped.patients, totals.sums, totals.matched)
 
 
 def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
@@ -105,39 +105,112 @@ def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=DESCRIPTION, orient="row")
 
 
-Term = tuple[int, str, list[float]]
-"""Number of the score, effect, and the weights of 0, 1 and 2 copies."""
+def _number(scores: Sequence[ScoringFile]) -> pl.DataFrame:
+    """The variants of all scores, numbered, with the build and number of their score."""
+    frames = [
+        score.variants.with_columns(
+            pl.lit(number, pl.Int64).alias("score"), pl.lit(score.build).alias("genome_build")
+        )
+        for number, score in enumerate(scores)
+    ]
+    if not frames:
+        return pl.DataFrame(schema={"number": pl.Int64})
+    return pl.concat(frames, how="vertical_relaxed").with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("number")
+    )
 
 
-def _number_terms(matches: Sequence[pl.DataFrame]) -> tuple[pl.DataFrame, dict[int, Term]]:
-    """The matches of all scores, with numbers that tell their variants apart, and what they add."""
-    terms: dict[int, Term] = {}
-    frames = []
-    first = 0
-    for score, found in enumerate(matches):
-        rows = found.unique("number").select("number", "effect", "effect_weight", "dosage_weights")
-        for number, effect, weight, weights in rows.iter_rows():
-            terms[first + number] = (score, effect, weights or _WEIGHTS[effect](weight))
-        frames.append(found.select(MATCH_COLUMNS).with_columns(pl.col("number") + first))
-        first += int(found["number"].max() or 0) + 1  # pyright: ignore[reportArgumentType] - an integer column
-    empty = pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.Null))
-    return pl.concat([empty, *frames], how="vertical_relaxed"), terms
+class _Totals:
+    """Scores as they add up: `sums` and `matched` are scores x patients."""
+
+    def __init__(self, variants: pl.DataFrame, scores: int, patients: int) -> None:
+        self.sums = np.zeros((scores, patients))
+        self.matched = np.zeros(self.sums.shape, np.int32)
+        self._recorded: dict[int, list[np.ndarray]] = {}
+        names = ["number", "score", "effect", "effect_weight", "dosage_weights"]
+        self._terms = {
+            number: (score, effect, weights or _WEIGHTS[effect](weight))
+            for number, score, effect, weight, weights in (
+                variants.select(names).iter_rows() if len(variants) else ()
+            )
+        }
+
+    def add(
+        self, number: int, copies: np.ndarray, columns: np.ndarray, patients: np.ndarray
+    ) -> None:
+        """Add a variant of a record: copies of all its samples, and those of patients."""
+        score, effect, weights = self._terms[number]
+        values = _contributions(copies, effect, weights)
+        if values is not None:
+            self.sums[score, patients] += values[columns]
+            self.matched[score, patients] += 1
+            self._recorded.setdefault(number, []).append(patients)
+
+    def add_covered(self, number: int, copies: np.ndarray, patients: np.ndarray) -> None:
+        """Add a variant in reference blocks to patients who have no record of it."""
+        recorded = np.concatenate([[-1], *self._recorded.get(number, [])])
+        columns = np.flatnonzero(~np.isin(patients, recorded))
+        self.add(number, copies, columns, patients[columns])
 
 
-def match_variants(lake: Lake, score: ScoringFile) -> pl.DataFrame:
-    """The records that the variants of a score match.
+def _covered(
+    lake: Lake, variants: pl.DataFrame, genotyped: Genotyped
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Variants within reference blocks: number, copies of the effect allele, and patients.
+
+    Which allele the reference is, a block says of its first base only; of other places it is
+    known where any record of the lake is there.
+    """
+    if variants.is_empty():
+        return
+    place = ["genome_build", "chromosome", "position"]
+    covered = find_covered(lake, variants.select("number", *place))
+    if covered.is_empty():
+        return
+    written = _with_complements(variants).select(
+        "number", *place, "effect_allele", "other_allele", "is_complement"
+    )
+    in_records = lake.scan(VARIANT).select(*place, "reference_allele").unique()
+    from_records = written.lazy().join(in_records, on=place).collect(engine="streaming")
+    bases = covered.select("number", reference_allele="reference_base").drop_nulls().unique()
+    from_blocks = written.join(bases, on="number").select(from_records.columns)
+    reference = pl.col("reference_allele")
+    is_effect = pl.col("effect_allele") == reference
+    known = (
+        pl.concat([from_records, from_blocks])
+        .filter(is_effect | (pl.col("other_allele") == reference))
+        .sort("number", "is_complement")
+        .unique("number", keep="first", maintain_order=True)
+        .select("number", is_effect.alias("is_effect"))
+    )
+    copies = pl.when("is_effect").then("ploidy").otherwise(0).cast(pl.Int8)
+    found = covered.join(known, on="number").with_columns(copies=copies)
+    for (number,), rows in found.group_by("number", maintain_order=True):
+        patients = genotyped.numbers_of(rows["patient_id"])
+        is_known = patients >= 0
+        yield cast(int, number), rows["copies"].to_numpy()[is_known], patients[is_known]
+
+
+def match_variants(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
+    """The records that variants of scores match.
+
+    Parameters
+    ----------
+    variants
+        number, genome_build, and the columns of `ScoringFile.variants`.
 
     Returns
     -------
-    One row per variant of the score and cohort that has it: number (of the variant in the score),
-    delivery, cohort_id, variant_id, allele (index of the effect allele), effect_weight, effect,
-    dosage_weights.
+    One row per variant and cohort that has it: `genotyped.MATCH_COLUMNS`; `allele` is the index
+    of the effect allele.
     """
-    place = ["chromosome", "position"]
-    wanted = _with_complements(score.variants.with_row_index("number"))
+    if variants.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
+    place = ["genome_build", "chromosome", "position"]
+    wanted = _with_complements(variants)
     found = (
         lake.scan(VARIANT)
-        .filter(pl.col("genome_build") == score.build, pl.col("called_count").is_not_null())
+        .filter(pl.col("called_count").is_not_null())
         .select(
             *place,
             "delivery",
@@ -162,8 +235,7 @@ def match_variants(lake: Lake, score: ScoringFile) -> pl.DataFrame:
     return (
         found.filter(pl.col("is_complement") == pl.col("is_complement").min().over(match))
         .filter(pl.len().over(match) == 1)
-        .select(*match, "variant_id", "allele", "effect_weight", "effect", "dosage_weights")
-        .sort("delivery", "cohort_id", "variant_id", "number")
+        .select(MATCH_COLUMNS)
     )
 
 
