@@ -31,7 +31,8 @@ class Alleles:
     def is_wrong(self, counts: np.ndarray, number: int | Count) -> np.ndarray:
         """Cells (records x samples) whose number of values, 0 for missing, is not what it must be.
 
-        Where the ploidy is unknown, the numbers of haploid and of diploid genotypes are right.
+        Where the ploidy is unknown, the numbers of haploid and of diploid genotypes are right. A
+        site without an alternate allele may keep values of those that were tried: any number is.
         """
         allowed = self._allowed(number)
         wrong = counts > 0
@@ -43,13 +44,14 @@ class Alleles:
         if isinstance(number, int):
             return [np.array(number)]
         local = self.local
+        alleles = np.where(self.alternate == 0, UNKNOWN, self.alternate + 1)
         match number:
             case "A":
-                return [self.alternate]
+                return [np.where(alleles == UNKNOWN, UNKNOWN, self.alternate)]
             case "R":
-                return [self.alternate + 1]
+                return [alleles]
             case "G":
-                return self._genotypes(self.alternate + 1)
+                return self._genotypes(alleles)
             case "LA":
                 return [local]
             case "LR":
