@@ -82,9 +82,8 @@ def list_alleles(
         and `site`: the index of the record in `frame`.
     """
     alleles = _explode(frame)
-    is_plain = _is_plain(alleles)
-    if "SVTYPE" in info:
-        is_plain[:] = False
+    is_structural = _is_structural(frame, info)
+    is_plain = _is_plain(alleles) & ~is_structural[alleles["site"].to_numpy()]
     # A record of one base that becomes another is its own normal form, and most records are.
     plain, others = np.flatnonzero(is_plain), np.flatnonzero(~is_plain)
     snvs = alleles if not len(others) else alleles[plain]
@@ -127,7 +126,14 @@ def _is_plain(alleles: pl.DataFrame) -> np.ndarray:
     """Which are the only allele of their record, and one base for another (bool)."""
     reference, alternate = alleles["reference_allele"], alleles["alternate_allele"]
     is_one_base = (reference.str.len_bytes() == 1) & (alternate.str.len_bytes() == 1)
-    return (is_one_base & (alternate != "*") & (alleles["alternate_count"] == 1)).to_numpy().copy()
+    return (is_one_base & (alternate != "*") & (alleles["alternate_count"] == 1)).to_numpy()
+
+
+def _is_structural(frame: pl.DataFrame, info: Mapping[str, pa.Array]) -> np.ndarray:
+    """Which records say themselves that they are structural variants (bool)."""
+    if "SVTYPE" not in info:
+        return np.zeros(len(frame), bool)
+    return info["SVTYPE"].is_valid().to_numpy(zero_copy_only=False)
 
 
 def _normalise(
