@@ -80,7 +80,13 @@ class Installation:
                 )
             )
         if name == GENOMICS.name:
-            return genomics.configure(genomics.Configuration(genomes=self.genomes))
+            return genomics.configure(
+                genomics.Configuration(
+                    genomes=self.genomes,
+                    text_keys=tuple(settings.genomics_text_keys),
+                    workers=settings.genomics_workers,
+                )
+            )
         if name != EHR.name:
             return MODALITIES[name]
         return configure(

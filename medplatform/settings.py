@@ -138,6 +138,16 @@ class Settings(BaseSettings):
             "which keeps them in its event log."
         ),
     ] = True
+    genomics_workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that read the VCF files of one delivery.")
+    ] = 1
+    genomics_text_keys: Annotated[
+        list[str],
+        Field(
+            description="INFO and FORMAT keys whose texts name nobody and are kept, a JSON list "
+            "(docs/genomics.md)."
+        ),
+    ] = []
     bulk_server_url: Annotated[
         str | None,
         Field(

@@ -6,7 +6,7 @@ This package alone knows the storage format. It knows nothing of FHIR, DICOM, VC
 from medplatform.lake.lake import DISK_FULL, DeliveryLocked, Lake, LakeError
 from medplatform.lake.ledger import Counts, LedgerEntry, SourceEntry, WrittenFile
 from medplatform.lake.snapshot import Snapshot, freeze, read_snapshot
-from medplatform.lake.stage import Refusal, Stage
+from medplatform.lake.stage import Refusal, Stage, Staged
 from medplatform.lake.table import Column, Phi, Table, TableFamily
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Snapshot",
     "SourceEntry",
     "Stage",
+    "Staged",
     "Table",
     "TableFamily",
     "WrittenFile",

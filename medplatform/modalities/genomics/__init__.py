@@ -23,7 +23,7 @@ def _read(
     /,
     configuration: Configuration | None = None,
 ) -> None:
-    from medplatform.modalities.genomics.reader import read
+    from medplatform.modalities.genomics.delivery import read
 
     read(delivery, stage, identity, progress, configuration or Configuration())
 

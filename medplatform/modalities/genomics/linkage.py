@@ -15,13 +15,13 @@ from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.options import PER_RECORD_SYSTEM
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
-_MISSING = UnresolvedSubject(
+_MISSING = (
     "crosswalk.missing",
     "The delivery does not say which patient the sample is from. Add a crosswalk.csv with the "
     "columns sample_id,patient_id; or, where each sample is a person of its own, declare "
     '{"subjects": "per_record"} in delivery.json.',
 )
-_UNUSABLE = UnresolvedSubject(
+_UNUSABLE = (
     "crosswalk.unusable",
     "The crosswalk of the delivery was refused, so the sample has no patient. Correct it.",
 )
@@ -37,12 +37,18 @@ _PREFIXED = (
 
 
 class Linkage:
-    """Finds the subject of each sample of a delivery."""
+    """Finds the subject of each sample of a delivery.
+
+    Attributes
+    ----------
+    used
+        Names of samples that were asked for.
+    """
 
     def __init__(self, delivery: Delivery, stage: Stage, identity: Identity) -> None:
         self._identity = identity
         self._is_per_record = delivery.options.subjects == "per_record"
-        self._used: set[str] = set()
+        self.used: set[str] = set()
         self._crosswalk: Crosswalk | None = None
         self._source: Source | None = None
         self._problem = _MISSING
@@ -61,8 +67,8 @@ class Linkage:
         if self._is_per_record:
             return self._identity.subject(PER_RECORD_SYSTEM, sample)
         if self._crosswalk is None:
-            raise self._problem
-        self._used.add(sample)
+            raise UnresolvedSubject(*self._problem)
+        self.used.add(sample)
         link = self._crosswalk.links.get(sample)
         if link is None:
             hint = _PREFIXED if self._is_prefixed(sample) else ""
@@ -99,13 +105,17 @@ class Linkage:
         links = self._crosswalk.links if self._crosswalk else {}
         return any("_".join(parts[start:]) in links for start in range(1, len(parts)))
 
+    def mark_used(self, samples: Iterable[str]) -> None:
+        """Note samples that another process has asked for."""
+        self.used.update(samples)
+
     def warn_of_unused(self, stage: Stage) -> None:
         """Note the rows of the crosswalk whose sample no file has."""
         if self._crosswalk is None or self._source is None:
             return
         report = FileReport(stage, self._source)
         for sample, link in self._crosswalk.links.items():
-            if sample not in self._used:
+            if sample not in self.used:
                 report.warn(
                     "crosswalk.unknown_sample",
                     "No file of the delivery has the sample of this row. Check the spelling.",

@@ -90,7 +90,7 @@ def read_file(report: FileReport, reading: Reading, copy: int) -> None:
         alleles = AlleleTable(genome, report.warn)
         rules = [ReferenceRule(genome)] if genome else []
         info = InfoReader(header, reading.policy, names, RecordIds(reading.identity))
-        calls = CallReader(header, cohort, report, policy, names)
+        calls = CallReader(header, cohort, report, reading.policy, names)
         read_body(lines, header, calls, report, info, rules, [alleles, annotations])
         cohort.close()
         _refuse_rest(report, lines)
