@@ -227,6 +227,43 @@ def test_the_last_delivery_counts(publish: Publish, carriers: Callable[..., Rows
     assert (found["S1"]["status"], found["S2"]["status"]) == ("none_found", "carrier")
 
 
+BLOCKS = (
+    "chr1 90 . A <NON_REF> . . END=250 GT:DP 0/0:30 0/0:9",
+    "chr1 300 . G <NON_REF> . . END=300 GT:DP ./.:0 0/0:9",
+)
+
+
+def test_what_a_reference_block_covers_was_assessed(
+    publish: Publish, carriers: Callable[..., Rows]
+) -> None:
+    publish("d", cohort(*BLOCKS))
+    found = carriers()
+    counts = ("status", "assessed_alleles")
+    assert [found["S1"][name] for name in counts] == ["none_found", 2]
+    assert [found["S2"][name] for name in counts] == ["none_found", 3]
+
+
+def test_a_record_counts_before_a_block(publish: Publish, carriers: Callable[..., Rows]) -> None:
+    publish("a", cohort("chr1 100 . A G . . . GT 0/1 ./."))
+    publish("b", cohort(*BLOCKS))
+    found = carriers()
+    assert (found["S1"]["status"], found["S1"]["assessed_alleles"]) == ("carrier", 2)
+    assert (found["S2"]["assessed_alleles"], found["S2"]["uncalled_alleles"]) == (2, 1)
+
+
+def test_burden_knows_the_reference_from_blocks(
+    publish: Publish, burden: Callable[..., dict]
+) -> None:
+    record = annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1")
+    publish("a", cohort(record, header=ANNOTATED, samples=("S3",)))
+    publish("b", cohort(*BLOCKS))
+    assert burden() == {
+        ("S1", "AAA"): (0, 0, 0, 1, 0),
+        ("S2", "AAA"): (0, 0, 0, 1, 0),
+        ("S3", "AAA"): (1, 1, 1, 1, 0),
+    }
+
+
 @pytest.mark.parametrize(
     ("zygosity", "inheritance", "expected"),
     [

@@ -1,6 +1,8 @@
 """Polygenic scores against values worked out by hand."""
 
 import gzip
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +10,12 @@ import polars as pl
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.score import compute_scores
-from medplatform.modalities.genomics.scoring_file import ScoringFileError, read_scoring_file
+from medplatform.modalities.genomics.score import compute_scores, describe_scores
+from medplatform.modalities.genomics.scoring_file import (
+    ScoringFile,
+    ScoringFileError,
+    read_scoring_file,
+)
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.genomics.conftest import HEADER, Publish, crosswalk, vcf
 
@@ -137,6 +143,72 @@ def test_dominant_and_recessive_weights(publish: Publish, score: Callable[..., S
     }
 
 
+def test_weights_of_dosages(publish: Publish, score: Callable[..., Scores]) -> None:
+    samples = ("S1", "S2", "S3", "S4")
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1 1/1 0/0 ./.", samples=samples))
+    columns = "chr_name\tchr_position\teffect_allele\tother_allele\t" + "\t".join(
+        f"dosage_{copies}_weight" for copies in range(3)
+    )
+    found = score("1 100 G A 0.5 -1 3", columns=columns)
+    mean = (0.5 - 1 + 3) / 3
+    assert found == {"S1": (-1, 1, 1), "S2": (3, 1, 1), "S3": (0.5, 1, 1), "S4": (mean, 1, 1)}
+
+
+def test_a_reference_block_is_the_reference(publish: Publish, score: Callable[..., Scores]) -> None:
+    """Which allele that is, is known where a block begins or any record is."""
+    publish("a", cohort("chr1 100 . A G . . . GT 0/1", samples=("S3",)))
+    blocks = (
+        "chr1 90 . A <NON_REF> . . END=150 GT:DP 0/0:30 ./.:0",
+        "chr1 200 . C <NON_REF> . . END=400 GT:DP 0/0:30 0/0:30",
+        "chr1 500 . T <NON_REF> . . END=600 GT:DP 0:30 0/0:30",
+    )
+    publish("b", cohort(*blocks))
+    assert score(
+        "1 100 A G 1",  # the effect allele is the reference
+        "1 200 G C 10",
+        "1 300 G C 100",  # within a block, and no record says which allele is the reference
+        "1 500 A G 1000",  # the other strand
+    ) == {"S1": (2 + 1000, 3, 4), "S2": (2000, 2, 4), "S3": (1, 1, 4)}
+
+
+def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) -> None:
+    columns = f"{COLUMNS}\tis_haplotype\tis_diplotype\tis_interaction\tis_dominant\tis_recessive"
+    rows = (
+        "1 100 G A 1 False False False False False",
+        "1 100 G A 1 False False False False False",
+        "1 100 G A 1 True False False False False",
+        "1 100 G A 1 False True False False False",
+        "1 100 G A x False False True False False",
+        "1 100 G A 1 False False False True True",
+        "1  G A 1 False False False False False",
+        "6 100 P N 1 False False False False False",
+        "1 200 A T 1 False False False False False",
+    )
+    score = read_scoring_file(scoring_file(tmp_path, *rows, columns=columns))
+    assert dict(score.skipped) == dict.fromkeys(
+        (
+            *("contradiction", "diplotype", "duplicate", "haplotype", "interaction"),
+            *("no_bases", "no_position"),
+        ),
+        1,
+    )
+    assert (score.listed, score.variants.height, score.strand_ambiguous) == (9, 2, 1)
+
+
+def test_scores_are_described_before_they_are_computed(
+    publish: Publish, lake: Lake, tmp_path: Path
+) -> None:
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
+    files = [
+        scoring_file(tmp_path, "1 100 G A 1", "1  G A 1", name="here.txt"),
+        scoring_file(tmp_path, "1 100 G A 1", build="GRCh37", name="there.txt"),
+    ]
+    assert describe_scores(lake, files).rows() == [
+        ("here", "GRCh38", 2, 1, "1 no_position", 0, 2, 0),
+        ("there", "GRCh37", 1, 1, None, 0, 0, 2),
+    ]
+
+
 def test_another_build_never_matches(publish: Publish, score: Callable[..., Scores]) -> None:
     publish("d", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
     assert score("1 100 G A 1", build="hg19") == {}
@@ -241,20 +313,100 @@ def test_no_table_is_no_scoring_file(tmp_path: Path, content: bytes) -> None:
         read_scoring_file(path)
 
 
-@pytest.mark.real
-def test_the_score_of_the_synthetic_cineca_cohort_is_that_of_plink(
-    public_vcf: Path, publish: Publish, lake: Lake, identity: Identity
-) -> None:
-    """plink1.9 --score sum gives 0.331803 and 0.255963 for the first two samples."""
+@pytest.fixture
+def cineca(public_vcf: Path, publish: Publish) -> Path:
+    """829 variants of chromosome 22 in 2,504 people, published; the folder of their score files."""
     examples = public_vcf / "pgsc_calc" / "assets" / "examples"
     calls = examples / "target_genomes" / "cineca_synthetic_subset.vcf.gz"
     publish(
         "cineca", {"calls.vcf.gz": calls.read_bytes()}, subjects="per_record", genome_build="GRCh37"
     )
-    frame = compute_scores(lake, [examples / "scorefiles" / "PGS001229_22.txt"])
+    return examples / "scorefiles"
+
+
+@pytest.mark.real
+def test_the_score_of_the_synthetic_cineca_cohort_is_that_of_plink(
+    cineca: Path, lake: Lake, identity: Identity
+) -> None:
+    """plink1.9 --score sum gives 0.331803 and 0.255963 for the first two samples."""
+    frame = compute_scores(lake, [cineca / "PGS001229_22.txt"])
     scores = {row["patient_id"]: row for row in frame.iter_rows(named=True)}
     assert len(scores) == 2504
     for sample, expected in (("HG00096_HG00096", 0.331803), ("HG00097_HG00097", 0.255963)):
         row = scores[identity.subject("urn:medplatform:per-record", sample).patient_id]
         assert row["score"] == pytest.approx(expected, abs=5e-7)
         assert (row["matched_variants"], row["listed_variants"]) == (829, 835)
+
+
+@pytest.mark.real
+def test_every_public_score_file_scores_as_plink_does(
+    cineca: Path, lake: Lake, identity: Identity, tmp_path: Path
+) -> None:
+    """Of the additive rows: plink1.9 has no others."""
+    plink = shutil.which("plink1.9")
+    if plink is None:
+        pytest.skip("plink1.9 is not installed")
+    files = [as_catalog(path, tmp_path) for path in sorted(cineca.iterdir())]
+    frame = compute_scores(lake, files)
+    people = {
+        identity.subject("urn:medplatform:per-record", f"{name}_{name}").patient_id: name
+        for name in sample_names(cineca)
+    }
+    compared = []
+    for score in map(read_scoring_file, files):
+        found = frame.filter(score_name=score.name)
+        expected = plink_scores(plink, cineca, score, tmp_path)
+        assert found.is_empty() == (not expected)
+        wanted = [expected[people[patient]] for patient in found["patient_id"]]
+        assert found["score"].to_list() == pytest.approx(wanted, rel=1e-5, abs=2e-6), score.name
+        compared.append(found.height)
+    assert sorted(compared) == [0, 0, *[2504] * 6]
+
+
+def as_catalog(path: Path, folder: Path) -> Path:
+    """The additive rows of an example, under the columns of the PGS Catalog."""
+    text = path.read_text()
+    if text.startswith("ID\t"):
+        rows = [line.split("\t") for line in text.splitlines()[1:]]
+        lines = ["#genome_build=GRCh37", COLUMNS]
+        for variant, effect, weight, *_ in rows:
+            chromosome, position, *alleles = variant.split(":")
+            alleles.remove(effect)
+            lines.append("\t".join((chromosome, position, effect, *alleles, weight)))
+        text = "\n".join([*lines, ""])
+    additive = [line for line in text.splitlines() if "TRUE" not in line]
+    target = folder / f"{path.name.replace('.', '_')}.txt"
+    target.write_text("\n".join([*additive, ""]))
+    return target
+
+
+def sample_names(cineca: Path) -> list[str]:
+    text = (cineca.parent / "target_genomes" / "cineca_synthetic_subset.fam").read_text()
+    return [line.split()[1] for line in text.splitlines()]
+
+
+def plink_scores(plink: str, cineca: Path, score: ScoringFile, folder: Path) -> dict[str, float]:
+    """Sums of plink1.9 by sample; none where it has no variant of the score."""
+    data = cineca.parent / "target_genomes" / "cineca_synthetic_subset"
+    places = {}
+    for line in data.with_suffix(".bim").read_text().splitlines():
+        chromosome, name, _, position, *_ = line.split()
+        places[chromosome, int(position)] = name
+    weights = [
+        f"{places[place]} {effect} {weight!r}"
+        for *place_, effect, weight in score.variants.select(
+            "chromosome", "position", "effect_allele", "effect_weight"
+        ).iter_rows()
+        if (place := tuple(place_)) in places
+    ]
+    if not weights:
+        return {}
+    (folder / "weights").write_text("\n".join([*weights, ""]))
+    command = [plink, "--bfile", str(data), "--out", str(folder / "plink"), "--threads", "1"]
+    subprocess.run(
+        [*command, "--score", str(folder / "weights"), "1", "2", "3", "sum"],
+        check=True,
+        capture_output=True,
+    )
+    rows = [line.split() for line in (folder / "plink.profile").read_text().splitlines()[1:]]
+    return {row[1]: float(row[-1]) for row in rows}
