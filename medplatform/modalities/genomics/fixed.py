@@ -3,6 +3,7 @@
 Most fields have few different texts in a batch, so rules are applied to each text once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from medplatform.modalities.genomics.build import Build, canonical_chromosome
 from medplatform.modalities.genomics.fields import Fields
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.rules import Rule
+from medplatform.modalities.genomics.texts import scrub
 
 Masks = list[tuple[Rule, np.ndarray]]
 """Rules, each with a mask (bool, one per record) of the records that break it."""
@@ -79,13 +81,16 @@ class _Texts:
         return of_text.gather(self.codes)
 
 
-def read_fixed(fields: Fields, header: Header) -> Fixed:
-    """Read the fixed fields but INFO."""
-    contigs, broken = _read_contigs(fields, header)
+def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixed:
+    """Read the fixed fields but INFO.
+
+    `names` of samples and patients are replaced in contigs, symbolic alleles and filters.
+    """
+    contigs, broken = _read_contigs(fields, header, names)
     positions, broken_positions = _read_positions(fields, contigs["last_position"].to_numpy())
-    alleles, is_symbolic, broken_alleles = _read_alleles(fields)
+    alleles, is_symbolic, broken_alleles = _read_alleles(fields, names)
     qualities, broken_qualities = _read_qualities(fields)
-    filters, broken_filters = _read_filters(fields)
+    filters, broken_filters = _read_filters(fields, names)
     ids, broken_ids = _read_ids(fields)
     frame = pl.DataFrame(
         [
@@ -106,7 +111,9 @@ def read_fixed(fields: Fields, header: Header) -> Fixed:
     return Fixed(frame, alleles["alternates"], is_symbolic, broken)
 
 
-def _read_contigs(fields: Fields, header: Header) -> tuple[pl.DataFrame, Masks]:
+def _read_contigs(
+    fields: Fields, header: Header, pseudonyms: Mapping[str, str]
+) -> tuple[pl.DataFrame, Masks]:
     names = _Texts(fields.column("CHROM"))
     is_broken = ~names.texts.str.contains(_CONTIG) | (names.texts == ".")
     if header.version < _COLONS_FROM:
@@ -116,6 +123,7 @@ def _read_contigs(fields: Fields, header: Header) -> tuple[pl.DataFrame, Masks]:
     texts = names.texts.to_list()
     chromosomes = pl.Series("chromosome", [canonical_chromosome(t) for t in texts], pl.String)
     last = pl.Series("last_position", [_last_position(t, header.build) for t in texts], pl.Int64)
+    chromosomes = _scrub(chromosomes, pseudonyms)
     frame = pl.DataFrame([names.gather(chromosomes), names.gather(last)])
     return frame, [(rules.CONTIG, names.spread(is_broken))]
 
@@ -140,13 +148,17 @@ def _read_positions(fields: Fields, last: np.ndarray) -> tuple[pl.Series, Masks]
     return stored, [(rules.POSITION, is_broken), (rules.BEYOND, (valid > last) & ~is_broken)]
 
 
-def _read_alleles(fields: Fields) -> tuple[pl.DataFrame, np.ndarray, Masks]:
+def _read_alleles(
+    fields: Fields, names: Mapping[str, str]
+) -> tuple[pl.DataFrame, np.ndarray, Masks]:
     references, alternates = _Texts(fields.column("REF")), _Texts(fields.column("ALT"))
     reference = references.texts.str.to_uppercase()
     is_symbolic = alternates.texts.str.contains(_SYMBOLS)
     is_missing = alternates.texts == "."
     allele = pl.select(
-        pl.when(is_symbolic).then(alternates.texts).otherwise(alternates.texts.str.to_uppercase())
+        pl.when(is_symbolic)
+        .then(_scrub(alternates.texts, names) if is_symbolic.any() else alternates.texts)
+        .otherwise(alternates.texts.str.to_uppercase())
     ).to_series()
     lists = pl.select(
         pl.when(is_missing).then(pl.lit([], pl.List(pl.String))).otherwise(allele.str.split(","))
@@ -186,9 +198,11 @@ def _read_qualities(fields: Fields) -> tuple[pl.Series, Masks]:
     ]
 
 
-def _read_filters(fields: Fields) -> tuple[pl.Series, Masks]:
+def _read_filters(fields: Fields, names: Mapping[str, str]) -> tuple[pl.Series, Masks]:
     texts = _Texts(fields.column("FILTER"))
-    lists = pl.select(pl.when(texts.texts != ".").then(texts.texts.str.split(";"))).to_series()
+    lists = pl.select(
+        pl.when(texts.texts != ".").then(_scrub(texts.texts, names).str.split(";"))
+    ).to_series()
     is_reserved = texts.texts.str.contains(_RESERVED_FILTERS)
     is_broken = ~texts.texts.str.contains(_FILTERS) | is_reserved
     return texts.gather(lists), [(rules.FILTER, texts.spread(is_broken))]
@@ -198,3 +212,7 @@ def _read_ids(fields: Fields) -> tuple[pl.Series, Masks]:
     texts = _Texts(fields.column("ID"))
     numbers = texts.gather(texts.texts.str.extract(_RS))
     return numbers, [(rules.ID, texts.spread(~texts.texts.str.contains(_IDS)))]
+
+
+def _scrub(texts: pl.Series, names: Mapping[str, str]) -> pl.Series:
+    return pl.Series(texts.name, scrub(texts.to_arrow(), names)) if names else texts

@@ -40,7 +40,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     """Split a batch of lines, check their fixed fields and INFO, and make columns of them."""
     fields, faults = split_fields(lines, header)
     blank = len(lines) - len(fields) - len(faults)
-    fixed = read_fixed(fields, header)
+    fixed = read_fixed(fields, header, reader.names)
     items = Items(fields.content, fields.bounds[:, 7], fields.bounds[:, 8] - 1)
     info = reader.read(items, fixed.frame["alternate_alleles"].list.len().to_numpy())
     stops, broken_stops = _read_stops(items, fixed.frame["position"].to_numpy())

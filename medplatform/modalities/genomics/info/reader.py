@@ -61,7 +61,7 @@ class InfoReader:
     ) -> None:
         self._header = header
         self._policy = policy
-        self._names = names
+        self.names = names
         self._ids = ids
         self._readers: dict[str, ColumnReader | None] = {}
         self._said: set[Rule] = set()
@@ -126,10 +126,10 @@ class InfoReader:
         )
 
     def _names_sample(self, key: str) -> bool:
-        return any(len(name) >= _SHORTEST_NAME and name in key for name in self._names)
+        return any(len(name) >= _SHORTEST_NAME and name in key for name in self.names)
 
     def _scrub(self, cells: pa.Array) -> pa.Array:
-        return scrub(cells, self._names) if self._names else cells
+        return scrub(cells, self.names) if self.names else cells
 
     def _remark_empty(self, items: Items, key: str, remarks: list[Remark]) -> None:
         values = items.values(key)
