@@ -32,7 +32,8 @@ _SOURCES = [
     lake_key(TABLES[name])
     for name in (
         *("genomics_variant", "genomics_allele", "genomics_annotation"),
-        *("genomics_genotype", "genomics_sample", "ehr_patient", "ehr_deletion"),
+        *("genomics_genotype", "genomics_block", "genomics_sample", "ehr_patient"),
+        "ehr_deletion",
     )
 ]
 _DEPS = {

@@ -8,7 +8,8 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from medplatform.defs import show
 from medplatform.defs.dbt_translator import Translator
@@ -83,7 +84,8 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
             target_path=make_run_target(root, context.run_id),
             raise_on_error=False,
         )
-        yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+        counted = _at_rest(invocation, invocation.stream()).fetch_row_counts()
+        yield from _at_rest(invocation, counted).fetch_column_metadata()
         result = publish(invocation.target_path, database(root), marts)
         if not result.is_good:
             problems = ", ".join(f"{node.name} ({node.status})" for node in result.problems)
@@ -95,13 +97,22 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
     return [_polygenic_score(), _ucum_conversion(), warehouse]
 
 
+def _at_rest(invocation: DbtCliInvocation, events: Iterator[Any]) -> DbtEventIterator[Any]:
+    """The same events, when there are no more to come.
+
+    What attaches metadata asks without a pause whether the next event is there, which takes a core
+    from dbt; and it gets no answer of DuckDB before dbt has ended.
+    """
+    return DbtEventIterator(iter(list(events)), invocation)
+
+
 def _polygenic_score() -> dg.AssetsDefinition:
     @dg.asset(
         key=["marts", POLYGENIC_SCORE.name],
         deps=[
             lake_key(TABLES[name])
             for name in (
-                *("genomics_variant", "genomics_genotype", "genomics_sample"),
+                *("genomics_variant", "genomics_genotype", "genomics_sample", "genomics_block"),
                 *("ehr_patient", "ehr_deletion"),
             )
         ],
@@ -119,6 +130,7 @@ def _polygenic_score() -> dg.AssetsDefinition:
             pl.len().alias("patients"),
             pl.col("matched_variants").min().alias("fewest matched"),
             pl.col("listed_variants").first().alias("listed"),
+            (pl.col("matched_variants") / pl.col("listed_variants")).mean().alias("mean share"),
         )
         return dg.MaterializeResult(
             metadata={
@@ -128,10 +140,18 @@ def _polygenic_score() -> dg.AssetsDefinition:
                 ),
                 "scoring_files": len(installation.scoring_files),
                 "scores": show.markdown(summary),
+                # Also those that no patient has: of another build, or skipped row by row.
+                "files": show.markdown(_describe_scores(installation)),
             }
         )
 
     return polygenic_score
+
+
+def _describe_scores(installation: Installation) -> pl.DataFrame:
+    from medplatform.modalities.genomics.score import describe_scores
+
+    return describe_scores(installation.lake, installation.scoring_files)
 
 
 def _ucum_conversion() -> dg.AssetsDefinition:
