@@ -131,5 +131,7 @@ def _broken_genotypes(
 ) -> list[Broken]:
     is_malformed, is_unknown = np.zeros((2, len(alternate_count)), bool)
     is_malformed[genotyped[list(packed.malformed)]] = True
-    is_unknown[genotyped] = packed.largest_alleles() > alternate_count[genotyped]
+    # Where ALT is '.', files give the allele that it stands for the number 1.
+    named = np.maximum(alternate_count[genotyped], 1)
+    is_unknown[genotyped] = packed.largest_alleles() > named
     return [(GT_MALFORMED, is_malformed), (GT_ALLELE, is_unknown)]

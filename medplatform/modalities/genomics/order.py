@@ -1,9 +1,32 @@
 """What a file's earlier records mean for the next: duplicates, and the order of positions."""
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+
+_SEED = 1
+_RECENT_ALLELES = 256
+
+
+class RepeatedIds:
+    """Numbers records that are equal in all that names them, but need not be the same.
+
+    Two insertions of unknown sequence at one place are two (VCF 4.5, section 5.3): the second of
+    an id gets `#2` behind it.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def number(self, ids: pl.Series, repeated: np.ndarray) -> pl.Series:
+        """The ids of a batch, those of repeated records (by index) numbered."""
+        numbered: list[str] = []
+        for name in ids.gather(repeated):
+            self._counts[name] += 1
+            numbered.append(f"{name}#{self._counts[name] + 1}")
+        return ids.scatter(repeated, numbered) if numbered else ids
 
 
 class SeenKeys:
@@ -121,6 +144,27 @@ class SeenRecords:
         self._last_keys = np.concatenate([recent, rest]) if last == self._last_place else rest
         self._last_place = last
         return is_new
+
+
+class SeenAlleles:
+    """The alleles of the last records, by their normalised keys.
+
+    The same allele may stand in two records in different words, or as one of several alternates,
+    at positions a few bases apart.
+    """
+
+    def __init__(self) -> None:
+        self._recent = np.zeros(0, np.uint64)
+
+    def first_repeated(self, keys: pl.Series) -> int | None:
+        """Index of the first key that was there before, None where all are new."""
+        hashes = keys.hash(_SEED).to_numpy()
+        known = np.concatenate([self._recent, hashes])
+        is_first = np.zeros(len(known), bool)
+        is_first[np.unique(known, return_index=True)[1]] = True
+        self._recent = hashes[-_RECENT_ALLELES:]
+        repeated = np.flatnonzero(~is_first)
+        return int(repeated[0]) - (len(known) - len(hashes)) if len(repeated) else None
 
 
 def _changes(chromosomes: pl.Series) -> np.ndarray:

@@ -103,6 +103,12 @@ DUPLICATE = Rule(
     "norm --rm-dup exact",
 )
 
+ALLELE_REPEATED = Rule(
+    "allele.repeated",
+    "ALT",
+    "An alternate allele is also that of an earlier line, in other words or beside other alleles. "
+    "Both were read; split and normalise the file with bcftools norm to have it once.",
+)
 UNSORTED = Rule(
     "record.unsorted",
     "POS",

@@ -19,8 +19,9 @@ class Sites:
     Attributes
     ----------
     frame
-        One row per record: `row` (its index in the batch), `key` (64 bits of the variant id) and
-        the columns of genomics_variant.
+        One row per record: `row` (its index in the batch), `key` (64 bits of the variant id),
+        `is_vague` (it has a symbolic allele of which nothing says how far it extends) and the
+        columns of genomics_variant.
     formats, samples
         Per record the column FORMAT and, tab-separated, the sample columns, as delivered; None
         where the file has none.
@@ -55,8 +56,8 @@ class Sites:
 
     @property
     def alternate_count(self) -> np.ndarray:
-        """Number of alternate alleles of each record."""
-        return self.frame["alternate_alleles"].list.len().to_numpy()
+        """Number of alternate alleles of each record (int64)."""
+        return self.frame["alternate_alleles"].list.len().cast(pl.Int64).to_numpy()
 
     @property
     def genotyped(self) -> np.ndarray:

@@ -42,12 +42,12 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     blank = len(lines) - len(fields) - len(faults)
     fixed = read_fixed(fields, header, reader.names)
     items = Items(fields.content, fields.bounds[:, 7], fields.bounds[:, 8] - 1)
-    info = reader.read(items, fixed.frame["alternate_alleles"].list.len().to_numpy())
+    info = reader.read(items, fixed.frame["alternate_alleles"].list.len().cast(pl.Int64).to_numpy())
     stops, broken_stops = _read_stops(items, fixed.frame["position"].to_numpy())
     formats = fields.formats()
-    names = name_variants(
-        header.build.name, fixed.frame, fixed.alternates, read_extents(items, fixed.is_symbolic)
-    )
+    extents = read_extents(items, fixed.is_symbolic)
+    names = name_variants(header.build.name, fixed.frame, fixed.alternates, extents)
+    is_placed = np.zeros(len(fields), bool) if extents is None else extents.is_not_null().to_numpy()
     is_good = np.ones(len(fields), bool)
     for rule, mask in [
         *fixed.broken,
@@ -60,6 +60,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     frame = fixed.frame.with_columns(
         names.alias("variant_id"),
         pl.Series("key", hash_names(names)),
+        pl.Series("is_vague", fixed.is_symbolic & ~is_placed),
         stops.alias("end_position"),
     )
     sites = Sites(

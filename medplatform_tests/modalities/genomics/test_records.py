@@ -145,7 +145,7 @@ def test_a_line_that_breaks_a_rule_is_refused_alone(
         "chr1 248956423 . A . 50 PASS . GT 0/0 0/0",
         "chr1 200 . n G 50 PASS . GT 0/1 0/0",
         "chr1 200 . A * . . . GT 0/1 0/0",
-        "chr1 200 . A <NON_REF> . . END=250 GT 0/0 0/0",
+        "chr1 200 . A <NON_REF> . . END=250 GT 0/1 0/0",
         "chr1 200 . A G,<*> . . END=. GT 0/0 1/2",
         "chr1 200 . A <DUP:TANDEM>,<CN0> . . XEND=1 GT 0/1 0/2",
         "chr1 200 . A A[chr2:321681[,]chr13:123456]T . . . GT 0/1 0/2",
@@ -171,7 +171,9 @@ def test_a_record_without_genotypes_is_a_site(read_records: ReadRecords) -> None
     first, second = reading.rows("genomics_variant")
     assert (first["called_count"], first["alternate_counts"]) == (None, None)
     assert (second["called_count"], second["alternate_counts"]) == (4, [1])
-    assert [row["record_number"] for row in reading.rows("genomics_genotype")] == [5]
+    unphased = [row["genotypes"] for row in reading.rows("genomics_genotype")]
+    assert [row["record_number"] for row in reading.rows("genomics_genotype")] == [4, 5]
+    assert unphased[0] is None or unphased[0] != unphased[1]
 
 
 def test_a_file_without_samples_gives_sites(read: Read) -> None:
