@@ -166,6 +166,15 @@ def _fill(
         found = cells.take(pa.array(rows["place"].to_numpy()))
         copies = dosage(found.to_pylist(), rows["allele_number"].to_list(), len(cohort))
         row = rows["row"].to_numpy().astype(np.int64) - start
-        for number, each in enumerate(row):  # in order: the last called counts
-            is_called = copies[number] != MISSING
-            dosages[each, cohort[is_called]] = copies[number, is_called]
+        for some in _split_repeated(row):  # one after the other: the last called counts
+            place = np.ix_(row[some], cohort)
+            dosages[place] = np.where(copies[some] == MISSING, dosages[place], copies[some])
+
+
+def _split_repeated(rows: np.ndarray) -> list[np.ndarray]:
+    """Indices of the first occurrence of each row, those of the second, and so on."""
+    order = np.argsort(rows, kind="stable")
+    first = np.searchsorted(rows[order], rows[order])
+    nth = np.empty(len(rows), np.int64)
+    nth[order] = np.arange(len(rows)) - first
+    return [np.flatnonzero(nth == number) for number in range(int(nth.max(initial=-1)) + 1)]
