@@ -21,22 +21,14 @@ _PUBLIC = re.compile(
     r"|CA[0-9]+|PA[0-9]+|CR[0-9]+"  # ClinGen alleles, PharmGKB
     r"|(?:chr)?(?:[0-9]{1,2}|X|Y|MT?)[:_-][0-9]+(?:[:_/>-][ACGTN*]+)*"  # its own place
 )
-_CLINVAR = re.compile(r"[0-9]{1,8}")
 _ITEM = re.compile(r"[^;,]+")
 
 
 class RecordIds:
-    """Replaces ids that are not public.
+    """Replaces ids that are not public."""
 
-    Parameters
-    ----------
-    is_clinvar
-        Whether the file is one of ClinVar: there, ID is the number of a public variation.
-    """
-
-    def __init__(self, identity: Identity, *, is_clinvar: bool = False) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._is_clinvar = is_clinvar
 
     def protect(self, array: pa.Array) -> pa.Array:
         """The ids of records, `;` or `,` between several of one, or lists of such texts."""
@@ -55,10 +47,6 @@ class RecordIds:
         return pa.array(words, array.type).take(encoded.indices)
 
     def _tokens(self, ids: set[str]) -> dict[str, str]:
-        own = [name for name in sorted(ids) if not self._is_public(name)]
+        own = [name for name in sorted(ids) if name != "." and not _PUBLIC.fullmatch(name)]
         tokens = self._identity.tokens("genomics_record", [name.encode() for name in own])
         return dict(zip(own, np.char.decode(tokens, "ascii").tolist(), strict=True)) if own else {}
-
-    def _is_public(self, name: str) -> bool:
-        is_numbered = self._is_clinvar and _CLINVAR.fullmatch(name)
-        return name == "." or bool(_PUBLIC.fullmatch(name) or is_numbered)

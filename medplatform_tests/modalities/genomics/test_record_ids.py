@@ -26,10 +26,6 @@ def test_other_ids_become_tokens(identity: Identity, name: str) -> None:
     assert token == identity.token("genomics_record", name)
 
 
-def test_the_numbers_of_clinvar_stay(identity: Identity) -> None:
-    assert RecordIds(identity, is_clinvar=True).protect(pa.array(["4711"])).to_pylist() == ["4711"]
-
-
 def test_mates_still_find_each_other(identity: Identity) -> None:
     ids = RecordIds(identity)
     own = ids.protect(pa.array(["case1_a;rs5", "case1_b", "rs7", None]))
