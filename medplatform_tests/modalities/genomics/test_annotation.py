@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medplatform.modalities.genomics.annotation.alleles import allele_number
-from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts, find_unreadable
+from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts
 from medplatform.modalities.genomics.annotation.rows import (
     Annotations,
     Records,
@@ -67,10 +67,9 @@ def test_the_header_says_how_annotations_are_written(
     assert (found.tool, len(found.fields)) == (tool, fields)
 
 
-def test_a_key_without_a_format_is_named() -> None:
+def test_a_key_without_a_format_has_no_layout() -> None:
     descriptions = {"CSQ": "Consequences", "DP": "Depth (a|b)", "GENEINFO": "Format: symbol|id"}
     assert find_layouts(descriptions) == {}
-    assert find_unreadable(descriptions) == ["CSQ"]
 
 
 def test_fields_become_columns() -> None:
@@ -216,6 +215,16 @@ def test_a_file_is_read_with_its_annotations(read: Read) -> None:
     }
     numbers = {row["code"]: row["record_number"] for row in remarks}
     assert numbers["annotation.fields"] == rows[1]["record_number"]
+
+
+@pytest.mark.parametrize("header", [HEADER, csq_header("Consequences")])
+def test_annotations_without_a_format_are_remarked_on(read: Read, header: str) -> None:
+    record = "chr1 100 . A G . . CSQ=G|a|LOW GT 0/1 0/1"
+    files = {"calls.vcf": vcf(record, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
+    reading = read(files)
+    assert reading.rows("genomics_annotation") == []
+    found = [(row["code"], row["element"], row["severity"]) for row in reading.refusals()]
+    assert found == [("annotation.no_format", "INFO/CSQ", "warning")]
 
 
 def test_names_of_samples_do_not_stay_in_annotations(read: Read) -> None:

@@ -63,12 +63,6 @@ def find_layouts(descriptions: Mapping[str, str]) -> dict[str, Layout]:
     return {key: layout for key, layout in found.items() if layout is not None}
 
 
-def find_unreadable(descriptions: Mapping[str, str]) -> list[str]:
-    """Keys that hold annotations by convention, but do not say how they are written."""
-    layouts = find_layouts(descriptions)
-    return [key for key in KEYS if key in descriptions and key not in layouts]
-
-
 def _layout(key: str, description: str) -> Layout | None:
     stated = _FORMAT.search(description) or _QUOTED.search(description)
     if stated:

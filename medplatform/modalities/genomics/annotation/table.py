@@ -7,11 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from medplatform.modalities.genomics.annotation.fields import is_public
-from medplatform.modalities.genomics.annotation.layout import (
-    Layout,
-    find_layouts,
-    find_unreadable,
-)
+from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts
 from medplatform.modalities.genomics.annotation.rows import Records, annotate
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.report import FileReport
@@ -43,18 +39,6 @@ class AnnotationTable:
         self._dropped: set[str] = set()
         descriptions = {key: known.description for key, known in header.info.items()}
         self._layouts = list(find_layouts(descriptions).values())
-        for key in find_unreadable(descriptions):
-            report.warn(
-                "annotation.no_format",
-                "The header does not say which fields the annotations have, so they were not taken "
-                "apart. Its line of the key must end with Format: and their names.",
-                element=f"INFO/{key}",
-            )
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The INFO keys that become rows here."""
-        return frozenset(layout.key for layout in self._layouts)
 
     def __call__(self, sites: Sites) -> Iterator[Rows]:
         """The annotations of the records, per key."""

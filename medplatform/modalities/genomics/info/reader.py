@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from medplatform.modalities.genomics.annotation.layout import KEYS, find_layouts
 from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.info import rules
@@ -18,8 +19,6 @@ from medplatform.modalities.genomics.reserved import reserved_info
 from medplatform.modalities.genomics.rules import Rule
 from medplatform.modalities.genomics.texts import TextPolicy, scrub
 
-ANNOTATION_KEYS = frozenset({"ANN", "BCSQ", "CSQ"})
-"""Keys that become rows of genomics_annotation; they may come twice in a line."""
 _NO_KEY = frozenset({"", "."})
 _KEY = re.compile(r"[!-:<>-~]{1,100}")
 _FIRST_WITH_ESCAPES = 3
@@ -65,6 +64,10 @@ class InfoReader:
         self._ids = ids
         self._readers: dict[str, ColumnReader | None] = {}
         self._said: set[Rule] = set()
+        # What becomes rows of genomics_annotation, and may come twice in a line.
+        self._annotations = find_layouts(
+            {key: known.description for key, known in header.info.items()}
+        ).keys()
         self._flags = {
             key
             for key, known in header.info.items()
@@ -83,7 +86,10 @@ class InfoReader:
                 mask = np.ones(len(items.values(key)), bool)
                 sites = items.values(key).sites
                 broken.append((rules.KEY_SYNTAX, rules.spread(mask, sites, items.count)))
-            elif key not in ANNOTATION_KEYS:
+            elif key in KEYS and key not in self._annotations:
+                rule = rules.NO_FORMAT._replace(element=f"INFO/{key}")
+                self._remark(rule, int(items.values(key).sites[0]), remarks)
+            elif key not in self._annotations:
                 reader = self._reader(key, items, remarks)
                 if reader is not None:
                     column = reader.read(items.values(key), alternates)

@@ -45,6 +45,12 @@ KEY_SYNTAX = Rule(
     "Correct the line.",
 )
 
+NO_FORMAT = Rule(
+    "annotation.no_format",
+    "INFO",
+    "The header does not say which fields the annotations have, so they were left out. Its line of "
+    "the key must end with Format: and their names: annotate the file again.",
+)
 UNDECLARED = Rule(
     "info.undeclared",
     "INFO",
