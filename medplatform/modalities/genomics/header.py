@@ -20,7 +20,6 @@ DEFAULT_VERSION = 2
 _VERSION = re.compile(rb"##fileformat=VCFv4\.(\d{1,3})\s*")
 _IDENTIFIED = frozenset({"INFO", "FORMAT", "FILTER", "ALT", "contig"})
 _OTHER_FORMATS = {
-    b"BCF\x02": ("file.bcf", "This is BCF. Convert it: bcftools view -Oz -o FILE.vcf.gz FILE.bcf"),
     b"CRAM": ("file.alignment", "This is CRAM, an alignment. Deliver called variants as VCF."),
     b"BAM\x01": ("file.alignment", "This is BAM, an alignment. Deliver called variants as VCF."),
 }
