@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _TABLES = (GENOMICS_QC, GENOMICS_VARIANT_QC, GENOMICS_RELATEDNESS)
 _SOURCES = (
-    *("genomics_variant", "genomics_genotype", "genomics_sample"),
-    *("ehr_patient", "ehr_deletion"),
+    *("genomics_variant", "genomics_allele", "genomics_genotype", "genomics_sample"),
+    *("genomics_block", "ehr_patient", "ehr_deletion"),
 )
 _CHECKS: Mapping[str, tuple[MartInput, str]] = {
     "samples_have_call_rate_of_0_95": (

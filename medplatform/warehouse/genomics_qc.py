@@ -13,7 +13,7 @@ from medplatform.lake import Lake
 from medplatform.modalities.ehr.deleted import find_deleted_patients
 from medplatform.modalities.ehr.tables import PATIENT
 from medplatform.modalities.genomics import qc
-from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
+from medplatform.modalities.genomics.tables import ALLELE, BLOCK, GENOTYPE, SAMPLE, VARIANT
 from medplatform.warehouse.genomics_tables import (
     GENOMICS_QC,
     GENOMICS_RELATEDNESS,
@@ -104,7 +104,7 @@ def _digest_sources(lake: Lake, deleted: list[str], sexes: pl.DataFrame) -> str:
     for module in sorted(Path(qc.__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     digest.update(json.dumps([deleted, sexes.rows()]).encode())
-    for table in (VARIANT, SAMPLE, GENOTYPE):
+    for table in (VARIANT, ALLELE, SAMPLE, GENOTYPE, BLOCK):
         for entry in lake.ledger.entries(table.modality):
             for file in entry.tables.get(table.name, []):
                 digest.update(f"{entry.delivery}:{file.sha256}".encode())

@@ -46,6 +46,7 @@ def test_every_table_recipe_and_mart_is_an_asset(specs: dict[str, dg.AssetSpec])
     expected |= {"marts/patient", "marts/encounter", "marts/condition", "marts/medication"}
     expected |= {"marts/lab_result", "marts/vital_sign", "marts/ucum_conversion"}
     expected |= {"marts/imaging_series", "marts/imaging_study", "marts/imaging_volume"}
+    expected |= {"marts/genomics_qc", "marts/genomics_variant_qc", "marts/genomics_relatedness"}
     expected |= {"marts/gene_burden", "marts/carrier_status", "marts/patient_genomics"}
     assert expected <= specs.keys()
 

@@ -1,8 +1,8 @@
 """Genotypes of chosen alleles over all cohorts of the lake, as a matrix of copies.
 
-A sample whose file does not have the record was not assessed there: it is missing, not reference.
-A file that leaves out the records that none of its samples carries cannot be told from one that
-did not look.
+A sample whose file does not have the record was not assessed there: it is missing, not reference,
+unless a block of its gVCF file says that it is. A file that leaves out the records that none of its
+samples carries cannot be told from one that did not look.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.coverage import ReferenceBlocks
 from medplatform.modalities.genomics.genotypes import MISSING, dosage
 from medplatform.modalities.genomics.qc.alleles import PLACE, scan_alleles
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE
@@ -63,7 +64,7 @@ def find_alleles(lake: Lake) -> pl.DataFrame:
 
 
 def read_dosages(lake: Lake, alleles: pl.DataFrame) -> DosageMatrix:
-    """One matrix of the given alleles (rows with `allele_id`), in their order."""
+    """One matrix of the given alleles (rows of `find_alleles`), in their order."""
     chunks = list(iter_dosages(lake, alleles))
     samples = chunks[0].samples if chunks else find_samples(lake)
     return DosageMatrix(
@@ -76,7 +77,7 @@ def read_dosages(lake: Lake, alleles: pl.DataFrame) -> DosageMatrix:
 def iter_dosages(
     lake: Lake, alleles: pl.DataFrame, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[DosageMatrix]:
-    """Matrices of the given alleles, some at a time, in their order.
+    """Matrices of the given alleles (rows of `find_alleles`), some at a time, in their order.
 
     Memory is bounded by `chunk_bytes`, one part file of the lake, and the index of the wanted
     alleles. Where several records of a delivery have the genotype of a sample, the last that was
@@ -84,6 +85,7 @@ def iter_dosages(
     """
     samples = find_samples(lake)
     columns = _Columns(lake, samples)
+    blocks = ReferenceBlocks(lake, samples)
     records = _find_records(lake, alleles)
     step = max(1, chunk_bytes // max(1, samples.height))
     for start in range(0, alleles.height, step):
@@ -92,6 +94,7 @@ def iter_dosages(
         wanted = records.filter(pl.col("row").is_between(start, start + step - 1))
         for key, rows in wanted.group_by("path", "group", maintain_order=True):
             _fill(dosages, Path(str(key[0])), int(str(key[1])), rows, columns, start)
+        blocks.fill(dosages, part)
         yield DosageMatrix(dosages, part, samples)
 
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.matrix import read_dosages
+from medplatform.modalities.genomics.qc.alleles import PLACE
 from medplatform.modalities.genomics.qc.kinship import (
     COLUMNS,
     DEGREES,
@@ -75,7 +76,7 @@ def find_related(lake: Lake, variants: pl.DataFrame, without: list[str]) -> Rela
     least = smallest_kinship(markers.height)
     if least is None:
         return Relatedness(_describe(pl.DataFrame(schema=COLUMNS)), markers.height)
-    matrix = read_dosages(lake, markers.select("allele_id"))
+    matrix = read_dosages(lake, markers.select("allele_id", *PLACE))
     is_kept = ~matrix.samples["patient_id"].is_in(without)
     samples = matrix.samples.filter(is_kept)
     patients = samples["patient_id"].rank("dense").to_numpy()

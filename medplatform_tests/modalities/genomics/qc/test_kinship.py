@@ -35,10 +35,11 @@ class Family:
     def child(self, father: int, mother: int) -> np.ndarray:
         chosen = self.draw.integers(0, 2, (2, len(self.haplotypes)))
         every = np.arange(len(self.haplotypes))
-        return sum(
+        halves = [
             self.haplotypes[every, parent, chosen[side]]
             for side, parent in enumerate((father, mother))
-        )
+        ]
+        return np.sum(halves, axis=0)
 
 
 def as_matrix(pairs: pl.DataFrame, samples: int) -> np.ndarray:

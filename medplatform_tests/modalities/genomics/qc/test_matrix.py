@@ -126,3 +126,26 @@ def test_records_without_genotypes_are_missing(clinic: Clinic) -> None:
     text = write_dosages(np.array([[1], [2]], np.int8)).replace(b"GT\t0/1", b"DP\t7")
     clinic.deliver("a", {"a.vcf": text})
     assert read_all(clinic)[clinic.token("S0")].to_list() == [-1, 2]
+
+
+def test_a_block_of_a_gvcf_file_says_that_a_sample_is_the_reference(clinic: Clinic) -> None:
+    called = write_vcf(np.array([["0/1"]] * 4), names=["CALLED"], spacing=1000)
+    clinic.deliver("a", {"a.vcf": called})
+    clinic.deliver("b", {"b.vcf": GVCF.replace(" ", "\t").encode()})
+    found = read_all(clinic).sort("allele_id")
+    alone = found.filter(pl.col("allele_id").str.ends_with("A-G"))
+    # Covered, called otherwise, in a block without a call, and behind the last block.
+    assert alone[clinic.token("BLOCKS")].to_list() == [0, 2, -1, -1]
+
+
+GVCF = """\
+##fileformat=VCFv4.2
+##reference=GRCh37
+##INFO=<ID=END,Number=1,Type=Integer,Description="End">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="Least depth">
+#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT BLOCKS
+1 4999000 . T <NON_REF> . . END=5000999 GT:MIN_DP 0/0:20
+1 5001000 . A G,<NON_REF> . . . GT 1/1
+1 5001001 . T <NON_REF> . . END=5002999 GT:MIN_DP ./.:0
+"""
