@@ -6,6 +6,9 @@ Illumina's gVCF and DRAGEN); and where each genotype is either the reference or 
 says more stays a variant: other genotypes, half-called and polyploid ones, an id, an SVTYPE.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 import numpy as np
 import polars as pl
 import pyarrow as pa

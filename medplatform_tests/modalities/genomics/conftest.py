@@ -86,9 +86,17 @@ class Reading:
         written = {
             name: self.stage.rows_staged(f"genomics_{name}") for name in ("variant", "sample")
         }
+        written["variant"] += self._block_records()
         for unit, rows in written.items():
             accepted = sum(c.accepted for (_, u), c in self.stage.counts.items() if u == unit)
             assert rows == accepted
+
+    def _block_records(self) -> int:
+        """Records that are reference blocks: a block has a row per sample."""
+        if "genomics_block" not in self.stage.tables():
+            return 0
+        rows = self.stage.read("genomics_block", ["source_id", "record_number"])
+        return rows.group_by(["source_id", "record_number"]).aggregate([]).num_rows
 
 
 Read = Callable[..., Reading]

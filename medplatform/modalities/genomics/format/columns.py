@@ -8,7 +8,7 @@ from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.reserved import Reserved, reserved_format
 
 PREFIX = "format_"
-_LATEST_VERSION = 5
+LATEST_VERSION = 5
 _NUMBERS = frozenset({"Integer", "Float"})
 
 
@@ -54,7 +54,7 @@ def _suffix(definition: Definition) -> str:
 
 
 def _reserved(definition: Definition) -> Reserved | None:
-    return reserved_format(definition.id, _LATEST_VERSION)
+    return reserved_format(definition.id, LATEST_VERSION)
 
 
 def _is_list_by_nature(reserved: Reserved | None) -> bool:

@@ -4,6 +4,9 @@ What is missing stays missing: a dot, a trailing field that was dropped, and a k
 does not have are nulls, never zeros.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,9 +99,21 @@ def read_field(tokens: Tokens, places: np.ndarray, definition: Definition) -> Fi
     if not is_whole:
         counts[~is_there] = 0
     counts[(counts == 1) & tokens.is_missing(firsts)] = 0
-    which = ranges(firsts.reshape(-1), counts.reshape(-1))
-    values, is_wrong = _read_values(tokens, which, definition)
+    if definition.type == "String" and definition.number == 1:
+        values, is_wrong = _read_whole(tokens, firsts[counts > 0], counts[counts > 0])
+        counts = np.minimum(counts, 1)
+    else:
+        which = ranges(firsts.reshape(-1), counts.reshape(-1))
+        values, is_wrong = _read_values(tokens, which, definition)
     return Field(definition, places >= 0, counts, values, is_wrong)
+
+
+def _read_whole(
+    tokens: Tokens, firsts: np.ndarray, counts: np.ndarray
+) -> tuple[pa.Array, np.ndarray]:
+    """Texts of which there is one: callers write commas in them (BIAS of VarDict: 2,1)."""
+    texts = tokens.texts(firsts, firsts + counts - 1)
+    return texts, pc.utf8_length(texts).to_numpy() == 0
 
 
 def _read_values(

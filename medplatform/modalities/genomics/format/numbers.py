@@ -1,5 +1,8 @@
 """Numbers of many tokens at once (VCF 4.3, section 1.3: Integer and Float)."""
 
+# pyright: reportAttributeAccessIssue=false
+# pyarrow.compute makes its functions when it is imported.
+
 import re
 from dataclasses import dataclass
 
@@ -49,7 +52,7 @@ def read_integers(tokens: Tokens, which: np.ndarray) -> Numbers:
     is_missing[odd] = tokens.is_missing(which[odd])
     known: dict[bytes, int | None] = {}
     for place in odd[~is_missing[odd]].tolist():
-        text = tokens.text(which[place])
+        text = tokens.text(int(which[place]))
         if text not in known:
             known[text] = _integer(text)
         value = known[text]

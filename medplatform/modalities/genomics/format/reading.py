@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.format.cardinality import UNKNOWN, Alleles
+from medplatform.modalities.genomics.format.columns import LATEST_VERSION
 from medplatform.modalities.genomics.format.fields import Field, null_cells, read_field
 from medplatform.modalities.genomics.format.rules import (
     LOCAL_ALLELES,
@@ -122,21 +123,26 @@ class FormatReader:
         self, tokens: Tokens, keys: list[Keys], alleles: Alleles
     ) -> tuple[dict[str, Field], Iterator[Broken]]:
         sizes = np.array([max(1, len(names)) for names in keys])
-        faults = [(TOO_MANY, (tokens.subfield_counts > sizes[:, None]).any(axis=1))]
+        has_more = tokens.subfield_counts > sizes[:, None]
+        faults: list[Broken] = [(TOO_MANY, _any(has_more))]
         fields = {
             key: read_field(tokens, places, self._definition(key))
             for key, places in _places(keys).items()
         }
         local = fields.get(LOCAL)
         if local is not None and local.definition.type == "Integer":
-            faults.append((LOCAL_ALLELES, _breaks_order(local, alleles.alternate)))
+            faults.append((LOCAL_ALLELES, _has_wrong_local(local, alleles.alternate)))
             known = np.where(local.counts > 0, local.counts, UNKNOWN)
             alleles = Alleles(alleles.alternate, alleles.ploidy, known)
         for field in fields.values():
             definition = field.definition
             faults.append((wrong_type(definition), field.has_wrong_value))
-            is_wrong = alleles.is_wrong(field.counts, definition.number).any(axis=1)
-            faults.append((wrong_count(definition), is_wrong))
+            is_wrong = alleles.is_wrong(field.counts, definition.number)
+            reserved = reserved_format(definition.id, LATEST_VERSION)
+            if reserved is not None and reserved.number != definition.number and is_wrong.any():
+                # Headers say Number=. or R of GL and PL, whose values are one per genotype.
+                is_wrong &= alleles.is_wrong(field.counts, reserved.number)
+            faults.append((wrong_count(definition), _any(is_wrong)))
         kept = {key: field for key, field in fields.items() if self._keeps(field.definition)}
         return kept, ((rule, mask) for rule, mask in faults if mask.any())
 
@@ -170,6 +176,11 @@ class FormatReader:
         if rule not in self._warned:
             self._warned.add(rule)
             self._warn(rule)
+
+
+def _any(cells: np.ndarray) -> np.ndarray:
+    """Records with any of some cells, records x samples (bool)."""
+    return np.logical_or.reduce(cells, axis=1)
 
 
 def _ploidy(packed: Packed, genotyped: np.ndarray, sites: int) -> np.ndarray:
@@ -206,13 +217,14 @@ def _places(keys: list[Keys]) -> dict[str, np.ndarray]:
     }
 
 
-def _breaks_order(local: Field, alternate: np.ndarray) -> np.ndarray:
-    """Records with a list of local alleles that does not ascend within 1 and the last allele."""
+def _has_wrong_local(local: Field, alternate: np.ndarray) -> np.ndarray:
+    """Records with a local allele that the line does not have, or that stands twice."""
     records, samples = local.counts.shape
     values = local.values.fill_null(0).to_numpy()
     cells = np.repeat(np.arange(records * samples), local.counts.reshape(-1))
     wrong = (values < 1) | (values > alternate.reshape(-1)[cells // samples])
-    wrong[1:] |= (cells[1:] == cells[:-1]) & (values[1:] <= values[:-1])
+    order = np.lexsort((values, cells))
+    wrong[order[1:]] |= (np.diff(cells[order]) == 0) & (np.diff(values[order]) == 0)
     found = np.zeros(records, bool)
     found[cells[wrong] // samples] = True
     return found

@@ -11,7 +11,7 @@ TOO_MANY = Rule(
 LOCAL_ALLELES = Rule(
     "format.local_alleles",
     "FORMAT/LAA",
-    "LAA is not an ascending list of alternate alleles of the line (VCF 4.5, section 1.6.2).",
+    "LAA is not a list of different alternate alleles of the line (VCF 4.5, section 1.6.2).",
 )
 UNDECLARED = Rule(
     "format.undeclared",

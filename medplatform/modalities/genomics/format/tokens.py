@@ -42,10 +42,10 @@ class Tokens:
         starts = self.starts[tokens]
         return (self.content[starts] == _MISSING) & (self.ends[tokens] - starts == 1)
 
-    def texts(self, tokens: np.ndarray) -> pa.Array:
-        """Some tokens as Arrow strings."""
+    def texts(self, tokens: np.ndarray, lasts: np.ndarray | None = None) -> pa.Array:
+        """Some tokens as Arrow strings; with `lasts`, all from each token to its last one."""
         starts = self.starts[tokens]
-        lengths = self.ends[tokens] - starts
+        lengths = self.ends[tokens if lasts is None else lasts] - starts
         offsets = np.zeros(len(tokens) + 1, np.int32)
         np.cumsum(lengths, out=offsets[1:])
         places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
