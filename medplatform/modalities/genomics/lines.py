@@ -144,6 +144,23 @@ class LineReader:
         self._offset += len(content)
         return self._select(lines)
 
+    def count_rest(self) -> int:
+        """How many lines follow, without telling them apart."""
+        count = unended = 0
+        while self.failure is not Failure.LINE_TOO_LONG:
+            text = self._stream.read(CONTENT_CHUNK)
+            if not text:
+                break
+            count += text.count(b"\n")
+            _, has_end, rest = text.rpartition(b"\n")
+            unended = len(rest) if has_end else unended + len(rest)
+            if unended >= self._limit:
+                self._content.failure = Failure.LINE_TOO_LONG
+        self._last_is_whole = not unended
+        count += unended > 0
+        self._number += count
+        return count
+
     def _select(self, lines: Lines) -> Lines:
         if self._overlap is None:
             return lines

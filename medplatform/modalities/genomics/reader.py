@@ -160,7 +160,7 @@ def _refuse_file(report: FileReport, lines: LineReader, error: HeaderError) -> N
             report.refuse_file(error.code, error.reason)
         return
     header = {} if is_bcf(report.source.path) else {"header": lines.number}
-    variants = sum(1 for _ in iter(lines.read_line, None))
+    variants = lines.count_rest()
     report.refuse_all(error.code, error.reason, variant=variants, sample=error.samples, **header)
     _refuse_rest(report, lines)
 

@@ -33,7 +33,7 @@ def count_records(source: Source) -> dict[str, int]:
             if line.startswith(b"#CHROM"):
                 columns = line.rstrip(b"\t").count(b"\t") + 1
                 header = lines.number
-                variants = sum(1 for _ in iter(lines.read_line, None))
+                variants = lines.count_rest()
                 samples = max(0, columns - FIRST_SAMPLE_COLUMN)
                 counts = {"header": header, "variant": variants, "sample": samples}
                 return counts if lines.failure is None else {**counts, "file": 1}
