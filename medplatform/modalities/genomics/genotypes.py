@@ -143,9 +143,13 @@ class Packed:
         """The largest allele index of each variant (int64; negative where none is called)."""
         rows, _, codes = self.uncommon
         largest = np.full(len(self.codes), ABSENT, np.int64)
-        has_common = np.bincount(rows, minlength=len(largest)) < self.codes.shape[1]
-        largest[has_common] = 0
-        np.maximum.at(largest, rows, _LARGEST[codes])
+        counts = np.bincount(rows, minlength=len(largest))
+        largest[counts < self.codes.shape[1]] = 0
+        # The few come row by row: one piece of them for each row that has any.
+        found = np.flatnonzero(counts)
+        begins = np.cumsum(counts)[found] - counts[found]
+        some = np.maximum.reduceat(_LARGEST[codes], begins) if len(found) else found
+        largest[found] = np.maximum(largest[found], some)
         for row, cell in self.wide.items():
             largest[row] = wide_alleles(cell).max()
         return largest
