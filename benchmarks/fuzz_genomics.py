@@ -337,7 +337,7 @@ def _rows(stage: Stage) -> Rows:
             for row in stage.read(name).to_pylist():
                 kept = {
                     key: value
-                    for key, value in row.items()
+                    for key, value in sorted(row.items())
                     if key not in OF_THE_FILE and value is not None
                 }
                 rows[row["record_number"]].append(f"{name}: {kept}")

@@ -51,12 +51,13 @@ class Fixed:
     """Typed columns (`frame`, of genomics_variant), and records that break rules.
 
     `alternates` is ALT with its bases in upper case; `is_symbolic` says which records have a
-    symbolic allele or a breakend.
+    symbolic allele or a breakend, `has_symbol` which have the former.
     """
 
     frame: pl.DataFrame
     alternates: pl.Series
     is_symbolic: np.ndarray
+    has_symbol: np.ndarray
     broken: Masks
 
 
@@ -88,7 +89,7 @@ def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixe
     """
     contigs, broken = _read_contigs(fields, header, names)
     positions, broken_positions = _read_positions(fields, contigs["last_position"].to_numpy())
-    alleles, is_symbolic, broken_alleles = _read_alleles(fields, names)
+    alleles, is_symbolic, has_symbol, broken_alleles = _read_alleles(fields, names)
     qualities, broken_qualities = _read_qualities(fields)
     filters, broken_filters = _read_filters(fields, names)
     ids, broken_ids = _read_ids(fields)
@@ -108,7 +109,7 @@ def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixe
         ]
     )
     broken += broken_positions + broken_alleles + broken_qualities + broken_filters + broken_ids
-    return Fixed(frame, alleles["alternates"], is_symbolic, broken)
+    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken)
 
 
 def _read_contigs(
@@ -150,7 +151,7 @@ def _read_positions(fields: Fields, last: np.ndarray) -> tuple[pl.Series, Masks]
 
 def _read_alleles(
     fields: Fields, names: Mapping[str, str]
-) -> tuple[pl.DataFrame, np.ndarray, Masks]:
+) -> tuple[pl.DataFrame, np.ndarray, np.ndarray, Masks]:
     references, alternates = _Texts(fields.column("REF")), _Texts(fields.column("ALT"))
     reference = references.texts.str.to_uppercase()
     is_symbolic = alternates.texts.str.contains(_SYMBOLS)
@@ -185,7 +186,8 @@ def _read_alleles(
             alternates.gather(lists).alias("alternate_alleles"),
         ]
     )
-    return frame, alternates.spread(is_symbolic), broken
+    has_symbol = alternates.texts.str.contains("<", literal=True)
+    return frame, alternates.spread(is_symbolic), alternates.spread(has_symbol), broken
 
 
 def _read_qualities(fields: Fields) -> tuple[pl.Series, Masks]:

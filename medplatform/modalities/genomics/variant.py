@@ -60,7 +60,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     frame = fixed.frame.with_columns(
         names.alias("variant_id"),
         pl.Series("key", hash_names(names)),
-        pl.Series("is_vague", fixed.is_symbolic & ~is_placed),
+        pl.Series("is_vague", fixed.has_symbol & ~is_placed),
         stops.alias("end_position"),
     )
     sites = Sites(
