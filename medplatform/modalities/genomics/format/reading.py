@@ -105,10 +105,12 @@ class FormatReader:
 
     def read(self, sites: Sites, packed: Packed) -> Formats:
         """Read a batch. `packed` has the genotypes of the records `sites.genotyped`."""
+        if not self._header.samples:
+            return Formats((), ())
         keys = [self._split(text) for text in sites.formats]
         broken: list[Broken] = []
         slices: list[Slice] = []
-        if self._header.samples and any(names not in (_NOTHING, _GENOTYPE) for names in keys):
+        if any(names not in (_NOTHING, _GENOTYPE) for names in keys):
             ploidy = _ploidy(packed, sites.genotyped, len(sites))
             for part in _parts(sites.samples):
                 tokens = cut([sites.samples[site] or b"" for site in part], ploidy.shape[1])
