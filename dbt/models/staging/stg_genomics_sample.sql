@@ -7,6 +7,8 @@ select
     sample_index,
     genome_build,
     build_evidence,
+    declared_build,
+    declared_sex,
     call_rate,
     het_hom_ratio,
     delivery
