@@ -169,4 +169,18 @@ def _batch(name: str, rows: pa.Table) -> "Batch":
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("stage").add_dataframe_asset(name)
     whole = asset.add_batch_definition_whole_dataframe("delivery")
-    return whole.get_batch(batch_parameters={"dataframe": rows.to_pandas()})
+    return whole.get_batch(batch_parameters={"dataframe": _widen(rows).to_pandas()})
+
+
+def _widen(rows: pa.Table) -> pa.Table:
+    """The rows with 64 bits for every integer.
+
+    Great Expectations compares smaller ones with the bounds of a range value by value, in Python.
+    """
+    schema = pa.schema(
+        [
+            field.with_type(pa.int64()) if pa.types.is_integer(field.type) else field
+            for field in rows.schema
+        ]
+    )
+    return rows.cast(schema)
