@@ -35,8 +35,10 @@ HEADER = f"""\
 ##FORMAT=<ID=WHO,Number=1,Type=String,Description="Dropped">
 #CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO"""
 RECORDS = (
-    f"chr1 100 {ONE} A G 50 PASS set={ONE},{PATIENT};NOTE=QZX;CSQ=G|{TWO}|{ONE} GT:PID 0/1:{TWO} 0/0:.",
-    f"chr1 200 QZX-case_1;rs5 A A[chr1:300[ 50 low_{ONE} MATEID=QZX-case_2;EVENT={PATIENT} GT 0/1 0/0",
+    f"chr1 100 {ONE} A G 50 PASS set={ONE},{PATIENT};NOTE=QZX;CSQ=G|{TWO}|{ONE} "
+    f"GT:PID 0/1:{TWO} 0/0:.",
+    f"chr1 200 QZX-case_1;rs5 A A[chr1:300[ 50 low_{ONE} MATEID=QZX-case_2;EVENT={PATIENT} "
+    f"GT 0/1 0/0",
     f"chr1 300 QZX-case_2 C ]chr1:200]C . PASS MATEID=QZX-case_1 GT:WHO 0/1:{ONE} 0/0:{LOST}",
     f"chr1 400 . C <DEL:{ONE}> . PASS SVTYPE={TWO};{ONE}_DP=7;END=450 GT 1/1 0/1",
     f"chr1 500 . C T . PASS OTHER={LOST};{TWO}_flag GT 1/1 0/1",
@@ -44,7 +46,9 @@ RECORDS = (
     f"chr1 {ONE} . C T . {TWO} . GT 1/1 0/1",
     f"chr1 700 . C T . . {ONE} GT:{TWO} {ONE} 0/1",
 )  # fmt: skip
-SHEET = f"sample_id,patient_id,sex,note\n{ONE},{PATIENT},male,{MARK}\n{LOST},QZX-OTHER,{MARK},\n".encode()
+SHEET = (
+    f"sample_id,patient_id,sex,note\n{ONE},{PATIENT},male,{MARK}\n{LOST},QZX-OTHER,{MARK},\n"
+).encode()
 
 
 def ingest(root: Path) -> Lake:
