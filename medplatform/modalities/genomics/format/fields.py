@@ -98,7 +98,7 @@ def read_field(tokens: Tokens, places: np.ndarray, definition: Definition) -> Fi
     counts = tokens.first_tokens[subfields + 1] - firsts
     if not is_whole:
         counts[~is_there] = 0
-    counts[(counts == 1) & tokens.is_missing(firsts)] = 0
+    counts[(counts == 1) & tokens.is_missing[firsts]] = 0
     if definition.type == "String" and definition.number == 1:
         values, is_wrong = _read_whole(tokens, firsts[counts > 0], counts[counts > 0])
         counts = np.minimum(counts, 1)
@@ -127,7 +127,7 @@ def _read_values(
     texts = tokens.texts(which)
     length = pc.utf8_length(texts).to_numpy()
     is_wrong = length != 1 if definition.type == "Character" else length == 0
-    return pc.if_else(pa.array(tokens.is_missing(which)), None, texts), is_wrong
+    return pc.if_else(pa.array(tokens.is_missing[which]), None, texts), is_wrong
 
 
 def ranges(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -5,23 +5,24 @@ Not here: what a piece of text means.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from medplatform.modalities.genomics.format.digits import WORD, read_digits
+
 _TAB, _COLON, _COMMA, _MISSING = b"\t:,."
-PADDING = 8
-"""Bytes behind the text, so that a word of eight bytes can be read at every token."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Tokens:
     """Where the pieces of text between tabs, colons and commas are.
 
     Attributes
     ----------
     content
-        The text (uint8), with `PADDING` bytes behind it.
+        The text (uint8), with `digits.WORD` bytes behind it.
     starts, ends
         Of each token, in `content` (int64).
     first_tokens
@@ -37,10 +38,20 @@ class Tokens:
     first_subfields: np.ndarray
     subfield_counts: np.ndarray
 
-    def is_missing(self, tokens: np.ndarray) -> np.ndarray:
-        """Whether each of some tokens is a single dot."""
-        starts = self.starts[tokens]
-        return (self.content[starts] == _MISSING) & (self.ends[tokens] - starts == 1)
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Bytes of each token (int64)."""
+        return self.ends - self.starts
+
+    @cached_property
+    def is_missing(self) -> np.ndarray:
+        """Whether each token is a single dot (bool)."""
+        return (self.content[self.starts] == _MISSING) & (self.lengths == 1)
+
+    @cached_property
+    def digits(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `digits.read_digits`."""
+        return read_digits(self.content, self.starts, self.lengths)
 
     def texts(self, tokens: np.ndarray, lasts: np.ndarray | None = None) -> pa.Array:
         """Some tokens as Arrow strings; with `lasts`, all from each token to its last one."""
@@ -60,7 +71,7 @@ class Tokens:
 def cut(columns: Sequence[bytes], samples: int) -> Tokens:
     """Cut the sample columns of records, each with exactly so many of them (at least one)."""
     text = b"\t".join(columns) + b"\t"
-    content = np.frombuffer(text + bytes(PADDING), np.uint8)
+    content = np.frombuffer(text + bytes(WORD), np.uint8)
     own = content[: len(text)]
     ends = np.flatnonzero((own == _TAB) | (own == _COLON) | (own == _COMMA))
     kinds = own[ends]
