@@ -124,8 +124,10 @@ class _Body:
         counted = {"called_count": called, "alternate_counts": counts}
         info = dict(self._columns.place(key, cells) for key, cells in sites.info.items())
         self._stage(Rows(VARIANT, np.arange(len(sites)), variants | counted | info), numbers)
-        for make_rows in (genotype_rows, carrier_rows):
-            self._stage(make_rows(calls, arrow["variant_id"], self._cohort), numbers)
+        variant_ids = arrow["variant_id"]
+        self._stage(genotype_rows(calls, variant_ids, self._cohort), numbers)
+        carriers = carrier_rows(calls, variant_ids, sites.alternate_count, self._cohort)
+        self._stage(carriers, numbers)
         for make_rows in self._tables:
             for rows in make_rows(sites):
                 self._stage(rows, numbers)

@@ -84,9 +84,17 @@ def _most(packed: Packed) -> int:
     return max(FEW, packed.codes.shape[1] // SHARE)
 
 
-def carrier_rows(calls: Calls, variant_ids: pa.Array, cohort: Cohort) -> Rows:
-    """Rows of genomics_carrier; `variant_ids` are those of the records that `calls` are of."""
+def carrier_rows(
+    calls: Calls, variant_ids: pa.Array, alternate_count: np.ndarray, cohort: Cohort
+) -> Rows:
+    """Rows of genomics_carrier; `variant_ids` are those of the records that `calls` are of.
+
+    An allele that its record does not name, as 1 where ALT is '.', has no row.
+    """
     found = find_carriers(calls.packed)
+    is_named = found.allele <= alternate_count[calls.genotyped[found.variants]]
+    if not is_named.all():
+        found = Carriers(*(column[is_named] for column in found))
     sites = calls.genotyped[found.variants]
     records = np.searchsorted(calls.described, sites)
     is_there = found.alleles != ABSENT

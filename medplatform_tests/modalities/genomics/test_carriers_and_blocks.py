@@ -65,6 +65,12 @@ def test_rows_of_carriers(read_records: ReadRecords) -> None:
     assert {row["variant_id"] for row in rows} == variants
 
 
+def test_an_allele_that_the_record_does_not_name_has_no_carrier(read_records: ReadRecords) -> None:
+    reading = read_records("chr1 100 . A . . . . GT 0|1 0/0")
+    assert reading.errors() == []
+    assert reading.rows("genomics_carrier") == []
+
+
 MIN_DP = '##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="Least depth">\n'
 
 
