@@ -30,7 +30,7 @@ from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.genomics.variant import parse_sites
 
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 1 << 24
 
 
 def read_body(

@@ -23,8 +23,7 @@ def count_records(source: Source) -> dict[str, int]:
     """
     if kind := kind_of(source.path):
         return count_sequences(source.path, kind)
-    failure = None if source.path.name == CROSSWALK else find_failure(source.path)
-    if source.path.name == CROSSWALK or failure is Failure.CORRUPT:
+    if source.path.name == CROSSWALK:
         return {"file": 1}
     if is_bcf(source.path):
         return _count_bcf(source)
@@ -36,6 +35,8 @@ def count_records(source: Source) -> dict[str, int]:
                 variants = lines.count_rest()
                 samples = max(0, columns - FIRST_SAMPLE_COLUMN)
                 counts = {"header": header, "variant": variants, "sample": samples}
+                if lines.failure is Failure.CORRUPT:
+                    break
                 return counts if lines.failure is None else {**counts, "file": 1}
             is_foreign = line.strip() and not line.startswith(b"##")
             if is_foreign and (lines.number == 1 or line.count(b"\t") >= FIXED_COLUMNS - 1):
@@ -44,6 +45,8 @@ def count_records(source: Source) -> dict[str, int]:
 
 
 def _count_bcf(source: Source) -> dict[str, int]:
+    if find_failure(source.path) is Failure.CORRUPT:
+        return {"file": 1}
     extent = measure(source.path)
     if extent.samples is None:
         return {"file": 1}

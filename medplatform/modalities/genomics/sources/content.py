@@ -62,6 +62,11 @@ class FileContent(Content):
         self._rest = self._rest[size:]
         return size
 
+    def drain(self) -> None:
+        """Inflate what is left, without keeping any of it."""
+        for _ in self._chunks:
+            pass
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -94,8 +99,8 @@ class FileContent(Content):
 def find_failure(path: Path) -> Failure | None:
     """Inflate a file to its end: every checksum is verified before the first line is believed."""
     with FileContent(path) as content:
-        while content.is_compressed and content.read(CONTENT_CHUNK):
-            pass
+        if content.is_compressed:
+            content.drain()
         return content.failure
 
 
