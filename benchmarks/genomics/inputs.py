@@ -4,14 +4,16 @@
 own, because the peak memory of a candidate counts from that of its parent.
 
 The copies of a call set follow each other on the first contig of its header, so positions stay
-sorted and no two records are the same. Sample columns are turned by one with each copy: no two
-copies have the same genotypes either.
+sorted and no two records are the same. Sample columns are turned by one with each copy, so no two
+copies have the same genotypes either; and where samples have more than GT, their numbers of two
+digits or more vary from copy to copy, since depths and likelihoods seldom repeat.
 """
 
 import argparse
 import gzip
 import json
 import os
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,6 +52,9 @@ KINDS = {
 """Paths are those in the folder of the public data."""
 _LENGTH = re.compile(rb"##contig=<ID=([^,>]+).*?length=(\d+)")
 _END = re.compile(rb"(^|;)END=(\d+)")
+_NUMBER = re.compile(rb"\d{2,}")
+VARIATION = 60
+"""What is added to a number at most."""
 
 
 def find_calls(kind: str) -> Path:
@@ -96,9 +101,10 @@ def repeat(header: bytes, records: list[list[bytes]], copies: int) -> Iterator[b
     span = max(int(f[1]) + len(f[3]) for f in records) - starts[0] + 1
     if FIRST_POSITION + copies * span > int(length):
         raise SystemExit(f"{copies} copies do not fit on the first contig of the call set.")
+    rng = random.Random(0)
     for copy in range(copies):
         shift = FIRST_POSITION + copy * span - starts[0]
-        lines = (_shift(fields, contig, shift, copy) for fields in records)
+        lines = (_vary(_shift(fields, contig, shift, copy), rng) for fields in records)
         yield b"".join(b"\t".join(line) + b"\n" for line in lines)
 
 
@@ -108,6 +114,16 @@ def _shift(fields: list[bytes], contig: bytes, shift: int, turn: int) -> list[by
     samples = fields[FIRST_SAMPLE:]
     turn %= len(samples) or 1
     return [*moved, *samples[turn:], *samples[:turn]]
+
+
+def _vary(fields: list[bytes], rng: random.Random) -> list[bytes]:
+    if fields[FIRST_SAMPLE - 1 : FIRST_SAMPLE] in ([], [b"GT"]):
+        return fields
+    text = b"\t".join(fields[FIRST_SAMPLE:])
+    varied = _NUMBER.sub(
+        lambda match: b"%d" % (int(match[0]) + int(rng.random() * VARIATION)), text
+    )
+    return [*fields[:FIRST_SAMPLE], varied]
 
 
 def _read(path: Path, *, has_samples: bool) -> tuple[bytes, list[list[bytes]]]:

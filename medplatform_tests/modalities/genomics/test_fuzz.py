@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from benchmarks.fuzz_genomics import CallSet, Line, Result, find_loss, fuzz, read_corpus
+from benchmarks.fuzz_genomics import Result, find_loss, fuzz, read_corpus
+from benchmarks.genomics.vandal import CallSet, Line
 
 HEADER = b"#CHROM\n"
 
 
 def test_damaged_call_sets_are_accounted_for(tmp_path: Path) -> None:
-    broken, outcomes = fuzz(150, 7, read_corpus(None), tmp_path)
+    broken, outcomes = fuzz(100, 7, read_corpus(None), tmp_path)
     assert not broken
     assert outcomes["accepted"] > 400
     assert len(outcomes) > 15
