@@ -8,6 +8,8 @@ import numpy as np
 from medplatform.modalities.genomics.definition import Count
 
 UNKNOWN = -1
+MORE_THAN_ANY = 1 << 62
+"""Stands for numbers of genotypes that no line can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,13 @@ class Alleles:
         diploid = np.where(alleles == UNKNOWN, UNKNOWN, alleles * (alleles + 1) // 2)
         expected = np.where(self.ploidy == 1, alleles, diploid)
         for ploidy in np.unique(self.ploidy[self.ploidy > 2]).tolist():
-            table = np.array([comb(n + ploidy - 1, ploidy) for n in range(alleles.max() + 1)])
+            table = np.array([_genotype_count(n, ploidy) for n in range(alleles.max() + 1)])
             several = (self.ploidy == ploidy) & (alleles != UNKNOWN)
             expected[several] = table[alleles[several]]
         if (self.ploidy == UNKNOWN).any():
             return [expected, np.where(self.ploidy == UNKNOWN, alleles, expected)]
         return [expected]
+
+
+def _genotype_count(alleles: int, ploidy: int) -> int:
+    return min(comb(alleles + ploidy - 1, ploidy), MORE_THAN_ANY)

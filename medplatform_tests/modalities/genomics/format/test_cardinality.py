@@ -30,6 +30,11 @@ def test_genotypes_by_ploidy(ploidy: int, count: int) -> None:
     assert not is_right("G", count - 1, ploidy=ploidy)
 
 
+def test_more_genotypes_than_fit_a_line_are_never_all_there() -> None:
+    assert not is_right("G", 1000, alternate=60, ploidy=300)
+    assert not is_right("G", 1000, alternate=60, ploidy=64)
+
+
 def test_unknown_ploidy_may_be_one_or_two() -> None:
     found = [count for count in range(1, 12) if is_right("G", count, ploidy=UNKNOWN)]
     assert found == [3, 6]
