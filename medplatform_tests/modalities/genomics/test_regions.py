@@ -111,3 +111,34 @@ def test_a_region_needs_a_form() -> None:
     assert overlap(Regions.parse(["HLA-A*01:01:01:01"]), "HLA-A*01:01:01:01 5 . A G . . .") == [
         True
     ]
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize("region", [f"chr1:{LONG}-{LONG}", f"chr1:1-{LONG}", "chr1:1-99999999999"])
+def test_positions_that_no_chromosome_has_are_refused_by_their_form(
+    read: Read, region: str
+) -> None:
+    with pytest.raises(DeliveryError, match="chr:start-end") as raised:
+        read({"calls.vcf": vcf(*RECORDS)}, regions=[region])
+    assert "999" not in str(raised.value)
+    assert "limit" not in str(raised.value)
+
+
+def test_a_list_of_regions_with_a_position_of_many_digits_chooses_no_record(read: Read) -> None:
+    bed = f"chr1\t100\t{LONG}\n".encode()
+    reading = read(
+        {"calls.vcf": vcf(*RECORDS), "crosswalk.csv": CROSSWALK, "panel.bed": bed},
+        regions="panel.bed",
+    )
+    assert reading.rows("genomics_variant") == []
+    assert any("Line 1 of the file of regions" in row["reason"] for row in reading.refusals())
+
+
+def test_a_record_at_a_position_of_many_digits_is_refused_by_itself(read: Read) -> None:
+    content = vcf(RECORDS[0], f"chr1 {LONG} . A G . . . GT 0/1 0/0")
+    reading = read({"calls.vcf": content, "crosswalk.csv": CROSSWALK}, regions=["chr1"])
+    assert [number for _, number, _ in reading.errors()] == [5]
+    assert len(reading.rows("genomics_variant")) == 1
+    reading.assert_counts_add_up()

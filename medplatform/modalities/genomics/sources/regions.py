@@ -17,8 +17,11 @@ from medplatform.modalities.genomics.build import canonical_chromosome
 from medplatform.modalities.genomics.lines import Lines
 
 END_OF_CONTIG = 1 << 40
+MAX_DIGITS = 10
+"""Of a position: VCF has none above 2**31 - 1."""
 
 _REGION = re.compile(r"(?P<contig>\S+?)(?::(?P<start>[0-9]+)-(?P<end>[0-9]+))?")
+_BOUND = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 _EXTENT = re.compile(rb"(?:^|;)(END|SVLEN)=-?([0-9,-]+)")
 _BED_COMMENTS = ("#", "track", "browser")
 _INFO = 7
@@ -76,10 +79,11 @@ class Regions:
             if not line.strip() or line.startswith(_BED_COMMENTS):
                 continue
             contig, *bounds = line.split()[:3]
-            if len(bounds) < 2 or not all(bound.isdecimal() for bound in bounds):
+            if len(bounds) < 2 or not all(_BOUND.fullmatch(bound) for bound in bounds):
                 raise RegionsError(
                     f"Line {number} of the file of regions is no BED: it needs a chromosome, a "
-                    f"start and an end, separated by tabs. Correct it."
+                    f"start and an end of at most {MAX_DIGITS} digits, separated by tabs. Correct "
+                    "it."
                 )
             intervals.append((contig, int(bounds[0]) + 1, int(bounds[1])))
         return cls(intervals)
@@ -90,7 +94,7 @@ class Regions:
 
     def _overlaps(self, text: bytes) -> bool:
         fields = text.split(b"\t", _INFO + 1)
-        if len(fields) <= _INFO or not fields[1].isdigit():
+        if len(fields) <= _INFO or not fields[1].isdigit() or len(fields[1]) > MAX_DIGITS:
             return True
         lasts = self._lasts.get(self._name(fields[0]))
         if lasts is None:
@@ -109,7 +113,7 @@ class Regions:
 
 def _parse(text: str) -> tuple[str, int, int]:
     found = _REGION.fullmatch(text)
-    if not found:
+    if not found or any(len(found[bound] or "") > MAX_DIGITS for bound in ("start", "end")):
         raise RegionsError(f"{_FORM} Correct regions in delivery.json.")
     first, last = int(found["start"] or 1), int(found["end"] or END_OF_CONTIG)
     if last < first:
@@ -117,7 +121,10 @@ def _parse(text: str) -> tuple[str, int, int]:
     return found["contig"], first, last
 
 
-_FORM = "A region is written as chr:start-end, e.g. chr17:43044295-43125483, or as chr alone."
+_FORM = (
+    "A region is written as chr:start-end, e.g. chr17:43044295-43125483, or as chr alone; "
+    f"positions have at most {MAX_DIGITS} digits."
+)
 
 
 def _last(first: int, fields: list[bytes]) -> int:
