@@ -22,7 +22,11 @@ from medplatform.modalities.genomics.sites import Rows, Sites
 from medplatform.modalities.genomics.tables import BLOCK
 
 _UNSEEN = ("<NON_REF>", "<*>")
-_NUMBERS = {"DP": "depth", "MIN_DP": "min_depth", "GQ": "genotype_quality"}
+_NUMBERS = {
+    "DP": ("depth", pa.int32()),
+    "MIN_DP": ("min_depth", pa.int32()),
+    "GQ": ("genotype_quality", pa.float64()),
+}
 _OF_SITES = (
     "genome_build",
     "chromosome",
@@ -77,7 +81,10 @@ def block_rows(sites: Sites, calls: Calls, cohort: Cohort) -> Rows:
         **{name: frame[name].take(places) for name in _OF_SITES},
         "is_called": pa.array(is_reference(codes)),
         "ploidy": pa.array(np.abs(calls.packed.ploidy().reshape(-1))),
-        **{name: calls.numbers(key, records, samples) for key, name in _NUMBERS.items()},
+        **{
+            name: calls.numbers(key, records, samples, dtype)
+            for key, (name, dtype) in _NUMBERS.items()
+        },
     }
     further = {
         name: calls.cells(name, records, samples)

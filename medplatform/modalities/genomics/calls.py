@@ -37,15 +37,26 @@ class Calls:
     packed: Packed
     columns: Mapping[str, pa.ChunkedArray]
 
-    def numbers(self, key: str, records: np.ndarray, samples: np.ndarray) -> pa.Array:
-        """Single numbers of a FORMAT key in some cells; `records` are indices of `described`.
+    def numbers(
+        self, key: str, records: np.ndarray, samples: np.ndarray, dtype: pa.DataType
+    ) -> pa.Array:
+        """Single numbers of a FORMAT key in some cells, as float64 or int32.
 
-        Null where a cell has none, and everywhere where the key holds lists or texts.
+        Null where a cell has none, where it is not of the type (`DP` of 12.5), and everywhere where
+        the key holds lists or texts.
+
+        Parameters
+        ----------
+        records
+            Indices of `described`.
         """
         name = f"{PREFIX}{key}"
         if name not in self.columns or not _is_number(self.columns[name].type.value_type):
-            return pa.nulls(len(records))
-        return self.cells(name, records, samples)
+            return pa.nulls(len(records), dtype)
+        cells = self.cells(name, records, samples)
+        if dtype == pa.int32() and pa.types.is_floating(cells.type):
+            return _whole_numbers(cells.to_numpy(zero_copy_only=False))
+        return cells.cast(dtype)
 
     def cells(self, column: str, records: np.ndarray, samples: np.ndarray) -> pa.Array:
         """What a column of `columns` holds for some records and samples."""
@@ -57,6 +68,13 @@ class Calls:
 
 def _is_number(dtype: pa.DataType) -> bool:
     return pa.types.is_integer(dtype) or pa.types.is_floating(dtype)
+
+
+def _whole_numbers(values: np.ndarray) -> pa.Array:
+    """Numbers as int32, null where that cannot hold them."""
+    bounds = np.iinfo(np.int32)
+    is_whole = (values == np.trunc(values)) & (values >= bounds.min) & (values <= bounds.max)
+    return pa.array(np.where(is_whole, values, 0).astype(np.int32), mask=~is_whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def carrier_rows(
             pa.array(offsets), pa.array(flat, mask=flat == MISSING)
         ),
         "is_phased": pa.array(found.is_phased),
-        "depth": calls.numbers("DP", records, found.samples),
-        "genotype_quality": calls.numbers("GQ", records, found.samples),
+        "depth": calls.numbers("DP", records, found.samples, pa.int32()),
+        "genotype_quality": calls.numbers("GQ", records, found.samples, pa.float64()),
     }
     return Rows(CARRIER, sites, columns)

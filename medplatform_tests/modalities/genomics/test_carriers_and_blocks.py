@@ -65,6 +65,24 @@ def test_rows_of_carriers(read_records: ReadRecords) -> None:
     assert {row["variant_id"] for row in rows} == variants
 
 
+def test_depths_that_are_no_whole_numbers_are_left_out_of_what_counts_reads(read: Read) -> None:
+    depth = '##FORMAT=<ID=DP,Number=1,Type=Float,Description="Depth">\n'
+    content = vcf(
+        "chr1 100 . A C . . . GT:DP 0/1:12.5 0/1:12.0",
+        "chr1 200 . A C . . . GT:DP 0/1:1e30 0/1:nan",
+        "chr1 300 . A <*> . . END=310 GT:DP 0/0:1e30 0/0:7",
+        header=HEADER.replace("#CHROM", f"{depth}#CHROM"),
+    )
+    reading = read({"calls.vcf": content, "crosswalk.csv": crosswalk("S1", "S2")})
+    assert {unit for unit, *_ in reading.errors()} == {"header"}
+    reading.assert_counts_add_up()
+    depths = [row["depth"] for row in reading.rows("genomics_carrier")]
+    assert depths == [None, 12, None, None]
+    assert [row["depth"] for row in reading.rows("genomics_block")] == [None, 7]
+    kept = [row["format_DP"] for row in reading.rows("genomics_genotype")]
+    assert kept[0] == [12.5, 12.0]
+
+
 def test_an_allele_that_the_record_does_not_name_has_no_carrier(read_records: ReadRecords) -> None:
     reading = read_records("chr1 100 . A . . . . GT 0|1 0/0")
     assert reading.errors() == []
