@@ -19,6 +19,8 @@ from medplatform.modalities.genomics.genotypes import (
     Packed,
 )
 
+MAX_PLOIDY = 64
+"""Alleles of the longest genotype that is read: each costs all samples of its record two bytes."""
 _INVALID = 0x100
 
 
@@ -54,12 +56,14 @@ class Genotype(NamedTuple):
 
 
 def parse_genotype(text: bytes) -> Genotype | None:
-    """Read a GT value of any ploidy; None where it is malformed."""
+    """Read a GT value of up to `MAX_PLOIDY` alleles; None where it is malformed."""
     separators = bytes(byte for byte in text if byte in b"/|")
     names = text.replace(b"|", b"/").split(b"/")
     prefix = None
     if len(names) > 1 and not names[0]:
         prefix, separators, names = separators[:1], separators[1:], names[1:]
+    if len(names) > MAX_PLOIDY:
+        return None
     if not all(name == b"." or (name.isdigit() and len(name) < 6) for name in names):
         return None
     alleles = tuple(MISSING if name == b"." else int(name) for name in names)

@@ -1,5 +1,6 @@
 """Carriers of rare alleles, one by one: who has them, without reading packed genotypes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,29 +17,56 @@ FEW, SHARE = 10, 100
 
 
 class Carriers(NamedTuple):
-    """Per carrier the index of variant and sample, the allele and how many copies, all alleles.
+    """Carriers of rare alleles.
 
-    `alleles` is int16, carriers x ploidy; `is_phased` whether all of them are.
+    Attributes
+    ----------
+    variants, samples
+        Index of the variant and of the sample of each carrier.
+    allele, copies
+        Which allele it carries, and how many copies.
+    alleles
+        All alleles of the genotype of each: a list of int16, null where one was not called.
+    is_phased
+        Whether all of them are phased (bool).
     """
 
     variants: np.ndarray
     samples: np.ndarray
     allele: np.ndarray
     copies: np.ndarray
-    alleles: np.ndarray
+    alleles: pa.ListArray
     is_phased: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence["Carriers"]) -> "Carriers":
+        """The carriers of several parts, one after the other."""
+        return cls(
+            np.concatenate([part.variants for part in parts]),
+            np.concatenate([part.samples for part in parts]),
+            np.concatenate([part.allele for part in parts]),
+            np.concatenate([part.copies for part in parts]),
+            pa.concat_arrays([part.alleles for part in parts]),
+            np.concatenate([part.is_phased for part in parts]),
+        )
+
+    def where(self, is_chosen: np.ndarray) -> "Carriers":
+        """Some of them (bool)."""
+        return Carriers(
+            self.variants[is_chosen],
+            self.samples[is_chosen],
+            self.allele[is_chosen],
+            self.copies[is_chosen],
+            self.alleles.filter(pa.array(is_chosen)),
+            self.is_phased[is_chosen],
+        )
 
 
 def find_carriers(packed: Packed) -> Carriers:
     """The carriers of rare alleles, by variant, allele and sample."""
-    found = [_packed_carriers(packed), *(_wide_carriers(row, packed) for row in packed.wide)]
-    ploidy = max(part.alleles.shape[1] for part in found)
-    fills = [((0, 0), (0, ploidy - part.alleles.shape[1])) for part in found]
-    padded = [
-        part._replace(alleles=np.pad(part.alleles, fill, constant_values=ABSENT))
-        for part, fill in zip(found, fills, strict=True)
-    ]
-    return Carriers(*(np.concatenate(column) for column in zip(*padded, strict=True)))
+    return Carriers.join(
+        [_packed_carriers(packed), *(_wide_carriers(row, packed) for row in packed.wide)]
+    )
 
 
 def _packed_carriers(packed: Packed) -> Carriers:
@@ -60,7 +88,7 @@ def _packed_carriers(packed: Packed) -> Carriers:
         calls.samples[which],
         allele,
         (alleles == allele[:, None]).sum(axis=1),
-        alleles,
+        _lists(alleles),
         (calls.codes[which] & 1 == 1) | (alleles[:, 1] == ABSENT),
     )
 
@@ -77,7 +105,15 @@ def _wide_carriers(variant: int, packed: Packed) -> Carriers:
     found = alleles[samples]
     copies = (found == allele[:, None]).sum(axis=1)
     variants = np.full(len(samples), variant)
-    return Carriers(variants, samples, allele, copies, found, is_phased[samples])
+    return Carriers(variants, samples, allele, copies, _lists(found), is_phased[samples])
+
+
+def _lists(alleles: np.ndarray) -> pa.ListArray:
+    """The alleles of genotypes (genotypes x ploidy, MISSING and ABSENT among them) as lists."""
+    is_there = alleles != ABSENT
+    flat = alleles[is_there]
+    offsets = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=flat == MISSING))
 
 
 def _most(packed: Packed) -> int:
@@ -94,12 +130,9 @@ def carrier_rows(
     found = find_carriers(calls.packed)
     is_named = found.allele <= alternate_count[calls.genotyped[found.variants]]
     if not is_named.all():
-        found = Carriers(*(column[is_named] for column in found))
+        found = found.where(is_named)
     sites = calls.genotyped[found.variants]
     records = np.searchsorted(calls.described, sites)
-    is_there = found.alleles != ABSENT
-    flat = found.alleles[is_there]
-    offsets = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int32)
     samples = pa.array(found.samples)
     columns = {
         "variant_id": variant_ids.take(pa.array(sites)),
@@ -109,9 +142,7 @@ def carrier_rows(
         "patient_id": cohort.patient_ids.take(samples),
         "sample_id": cohort.sample_ids.take(samples),
         "copies": pa.array(found.copies),
-        "alleles": pa.ListArray.from_arrays(
-            pa.array(offsets), pa.array(flat, mask=flat == MISSING)
-        ),
+        "alleles": found.alleles,
         "is_phased": pa.array(found.is_phased),
         "depth": calls.numbers("DP", records, found.samples, pa.int32()),
         "genotype_quality": calls.numbers("GQ", records, found.samples, pa.float64()),

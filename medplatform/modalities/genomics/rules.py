@@ -89,7 +89,8 @@ GT_NOT_FIRST = Rule(
 GT_MALFORMED = Rule(
     "genotype.malformed",
     "FORMAT/GT",
-    "A genotype is not a list of allele numbers or '.', separated by / or |. Correct it.",
+    "A genotype is not a list of at most 64 allele numbers or '.', separated by / or |. Correct "
+    "it.",
 )
 GT_ALLELE = Rule(
     "genotype.unknown_allele",

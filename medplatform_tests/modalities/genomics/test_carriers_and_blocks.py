@@ -83,6 +83,28 @@ def test_depths_that_are_no_whole_numbers_are_left_out_of_what_counts_reads(read
     assert kept[0] == [12.5, 12.0]
 
 
+def test_a_genotype_of_many_alleles_costs_other_carriers_nothing() -> None:
+    lines = ["\t".join(["0/1", "1|1", "./1"])] * 200
+    lines.append("\t".join(["/".join(["0"] * 63 + ["1"]), "0/0", "1"]))
+    found = find_carriers(pack([line.encode() for line in lines], 3))
+    assert found.alleles.values.nbytes < 3 * len(lines) * 8
+    assert found.alleles[-2].as_py() == [0] * 63 + [1]
+    assert found.alleles[-1].as_py() == [1]
+    assert sorted(map(str, found.alleles[:3].to_pylist())) == ["[0, 1]", "[1, 1]", "[None, 1]"]
+
+
+def test_genotypes_of_absurdly_many_alleles_are_refused(read_records: ReadRecords) -> None:
+    reading = read_records(
+        f"chr1 100 . A C . . . GT {'/'.join(['1'] * 50_000)} 0/1",
+        f"chr1 200 . A C . . . GT {'/'.join(['1'] * 65)} 0/1",
+        f"chr1 300 . A C . . . GT {'/'.join(['1'] * 64)} 0/1",
+    )
+    assert [code for *_, code in reading.errors()] == ["genotype.malformed"] * 2
+    assert "at most 64" in reading.refusals()[0]["reason"]
+    assert [row["copies"] for row in reading.rows("genomics_carrier")] == [64, 1]
+    reading.assert_counts_add_up()
+
+
 def test_an_allele_that_the_record_does_not_name_has_no_carrier(read_records: ReadRecords) -> None:
     reading = read_records("chr1 100 . A . . . . GT 0|1 0/0")
     assert reading.errors() == []
