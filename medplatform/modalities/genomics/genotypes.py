@@ -36,14 +36,15 @@ HAPLOID = 7
 _CODES = np.arange(256)
 _A = (_CODES >> 4).astype(np.int16) - 1
 _B = np.where((_CODES >> 1) & 7 == HAPLOID, ABSENT, ((_CODES >> 1) & 7) - 1).astype(np.int16)
-_ALLELES: np.ndarray = np.stack([_A, _B])
+PACKED_ALLELES: np.ndarray = np.stack([_A, _B])
+"""First and second allele of each of the 256 packed bytes (int16, 2 x 256)."""
 _IS_CALLED: np.ndarray = (_A >= 0) & (_B != MISSING)
-_CALLED_ALLELES = np.count_nonzero(_ALLELES >= 0, axis=0).astype(np.uint8)
+_CALLED_ALLELES = np.count_nonzero(PACKED_ALLELES >= 0, axis=0).astype(np.uint8)
 _PLOIDY = np.where((_A == MISSING) & (_B == ABSENT), MISSING, 1 + (_B != ABSENT)).astype(np.int64)
 _IS_REFERENCE: np.ndarray = (_A == 0) & ((_B == 0) | (_B == ABSENT))
 _IS_PLAIN: np.ndarray = _IS_REFERENCE | (_A == MISSING) & ((_B == MISSING) | (_B == ABSENT))
-_LARGEST = _ALLELES.max(axis=0).astype(np.int8)
-_COPIES = np.stack([np.sum(k == _ALLELES, axis=0, dtype=np.int8) for k in range(15)])
+_LARGEST = PACKED_ALLELES.max(axis=0).astype(np.int8)
+_COPIES = np.stack([np.sum(k == PACKED_ALLELES, axis=0, dtype=np.int8) for k in range(15)])
 _DOSAGE = np.where(_IS_CALLED, _COPIES, MISSING).astype(np.int8)
 _IS_HETEROZYGOUS: np.ndarray = _IS_CALLED & (_B >= 0) & (_A != _B)
 _IS_HOMOZYGOUS_ALTERNATE: np.ndarray = _IS_CALLED & (_A > 0) & (_A == _B)
@@ -53,7 +54,7 @@ PHASED, UNPHASED = 0b0001_001_1, 0b0001_001_0
 """The packed bytes of 0|0 and 0/0."""
 
 
-class Calls(NamedTuple):
+class PackedCells(NamedTuple):
     """Some packed genotypes: the index of their variant and of their sample, and their byte."""
 
     variants: np.ndarray
@@ -63,7 +64,7 @@ class Calls(NamedTuple):
     @property
     def alleles(self) -> np.ndarray:
         """First and second allele of each genotype (int16, 2 x genotypes): or MISSING, ABSENT."""
-        return _ALLELES[:, self.codes]
+        return PACKED_ALLELES[:, self.codes]
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Packed:
         )
 
     @cached_property
-    def uncommon(self) -> "Calls":
+    def uncommon(self) -> "PackedCells":
         """The genotypes that are not the reference twice, written as most of the variants have it.
 
         Those are nearly all, so what is counted is counted in these few. Wide ones are not here.
@@ -115,7 +116,7 @@ class Packed:
         if self.wide:
             is_narrow = ~np.isin(rows, list(self.wide))
             cells, rows, samples = cells[is_narrow], rows[is_narrow], samples[is_narrow]
-        return Calls(rows, samples, codes[cells])
+        return PackedCells(rows, samples, codes[cells])
 
     @cached_property
     def common(self) -> int:

@@ -8,11 +8,16 @@ from enum import IntEnum
 
 import numpy as np
 
-from medplatform.modalities.genomics.genotypes import ABSENT, MISSING, Packed
+from medplatform.modalities.genomics.genotypes import (
+    ABSENT,
+    MISSING,
+    PACKED_ALLELES,
+    Packed,
+    wide_alleles,
+)
 
 LARGEST_PACKED = 14
 """The largest allele index that a packed byte holds."""
-_END_OF_VECTOR = 0xFFFF
 
 
 class Category(IntEnum):
@@ -45,8 +50,7 @@ def categorise(packed: Packed, allele: int | None = None) -> np.ndarray:
     table = _TABLES[0 if allele is None else min(allele, LARGEST_PACKED + 1)]
     categories = table[packed.codes]
     for row, cell in packed.wide.items():
-        alleles = np.where(cell == _END_OF_VECTOR, ABSENT, (cell >> 1).astype(np.int16) - 1)
-        categories[row] = _classify(alleles, allele)
+        categories[row] = _classify(wide_alleles(cell), allele)
     return categories
 
 
@@ -75,11 +79,7 @@ def _classify(alleles: np.ndarray, allele: int | None) -> np.ndarray:
 
 def _tables() -> np.ndarray:
     """A table per allele: row 0 of the whole record, the last of alleles that no byte holds."""
-    codes = np.arange(256)
-    first = (codes >> 4) - 1
-    second = np.where((codes >> 1) & 7 == 7, ABSENT, ((codes >> 1) & 7) - 1)
-    alleles = np.stack([first, second], axis=1)
-    return np.stack([_classify(alleles, k or None) for k in range(LARGEST_PACKED + 2)])
+    return np.stack([_classify(PACKED_ALLELES.T, k or None) for k in range(LARGEST_PACKED + 2)])
 
 
 _TABLES: np.ndarray = _tables()
