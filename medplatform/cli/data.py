@@ -129,7 +129,8 @@ def build_marts() -> None:
     """Score and assess genotypes, assemble volumes of images, and build the marts with dbt."""
     from medplatform.cli.cohort_flow import cohort_flow
     from medplatform.modalities import TABLES
-    from medplatform.warehouse import build
+    from medplatform.modalities.genomics.scoring_file import find_unusable
+    from medplatform.warehouse import POLYGENIC_SCORE, build
     from medplatform.warehouse.genomics_features import find_references, write_features
     from medplatform.warehouse.genomics_qc import write_genomics_qc
     from medplatform.warehouse.scores import write_polygenic_scores
@@ -142,7 +143,9 @@ def build_marts() -> None:
             f"No mart was built: the lake under {settings.data} has no rows. "
             f"Ingest first: medplatform ingest MODALITY PATH"
         )
-    write_polygenic_scores(installation.lake, installation.scoring_files, settings.marts)
+    unusable = find_unusable(installation.scoring_files)
+    usable = [path for path in installation.scoring_files if path not in unusable]
+    scores = write_polygenic_scores(installation.lake, usable, settings.marts)
     features = write_features(
         installation.lake, find_references(settings.reference), settings.marts
     )
@@ -156,10 +159,20 @@ def build_marts() -> None:
         marts=settings.marts,
         views=installation.views,
     )
-    marts = {**result.marts, **assembled.rows, **assessed.rows, **features.rows}
+    marts = {
+        **result.marts,
+        POLYGENIC_SCORE.name: scores.height,
+        **assembled.rows,
+        **assessed.rows,
+        **features.rows,
+    }
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in marts.items()])
     if flow := cohort_flow(root):
         print_table("From patients to rows of patient_features", flow)
+    if unusable:
+        raise click.ClickException(
+            "All was built but the scores of these files:\n" + "\n".join(unusable.values())
+        )
 
 
 @click.command()

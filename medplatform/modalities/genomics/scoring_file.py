@@ -7,7 +7,7 @@ rows that no genotype of a variant can answer are skipped and counted by reason.
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +96,11 @@ def read_scoring_file(path: Path) -> ScoringFile:
     missing = {chromosome, position, "effect_allele"} - set(table.columns)
     if not set(_DOSAGE_WEIGHTS) <= set(table.columns):
         missing |= {"effect_weight"} - set(table.columns)
+    if missing - {chromosome, position}:
+        raise ScoringFileError(
+            f"{path}: it has no column {', '.join(sorted(missing))}. Deliver one score per file, "
+            f"with the columns that the PGS Catalog defines."
+        )
     if build is None or missing:
         lacks = ", ".join(sorted(missing)) or "#genome_build"
         raise ScoringFileError(
@@ -108,6 +113,17 @@ def read_scoring_file(path: Path) -> ScoringFile:
         raise ScoringFileError(f"{path}: an effect_weight is not a number. Download it again.")
     skipped = dict(rows.drop_nulls("skip").group_by("skip").len().sort("skip").iter_rows())
     return ScoringFile(name[1], build, variants, table.height, skipped)
+
+
+def find_unusable(paths: Sequence[Path]) -> dict[Path, str]:
+    """The scoring files that cannot be read, and why."""
+    reasons: dict[Path, str] = {}
+    for path in paths:
+        try:
+            read_scoring_file(path)
+        except ScoringFileError as error:
+            reasons[path] = str(error)
+    return reasons
 
 
 def _header(text: str) -> dict[str, str]:
