@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from medplatform.lake import Lake, Refusal, SourceEntry
+from medplatform.modalities import MODALITIES
 from medplatform.privacy import Identity, KeyRing, create_key
 from medplatform.synthetic.demo import IDENTIFIER_SYSTEM, MASTER_KEY
 from medplatform_tests.cli.conftest import Terminal
@@ -43,7 +44,7 @@ def patient(number: str, gender: str) -> str:
 
 def run_main(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "medplatform.cli", *arguments],
+        [sys.executable, "-m", "medplatform", *arguments],
         env={**os.environ, "MEDPLATFORM_DATA": str(data)},
         capture_output=True,
         text=True,
@@ -54,7 +55,7 @@ def run_main(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 def test_help_is_instant() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-m", "medplatform.cli", "--help"], capture_output=True, check=True
+        [sys.executable, "-m", "medplatform", "--help"], capture_output=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert b"ingest" in done.stdout
@@ -144,7 +145,7 @@ def test_what_cannot_be_meant_is_a_usage_error(
 
 
 def test_the_modalities_are_in_the_help(terminal: Terminal) -> None:
-    assert "{ehr|imaging|genomics}" in terminal.run("ingest", "--help").output
+    assert f"{{{'|'.join(MODALITIES)}}}" in terminal.run("ingest", "--help").output
 
 
 def test_an_empty_installation_says_where_to_begin(terminal: Terminal) -> None:

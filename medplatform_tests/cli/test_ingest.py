@@ -31,7 +31,7 @@ def test_an_ingest_without_trouble_writes_nothing_to_stderr(
     """Not even while Python ends, which only a process of its own shows."""
     assert terminal.run("key", "create").exit_code == 0
     arguments = "ingest", "ehr", str(_deliverable(tmp_path)), "--one-subject-per-record"
-    command = (sys.executable, "-m", "medplatform.cli", *arguments)
+    command = (sys.executable, "-m", "medplatform", *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "published" in done.stdout

@@ -120,7 +120,7 @@ def test_mlflow_cannot_run_on_another_server(settings: Settings) -> None:
 
 def test_a_database_address_of_the_wrong_scheme_is_one_clear_line(tmp_path: Path) -> None:
     wrong = {"MEDPLATFORM_DATABASE_URL": DATABASE.replace("+psycopg2", "")}
-    command = [sys.executable, "-m", "medplatform.cli", "service", "webserver"]
+    command = [sys.executable, "-m", "medplatform", "service", "webserver"]
     result = subprocess.run(
         command, env={**os.environ, **wrong}, cwd=tmp_path, capture_output=True, text=True
     )

@@ -182,7 +182,7 @@ def test_a_receiver_delivers_what_is_open_when_it_is_told_to_stop(
     shell: Shell, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "medplatform.cli", "receive", "--port", "0", "--reserve-gib", "0"],
+        [sys.executable, "-m", "medplatform", "receive", "--port", "0", "--reserve-gib", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )

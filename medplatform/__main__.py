@@ -1,4 +1,4 @@
-"""`python -m medplatform.cli`."""
+"""`python -m medplatform`."""
 
 from medplatform.cli import main
 
