@@ -69,10 +69,6 @@ class _Texts:
         self.codes = encoded.indices.to_numpy()
         self.texts = pl.Series("text", encoded.dictionary, dtype=pl.String)
 
-    def matching(self, pattern: str) -> np.ndarray:
-        """Which records have a text that a pattern is found in."""
-        return self.spread(self.texts.str.contains(pattern))
-
     def spread(self, of_text: pl.Series) -> np.ndarray:
         """From a mask of texts to one of records."""
         return of_text.fill_null(False).to_numpy()[self.codes]
@@ -146,7 +142,9 @@ def _read_positions(fields: Fields, last: np.ndarray) -> tuple[pl.Series, Masks]
     valid = positions.fill_null(-1).to_numpy()
     is_broken = (valid < 0) | (valid > MAX_POSITION)
     stored = pl.Series(np.where(is_broken, 0, valid)).cast(pl.Int32)
-    return stored, [(rules.POSITION, is_broken), (rules.BEYOND, (valid > last) & ~is_broken)]
+    lengths = pl.Series(fields.column("REF"), dtype=pl.String).str.len_bytes().cast(pl.Int64)
+    is_beyond = (valid > last) | (valid + lengths.to_numpy() - 1 > MAX_POSITION)
+    return stored, [(rules.POSITION, is_broken), (rules.BEYOND, is_beyond & ~is_broken)]
 
 
 def _read_alleles(

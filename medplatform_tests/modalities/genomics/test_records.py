@@ -88,6 +88,8 @@ def test_an_id_that_is_not_from_dbsnp_is_not_kept(read_records: ReadRecords) -> 
         ("chr1 -1 . A G 50 PASS . GT 0/1 0/0", "position.not_an_integer", "POS"),
         ("chr1 9999999999 . A G 50 PASS . GT 0/1 0/0", "position.not_an_integer", "POS"),
         ("chr1 248956424 . A G 50 PASS . GT 0/1 0/0", "position.beyond_contig", "POS"),
+        ("ctg1 2147483645 . ACGT A 50 PASS . GT 0/1 0/0", "position.beyond_contig", "POS"),
+        ("ctg1 2147483647 . AC <NON_REF> . . . GT 0/0 0/0", "position.beyond_contig", "POS"),
         ("chr1 200 . . G 50 PASS . GT 0/1 0/0", "reference.syntax", "REF"),
         ("chr1 200 . A1 G 50 PASS . GT 0/1 0/0", "reference.syntax", "REF"),
         ("chr1 200 . R G 50 PASS . GT 0/1 0/0", "reference.syntax", "REF"),
