@@ -23,7 +23,7 @@ LENGTH_TOLERANCE = 1
 
 _ALT = pl.col("alternate_allele")
 _NAME = _ALT.str.extract(r"^<([^:>]+)")
-_COPIES = _NAME.str.extract(r"^CN(\d{1,4})$")
+_COPIES = _NAME.str.extract(r"^CN([0-9]{1,4})$")
 _HAS_MATE = _ALT.str.contains(r"[\[\]]")
 _IS_BREAKEND = _HAS_MATE | _ALT.str.contains(r"^\.[A-Za-z]|[A-Za-z]\.$")
 _BRACKET = _ALT.str.extract(r"([\[\]])")
@@ -76,14 +76,14 @@ def describe_structures(alleles: pl.DataFrame, info: Mapping[str, pa.Array]) -> 
         .otherwise(pl.coalesce(_NAME, pl.col("_type").str.extract("^([A-Z]+)")).str.to_uppercase())
         .alias("sv_type"),
         _ALT.str.extract(r"^<[^:>]+:([^>]+)>$").alias("sv_subtype"),
-        pl.coalesce(pl.col("_copies"), _COPIES.cast(pl.Float64)).alias("copy_number"),
+        pl.coalesce(pl.col("_copies"), _COPIES.cast(pl.Float64, strict=False)).alias("copy_number"),
         *(
             pl.when(_IS_BREAKEND).then(expression).alias(name)
             for name, expression in {
                 "breakend_form": _FORM,
                 "inserted_bases": _INSERTED,
-                "mate_chromosome": _MATE.str.extract(r"^<?(.+?)>?:\d+$"),
-                "mate_position": _MATE.str.extract(r":(\d+)$").cast(pl.Int32, strict=False),
+                "mate_chromosome": _MATE.str.extract(r"^<?(.+?)>?:[0-9]+$"),
+                "mate_position": _MATE.str.extract(r":([0-9]+)$").cast(pl.Int32, strict=False),
             }.items()
         ),
     )

@@ -75,6 +75,7 @@ def test_breakends(
         ("<CNV>", "CNV", None, None),
         ("<CNV:TR>", "CNV", "TR", None),
         ("<CN0>", "CNV", None, 0.0),
+        ("<CN\u0663>", None, None, None),
         ("<SOMETHING>", None, None, None),
     ],
 )
