@@ -4,7 +4,9 @@ Markers are biallelic single-nucleotide variants of the autosomes with a minor a
 above 5 % and a call rate above 95 %, at least 10 kb apart (neighbours say the same of two people),
 at most 8,192 of them, evenly spaced. So many tell the third degree from no relation at all; with
 fewer, only closer relatives are looked for (`kinship.smallest_kinship`). Of few chromosomes nothing
-is told: relatives can have inherited all of one alike, or nothing of it.
+is told: relatives can have inherited all of one alike, or nothing of it, and strangers of one
+ancestry can have one alike. What counts is what both samples of a pair have: files of the whole
+genome and of one chromosome share that one.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.genotypes import MISSING
 from medplatform.modalities.genomics.matrix import read_dosages
 from medplatform.modalities.genomics.qc.alleles import PLACE
 from medplatform.modalities.genomics.qc.kinship import (
@@ -27,6 +30,9 @@ SMALLEST_MAF = 0.05
 SMALLEST_CALL_RATE = 0.95
 DISTANCE_BASES = 10_000
 FEWEST_CHROMOSOMES = 5
+SMALLEST_PART = 0.01
+"""Of the shared markers, for a chromosome to count: chromosome 21 has 1.3 % of the autosomes."""
+PAIRS_AT_ONCE = 1 << 15
 LARGEST_PARENT_OPPOSITE = 0.01
 """Parent and child share an allele everywhere, but for errors; siblings differ at more markers."""
 
@@ -80,8 +86,45 @@ def find_related(lake: Lake, variants: pl.DataFrame, without: list[str]) -> Rela
     is_kept = ~matrix.samples["patient_id"].is_in(without)
     samples = matrix.samples.filter(is_kept)
     patients = samples["patient_id"].rank("dense").to_numpy()
-    pairs = find_relatives(matrix.dosages[:, is_kept.to_numpy()], least, patients)
-    return Relatedness(_describe(_drop_untold(pairs), samples), markers.height)
+    dosages = matrix.dosages[:, is_kept.to_numpy()]
+    pairs = _drop_untold(find_relatives(dosages, least, patients))
+    chromosomes = count_chromosomes(dosages, markers["chromosome"], pairs)
+    pairs = pairs.filter(chromosomes >= FEWEST_CHROMOSOMES)
+    return Relatedness(_describe(pairs, samples), markers.height)
+
+
+def count_chromosomes(
+    dosages: np.ndarray, chromosomes: pl.Series, pairs: pl.DataFrame
+) -> np.ndarray:
+    """How many chromosomes the shared markers of each pair lie on.
+
+    Parameters
+    ----------
+    dosages : int8, markers x samples
+        Copies, or MISSING.
+    chromosomes
+        Of each marker.
+    pairs
+        Columns `first` and `second`: columns of `dosages`.
+
+    Returns
+    -------
+    One integer per pair. A chromosome counts that has `SMALLEST_PART` of the shared markers.
+    """
+    is_called = dosages != MISSING
+    packed = [
+        np.packbits(is_called[(chromosomes == name).to_numpy()], axis=0)
+        for name in chromosomes.unique()
+    ]
+    starts = np.cumsum([0, *(len(part) for part in packed[:-1])])
+    called = np.ascontiguousarray(np.concatenate(packed).T)
+    counts = [np.zeros(0, np.int64)]
+    for some in pairs.iter_slices(PAIRS_AT_ONCE):
+        both = called[some["first"].to_numpy()] & called[some["second"].to_numpy()]
+        shared = np.add.reduceat(np.bitwise_count(both), starts, axis=1, dtype=np.int64)
+        is_counted = shared >= np.maximum(SMALLEST_PART * shared.sum(axis=1, keepdims=True), 1)
+        counts.append(is_counted.sum(axis=1))
+    return np.concatenate(counts)
 
 
 def _drop_untold(pairs: pl.DataFrame) -> pl.DataFrame:

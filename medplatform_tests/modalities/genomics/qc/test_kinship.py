@@ -6,6 +6,7 @@ import pytest
 
 from medplatform.modalities.genomics.qc import kinship
 from medplatform.modalities.genomics.qc.kinship import find_relatives, smallest_kinship
+from medplatform.modalities.genomics.qc.relatedness import count_chromosomes
 from medplatform_tests.modalities.genomics.qc.conftest import Clinic, write_dosages
 
 AUTOSOMES = tuple(map(str, range(1, 23)))
@@ -119,3 +120,27 @@ def test_one_chromosome_tells_nothing(clinic: Clinic) -> None:
     clinic.deliver("first", {"a.vcf": write_dosages(dosages)})
     related = clinic.assess().relatedness
     assert (related.markers, related.least, related.pairs.height) == (0, None, 0)
+
+
+def test_pairs_that_share_one_chromosome_are_not_reported(clinic: Clinic) -> None:
+    dosages = Family(2600, 4).dosages
+    six = AUTOSOMES[:6]
+    clinic.deliver("whole", {"a.vcf": write_dosages(dosages, chromosomes=six)})
+    one = write_dosages(dosages, chromosomes=six).decode().splitlines(keepends=True)
+    last = [line for line in one if not line[0].isdigit() or line.startswith("6\t")]
+    clinic.deliver("one", {"a.vcf": "".join(last).encode()})
+    related = clinic.assess().relatedness
+    assert related.markers > 2100
+    deliveries = related.pairs.select("first_delivery", "second_delivery").unique().rows()
+    assert deliveries == [("whole", "whole")]
+    assert related.pairs["relation"].sort().to_list() == ["parent and child"] * 4 + ["siblings"]
+
+
+def test_chromosomes_count_that_have_a_hundredth_of_the_shared_markers() -> None:
+    chromosomes = pl.Series(["1"] * 600 + ["2"] * 7 + ["3"] * 4)
+    dosages = np.zeros((611, 4), np.int8)
+    dosages[600:, 1] = -1  # chromosome 1
+    dosages[:600, 2] = -1  # chromosomes 2 and 3
+    pairs = pl.DataFrame({"first": [0, 0, 0, 1, 0], "second": [1, 2, 3, 2, 0]})
+    counts = count_chromosomes(dosages, chromosomes, pairs)
+    assert counts.tolist() == [1, 2, 2, 0, 2]
