@@ -16,8 +16,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.covered import find_covered
-from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped
+from medplatform.modalities.genomics.coverage import LAST_POSITION, find_covered
+from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped, scan_genotyped
 from medplatform.modalities.genomics.genotypes import MISSING
 from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
@@ -96,8 +96,8 @@ def find_qualifying(lake: Lake, thresholds: Thresholds) -> pl.DataFrame:
 
     Returns
     -------
-    One row per allele, record and gene: allele_id, chromosome, position, gene_symbol, is_high,
-    delivery, cohort_id, variant_id, allele.
+    One row per allele, record and gene: allele_id, chromosome, position, reference_allele,
+    gene_symbol, is_high, delivery, cohort_id, variant_id, allele, has_genotypes.
     """
     annotated = _annotated(lake, thresholds)
     places = _places(lake, annotated)
@@ -156,14 +156,18 @@ def _read_annotations(path: Path, thresholds: Thresholds) -> pl.DataFrame:
 
 def _places(lake: Lake, annotated: pl.DataFrame) -> pl.DataFrame:
     """All records that have the alleles, annotated there or not."""
+    record = ["delivery", "cohort_id", "variant_id"]
+    genotyped = scan_genotyped(lake).select(*record, pl.lit(True).alias("has_genotypes"))
     return (
         lake.scan(ALLELE)
         .select(
-            *("allele_id", "delivery", "variant_id", "chromosome", "position"),
+            *("allele_id", "delivery", "variant_id", "chromosome", "position", "reference_allele"),
             pl.col("source_id").alias("cohort_id"),
             pl.col("allele_number").alias("allele"),
         )
         .join(annotated.lazy(), on="allele_id")
+        .join(genotyped, on=record, how="left")
+        .with_columns(pl.col("has_genotypes").fill_null(False))
         .collect(engine="streaming")
     )
 
@@ -207,7 +211,8 @@ def _count(
     counts = np.zeros((5, len(genes), len(genotyped.patients)), np.int32)
     alleles, high, variants, assessed, uncalled = counts
     recorded: dict[int, list[np.ndarray]] = {}
-    for call in genotyped.calls(numbered.select(MATCH_COLUMNS).unique()):
+    matches = numbered.filter("has_genotypes").select(MATCH_COLUMNS).unique()
+    for call in genotyped.calls(matches):
         copies = (call.alleles == call.wanted.allele).sum(axis=1)
         is_called = (call.alleles != MISSING).all(axis=1) | (copies > 0)
         recorded.setdefault(call.wanted.number, []).append(call.patients)
@@ -236,6 +241,7 @@ def _covered(
         "number",
         pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build"),
         *("chromosome", "position"),
+        LAST_POSITION,
     )
     for (number,), rows in find_covered(lake, places).group_by("number"):
         yield cast(int, number), genotyped.numbers_of(rows["patient_id"])

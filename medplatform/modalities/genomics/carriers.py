@@ -1,7 +1,7 @@
 """Carriers: who has alleles that ClinVar calls pathogenic in the genes of a panel.
 
 What was not looked at is not known to be the reference. An allele counts as assessed in a patient
-where a record of it, or of its place, has a called genotype, or a reference block covers it.
+where a record of it, or of its place, has a called genotype, or a reference block covers its REF.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,14 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.clinvar import PATHOGENIC
-from medplatform.modalities.genomics.covered import find_covered
-from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Call, Genotyped
+from medplatform.modalities.genomics.coverage import LAST_POSITION, find_covered
+from medplatform.modalities.genomics.genotyped import (
+    MATCH_COLUMNS,
+    Call,
+    Genotyped,
+    scan_genotyped,
+)
 from medplatform.modalities.genomics.genotypes import ABSENT, MISSING
-from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 
 ZYGOSITIES = ("hom", "hemi", "compound_het", "possible_compound_het", "het", "unknown")
@@ -83,7 +87,8 @@ def compute_carriers(lake: Lake, clinvar: pl.LazyFrame, panels: pl.DataFrame) ->
     tally = _Tally(listed, genotyped)
     for call in genotyped.calls(_places(lake, listed)):
         tally.add(call)
-    tally.add_covered(find_covered(lake, listed), genotyped)
+    places = tally.alleles.with_columns(LAST_POSITION)
+    tally.add_covered(find_covered(lake, places), genotyped)
     return _rows(panels, tally)
 
 
@@ -107,20 +112,21 @@ def _list_alleles(clinvar: pl.LazyFrame, panels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _places(lake: Lake, listed: pl.DataFrame) -> pl.DataFrame:
-    """Records of the listed alleles; where a cohort has none, those of the same place."""
+    """Records with genotypes of the listed alleles; else, in each cohort, of the same place."""
     wanted = listed.unique("number").lazy()
-    cohort = [pl.col("source_id").alias("cohort_id"), "delivery", "variant_id"]
+    records, record = scan_genotyped(lake), ["delivery", "cohort_id", "variant_id"]
     exact = (
         lake.scan(ALLELE)
-        .select("allele_id", *cohort, pl.col("allele_number").alias("allele"))
+        .with_columns(cohort_id="source_id", allele="allele_number")
+        .select("allele_id", *record, "allele")
         .join(wanted.select("allele_id", "number"), on="allele_id")
+        .join(records.select(record), on=record, how="semi")
         .select(MATCH_COLUMNS)
         .collect(engine="streaming")
     )
     place = ["genome_build", "chromosome", "position", "reference_allele"]
     same_place = (
-        lake.scan(VARIANT)
-        .select(*place, *cohort)
+        records.select(*place, *record)
         .join(wanted.select("number", *place), on=place)
         .select(*MATCH_COLUMNS[:4], pl.lit(ANOTHER, pl.Int32).alias("allele"))
         .collect(engine="streaming")
@@ -165,7 +171,7 @@ class _Tally:
 
     def add_covered(self, covered: pl.DataFrame, genotyped: Genotyped) -> None:
         """Count alleles that lie in reference blocks, in patients without a record of them."""
-        for (number,), rows in covered.unique(["number", "patient_id"]).group_by("number"):
+        for (number,), rows in covered.group_by("number"):
             patients = genotyped.numbers_of(rows["patient_id"])
             recorded = self._recorded.get(cast(int, number), [])
             others = patients[~np.isin(patients, np.concatenate([[-1], *recorded]))]

@@ -13,7 +13,7 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.genotypes import unpack
-from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE
+from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
 
 BATCH_ROWS = 512
 
@@ -25,6 +25,18 @@ MATCH_COLUMNS = ("number", "delivery", "cohort_id", "variant_id", "allele")
 
 `allele` is its index in the record, -1 where the record is of the same place without the allele.
 """
+
+
+def scan_genotyped(lake: Lake) -> pl.LazyFrame:
+    """The records that have genotypes of patients: the columns of genomics_variant, and cohort_id.
+
+    A record without GT says nothing of its samples, so that it does not count as one of theirs.
+    """
+    return (
+        lake.scan(VARIANT)
+        .filter(pl.col("called_count").is_not_null())
+        .with_columns(cohort_id="source_id")
+    )
 
 
 class Wanted(NamedTuple):

@@ -1,7 +1,7 @@
 """Genotypes of chosen alleles over all cohorts of the lake, as a matrix of copies.
 
 A sample whose file does not have the record was not assessed there: it is missing, not reference,
-unless a block of its gVCF file says that it is. A file that leaves out the records that none of its
+unless a block of its gVCF file covers the REF. A file that leaves out the records that none of its
 samples carries cannot be told from one that did not look.
 """
 
@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.coverage import ReferenceBlocks
+from medplatform.modalities.genomics.coverage import LAST_POSITION, iter_covered
 from medplatform.modalities.genomics.genotypes import MISSING, dosage
 from medplatform.modalities.genomics.qc.alleles import PLACE, scan_alleles
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE
 
 CHUNK_BYTES = 64 << 20
 """Size of a matrix that is made at once, unless the caller asks for another."""
+_UNRECORDED = MISSING - 1
+"""While a matrix is filled: no record of the allele has a genotype of the sample."""
 
 _SAMPLE = ["delivery", "sample_id", "patient_id"]
 _RECORD = ["delivery", "cohort_id", "record_number"]
@@ -85,16 +87,16 @@ def iter_dosages(
     """
     samples = find_samples(lake)
     columns = _Columns(lake, samples)
-    blocks = ReferenceBlocks(lake, samples)
     records = _find_records(lake, alleles)
     step = max(1, chunk_bytes // max(1, samples.height))
     for start in range(0, alleles.height, step):
         part = alleles[start : start + step]
-        dosages = np.full((part.height, samples.height), MISSING, np.int8)
+        dosages = np.full((part.height, samples.height), _UNRECORDED, np.int8)
         wanted = records.filter(pl.col("row").is_between(start, start + step - 1))
         for key, rows in wanted.group_by("path", "group", maintain_order=True):
             _fill(dosages, Path(str(key[0])), int(str(key[1])), rows, columns, start)
-        blocks.fill(dosages, part)
+        _fill_covered(lake, dosages, part, samples)
+        np.maximum(dosages, MISSING, out=dosages)
         yield DosageMatrix(dosages, part, samples)
 
 
@@ -171,7 +173,20 @@ def _fill(
         row = rows["row"].to_numpy().astype(np.int64) - start
         for some in _split_repeated(row):  # one after the other: the last called counts
             place = np.ix_(row[some], cohort)
-            dosages[place] = np.where(copies[some] == MISSING, dosages[place], copies[some])
+            known = np.maximum(dosages[place], MISSING)
+            dosages[place] = np.where(copies[some] == MISSING, known, copies[some])
+
+
+def _fill_covered(
+    lake: Lake, dosages: np.ndarray, alleles: pl.DataFrame, samples: pl.DataFrame
+) -> None:
+    """Put 0 copies where no record is, but a reference block covers the allele."""
+    columns = samples.with_row_index("column")
+    places = alleles.with_row_index("number").with_columns(LAST_POSITION)
+    for covered in iter_covered(lake, places):
+        found = covered.join(columns, on=_SAMPLE)
+        place = found["number"].to_numpy(), found["column"].to_numpy()
+        dosages[place] = np.where(dosages[place] == _UNRECORDED, 0, dosages[place])
 
 
 def _split_repeated(rows: np.ndarray) -> list[np.ndarray]:

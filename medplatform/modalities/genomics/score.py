@@ -18,15 +18,14 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.covered import find_covered
-from medplatform.modalities.genomics.genotyped import MATCH_COLUMNS, Genotyped
+from medplatform.modalities.genomics.genotyped import Genotyped
 from medplatform.modalities.genomics.genotypes import MISSING, dosage
+from medplatform.modalities.genomics.score_match import match_blocks, match_records
 from medplatform.modalities.genomics.scoring_file import (
     ScoringFile,
     ScoringFileError,
     read_scoring_file,
 )
-from medplatform.modalities.genomics.tables import VARIANT
 
 SCHEMA = {
     "patient_id": pl.String,
@@ -74,7 +73,7 @@ def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     variants = _number(scores)
     genotyped = Genotyped(lake)
     totals = _Totals(variants, len(scores), len(genotyped.patients))
-    for cohort, wanted, cell, samples in genotyped.cells(match_variants(lake, variants)):
+    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants)):
         for variant in wanted:
             copies = dosage([cell], [variant.allele], samples)[0]
             columns, patients = genotyped.columns(cohort, variant.superseded_by)
@@ -141,10 +140,10 @@ class _Totals:
         """Add a variant of a record: copies of all its samples, and those of patients."""
         score, effect, weights = self._terms[number]
         values = _contributions(copies, effect, weights)
+        self._recorded.setdefault(number, []).append(patients)
         if values is not None:
             self.sums[score, patients] += values[columns]
             self.matched[score, patients] += 1
-            self._recorded.setdefault(number, []).append(patients)
 
     def add_covered(self, number: int, copies: np.ndarray, patients: np.ndarray) -> None:
         """Add a variant in reference blocks to patients who have no record of it."""
@@ -156,104 +155,11 @@ class _Totals:
 def _covered(
     lake: Lake, variants: pl.DataFrame, genotyped: Genotyped
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Variants within reference blocks: number, copies of the effect allele, and patients.
-
-    Which allele the reference is, a block says of its first base only; of other places it is
-    known where any record of the lake is there.
-    """
-    if variants.is_empty():
-        return
-    place = ["genome_build", "chromosome", "position"]
-    covered = find_covered(lake, variants.select("number", *place))
-    if covered.is_empty():
-        return
-    written = _with_complements(variants).select(
-        "number", *place, "effect_allele", "other_allele", "is_complement"
-    )
-    in_records = lake.scan(VARIANT).select(*place, "reference_allele").unique()
-    from_records = written.lazy().join(in_records, on=place).collect(engine="streaming")
-    bases = covered.select("number", reference_allele="reference_base").drop_nulls().unique()
-    from_blocks = written.join(bases, on="number").select(from_records.columns)
-    reference = pl.col("reference_allele")
-    is_effect = pl.col("effect_allele") == reference
-    known = (
-        pl.concat([from_records, from_blocks])
-        .filter(is_effect | (pl.col("other_allele") == reference))
-        .sort("number", "is_complement")
-        .unique("number", keep="first", maintain_order=True)
-        .select("number", is_effect.alias("is_effect"))
-    )
-    copies = pl.when("is_effect").then("ploidy").otherwise(0).cast(pl.Int8)
-    found = covered.join(known, on="number").with_columns(copies=copies)
-    for (number,), rows in found.group_by("number", maintain_order=True):
+    """Variants within reference blocks: number, copies of the effect allele, and patients."""
+    for (number,), rows in match_blocks(lake, variants).group_by("number", maintain_order=True):
         patients = genotyped.numbers_of(rows["patient_id"])
         is_known = patients >= 0
         yield cast(int, number), rows["copies"].to_numpy()[is_known], patients[is_known]
-
-
-def match_variants(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
-    """The records that variants of scores match.
-
-    Parameters
-    ----------
-    variants
-        number, genome_build, and the columns of `ScoringFile.variants`.
-
-    Returns
-    -------
-    One row per variant and cohort that has it: `genotyped.MATCH_COLUMNS`; `allele` is the index
-    of the effect allele.
-    """
-    if variants.is_empty():
-        return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
-    place = ["genome_build", "chromosome", "position"]
-    wanted = _with_complements(variants)
-    found = (
-        lake.scan(VARIANT)
-        .filter(pl.col("called_count").is_not_null())
-        .select(
-            *place,
-            "delivery",
-            pl.col("source_id").alias("cohort_id"),
-            "variant_id",
-            pl.concat_list("reference_allele", "alternate_alleles").alias("alleles"),
-        )
-        .join(wanted.lazy(), on=place)
-        .filter(
-            pl.col("other_allele").is_null()
-            | (
-                pl.col("alleles").list.contains(pl.col("other_allele"))
-                & (pl.col("other_allele") != pl.col("effect_allele"))
-            )
-        )
-        .with_columns(allele=pl.int_ranges(pl.col("alleles").list.len(), dtype=pl.Int32))
-        .explode("alleles", "allele")
-        .filter(pl.col("alleles") == pl.col("effect_allele"))
-        .collect(engine="streaming")
-    )
-    match = ["number", "delivery", "cohort_id"]
-    return (
-        found.filter(pl.col("is_complement") == pl.col("is_complement").min().over(match))
-        .filter(pl.len().over(match) == 1)
-        .select(MATCH_COLUMNS)
-    )
-
-
-def _with_complements(variants: pl.DataFrame) -> pl.DataFrame:
-    """The variants and, for single bases that are not palindromic, their other strand."""
-    bases, complements = ["A", "C", "G", "T"], ["T", "G", "C", "A"]
-    alleles = pl.col("effect_allele", "other_allele")
-    flipped = variants.filter(
-        pl.col("effect_allele").is_in(bases),
-        pl.col("other_allele").is_in(bases),
-        pl.col("effect_allele").replace(bases, complements) != pl.col("other_allele"),
-    ).with_columns(alleles.replace(bases, complements))
-    return pl.concat(
-        [
-            variants.with_columns(is_complement=pl.lit(False)),
-            flipped.with_columns(is_complement=pl.lit(True)),
-        ]
-    )
 
 
 _WEIGHTS: dict[str, Callable[[float], list[float]]] = {

@@ -264,6 +264,41 @@ def test_burden_knows_the_reference_from_blocks(
     }
 
 
+@pytest.mark.parametrize(("end", "assessed"), [(200, 0), (201, 1)])
+def test_a_deletion_was_assessed_where_a_block_covers_all_its_bases(
+    publish: Publish, carriers: Callable[..., Rows], end: int, assessed: int
+) -> None:
+    publish("d", cohort(f"chr1 150 . A <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
+    assert carriers()["S1"]["assessed_alleles"] == assessed  # of the listed 200 CT>C
+
+
+@pytest.mark.parametrize(("end", "rows"), [(128, 1), (129, 2)])
+def test_burden_takes_a_deletion_for_assessed_where_a_block_covers_all_its_bases(
+    publish: Publish, burden: Callable[..., dict], end: int, rows: int
+) -> None:
+    deletion = annotated(100, f"{'ACGTTGCATG' * 3}>A", "-|frameshift_variant|HIGH|AAA|T1|", "0/1")
+    publish("a", cohort(deletion, header=ANNOTATED, samples=("S3",)))
+    publish("b", cohort(f"chr1 90 . A <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
+    assert len(burden()) == rows
+
+
+def test_a_record_without_genotypes_does_not_count(
+    publish: Publish, carriers: Callable[..., Rows], burden: Callable[..., dict]
+) -> None:
+    """Not even where it comes last: a called record and a block say more."""
+    genotypes = annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1")
+    publish("a", cohort(genotypes, header=ANNOTATED, samples=("S1",)))
+    publish("b", cohort("chr1 90 . T <NON_REF> . . END=150 GT 0/0", samples=("S2",)))
+    publish("c", cohort("chr1 100 . A G . . . DP 7 8"))
+    found = carriers()
+    assert {name: row["status"] for name, row in found.items()} == {
+        "S1": "carrier",
+        "S2": "none_found",
+    }
+    assert {row["uncalled_alleles"] for row in found.values()} == {0}
+    assert burden() == {("S1", "AAA"): (1, 1, 1, 1, 0), ("S2", "AAA"): (0, 0, 0, 1, 0)}
+
+
 @pytest.mark.parametrize(
     ("zygosity", "inheritance", "expected"),
     [

@@ -171,6 +171,79 @@ def test_a_reference_block_is_the_reference(publish: Publish, score: Callable[..
     ) == {"S1": (2 + 1000, 3, 4), "S2": (2000, 2, 4), "S3": (1, 1, 4)}
 
 
+INSERTION = "1 100 AT A 1", "1 100 A AT 10"
+"""Copies of the longer allele, and ten times those of the shorter one."""
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, None),
+        ("chr1 100 . A G", None),  # tells the base only
+        ("chr1 100 . A ATT", None),
+        ("chr1 100 . A AT", (20, 2)),
+        ("chr1 100 . AT A", (2, 2)),
+        ("chr1 100 . A G,AT", (20, 2)),
+    ],
+)
+def test_an_indel_in_a_block_needs_a_record_that_says_which_allele_is_the_reference(
+    publish: Publish,
+    score: Callable[..., Scores],
+    record: str | None,
+    expected: tuple[int, int] | None,
+) -> None:
+    """The base at which a block begins is the first of both alleles."""
+    if record:
+        publish("a", cohort(f"{record} . . . GT 0/0", samples=("S2",)))
+    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
+    found = score(*INSERTION).get("S1")
+    assert found == (expected and (*expected, 2))
+
+
+def test_an_indel_that_is_written_both_ways_at_a_place_matches_no_block(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    records = ("chr1 100 . A AT . . . GT 0/0", "chr1 100 . AT A . . . GT 0/0")
+    publish("a", cohort(*records, samples=("S2",)))
+    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
+    assert "S1" not in score(*INSERTION)
+
+
+@pytest.mark.parametrize(("end", "expected"), [(103, {}), (104, {"S1": (10, 1, 1)})])
+def test_a_deletion_lies_in_a_block_that_covers_all_its_bases(
+    publish: Publish, score: Callable[..., Scores], end: int, expected: Scores
+) -> None:
+    publish("a", cohort("chr1 102 . ACG A . . . GT 0/0", samples=("S2",)))
+    publish("b", cohort(f"chr1 90 . T <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
+    found = score("1 102 ACG A 5")
+    assert found.pop("S2") == (10, 1, 1)
+    assert found == expected
+
+
+def test_an_effect_allele_without_its_other_allele_matches_no_block(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    """A may be the base, or what a deletion leaves."""
+    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
+    assert score("1 100 A  1") == {}
+
+
+def test_a_record_without_a_call_counts_before_a_block(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    publish("a", cohort("chr1 100 . A G . . . GT ./.", samples=("S1",)))
+    publish("b", cohort("chr1 90 . T <NON_REF> . . END=200 GT 0/0 0/0"))
+    assert score("1 100 A G 1") == {"S2": (2, 1, 1)}
+
+
+def test_a_record_without_genotypes_does_not_count(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    publish("a", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
+    publish("b", cohort("chr1 100 . A G . . . DP 7 8", "chr1 200 . A G . . . DP 7 8"))
+    assert score("1 100 G A 1", "1 200 G A 1") == {"S1": (1, 1, 2), "S2": (2, 1, 2)}
+
+
 def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) -> None:
     columns = f"{COLUMNS}\tis_haplotype\tis_diplotype\tis_interaction\tis_dominant\tis_recessive"
     rows = (

@@ -138,6 +138,31 @@ def test_a_block_of_a_gvcf_file_says_that_a_sample_is_the_reference(clinic: Clin
     assert alone[clinic.token("BLOCKS")].to_list() == [0, 2, -1, -1]
 
 
+def test_a_block_says_nothing_of_a_deletion_that_reaches_beyond_it(clinic: Clinic) -> None:
+    text = write_vcf(np.array([["0/1"]] * 2), names=["CALLED"], spacing=999).decode()
+    clinic.deliver("a", {"a.vcf": text.replace("\tA\tG\t", "\tATC\tA\t").encode()})
+    clinic.deliver("b", {"b.vcf": GVCF.replace(" ", "\t").encode()})
+    found = read_all(clinic).sort("allele_id").filter(pl.col("allele_id").str.ends_with("ATC-A"))
+    # 5000000 lies within, 5000999 is the last base of the block.
+    assert found[clinic.token("BLOCKS")].to_list() == [0, -1]
+
+
+def test_a_record_without_a_call_counts_before_a_block(clinic: Clinic) -> None:
+    """A sample of two files of a delivery is one."""
+    uncalled = write_vcf(np.array([["./.", "0/1"]]), names=["BLOCKS", "OTHER"])
+    blocks = GVCF.replace(" ", "\t").encode()
+    clinic.deliver("a", {"a.vcf": uncalled, "b.g.vcf": blocks})
+    row = read_all(clinic).filter(pl.col("allele_id").str.ends_with("5000000-A-G"))
+    assert row.select(clinic.token("BLOCKS"), clinic.token("OTHER")).row(0) == (-1, 1)
+
+
+def test_a_record_without_genotypes_leaves_it_to_the_block(clinic: Clinic) -> None:
+    bare = write_vcf(np.array([["0/1"]]), names=["BLOCKS"]).replace(b"GT\t0/1", b"DP\t7")
+    clinic.deliver("a", {"a.vcf": bare, "b.g.vcf": GVCF.replace(" ", "\t").encode()})
+    row = read_all(clinic).filter(pl.col("allele_id").str.ends_with("5000000-A-G"))
+    assert row[clinic.token("BLOCKS")].to_list() == [0]
+
+
 GVCF = """\
 ##fileformat=VCFv4.2
 ##reference=GRCh37
