@@ -71,6 +71,7 @@ def test_values_are_typed_by_the_header(read_info: ReadInfo) -> None:
         ("G DP=0x10", "info.value_type", "DP"),
         ("G DP=99999999999", "info.value_type", "DP"),
         ("G DP=2147483648", "info.value_type", "DP"),
+        ("G Dp=-2147483648", "info.value_type", "Dp"),
         ("G AF=often", "info.value_type", "AF"),
         ("G,T AF=0.5,often", "info.value_type", "AF"),
         ("G STRAND=+-", "info.value_type", "STRAND"),

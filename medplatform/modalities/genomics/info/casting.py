@@ -50,9 +50,12 @@ def _cast_all(texts: pa.StringArray, dtype: pa.DataType) -> pa.Array | None:
     if data is not None and {ord("x"), ord("X"), ord("(")} & set(_distinct_bytes(data)):
         return None
     try:
-        return pc.cast(texts, dtype)
+        values = pc.cast(texts, dtype)
     except pa.ArrowInvalid:
         return None
+    if pa.types.is_integer(dtype) and (pc.min(values).as_py() or 0) < _INTEGER_RANGE[0]:
+        return None
+    return values
 
 
 def _distinct_bytes(data: pa.Buffer) -> list[int]:
