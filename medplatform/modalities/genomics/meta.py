@@ -128,7 +128,7 @@ def _definition_fault(meta: Meta, version: int) -> Rule | None:
     reserved = reserved_info if meta.key == "INFO" else reserved_format
     known = reserved(meta.fields["ID"], version) if version else None  # VCF 4.0 had no A and G
     number, kind = parse_number(meta.fields["Number"]), parse_type(meta.fields["Type"])
-    if known and known.is_checked and (number != known.number or kind not in known.types):
+    if known and (kind not in known.types or (known.is_checked and number != known.number)):
         return rules.META_RESERVED
     return None
 

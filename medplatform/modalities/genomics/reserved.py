@@ -13,8 +13,9 @@ from medplatform.modalities.genomics.definition import Count, Definition, Type
 class Reserved:
     """A reserved key: its number, and the types it may have (the first is its own).
 
-    `is_checked` says that headers must define it so: callers define the keys of structural
-    variants in ways of their own, which are read as they are.
+    Headers must give it one of the types. `is_checked` says that they must give it the number too:
+    callers count the values of structural variants in ways of their own, which are read as they
+    are.
     """
 
     number: int | Count
@@ -76,15 +77,15 @@ PARID . String
 EVENT . String
 EVENTTYPE . String
 CILEN . Integer
-CN . Float
-CICN . Float
+CN . Float Integer
+CICN . Float Integer
 SVCLAIM . String
 RN . Integer
 RUS . String
 RUL . Integer
-RUC . Float
+RUC . Float Integer
 RB . Integer
-CIRUC . Float
+CIRUC . Float Integer
 CIRB . Integer""",
     is_checked=False,
 )

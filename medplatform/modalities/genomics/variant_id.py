@@ -15,6 +15,8 @@ from medplatform.modalities.genomics.info.items import Items
 MAX_ALLELE_CHARACTERS = 64
 """Longer alleles are named by their digest."""
 EXTENT_KEYS = ("END", "SVLEN")
+_EXTENT = r"^(?:\.,)*[+-]?[0-9]{1,10}(?:,(?:\.|[+-]?[0-9]{1,10}))*$"
+"""One integer or more: what else a file has there might name people, and is not of a key."""
 _DIGEST_BYTES = 16
 _SEED = 1
 
@@ -55,7 +57,8 @@ def name_variants(
 def read_extents(items: Items, is_symbolic: np.ndarray) -> pl.Series | None:
     """END and SVLEN of records with symbolic alleles, null for others; None where there are none.
 
-    Symbolic alleles of the same place differ in where they end or how long they are.
+    Symbolic alleles of the same place differ in where they end or how long they are. Values that
+    are no integers say nothing.
     """
     known = [key for key in EXTENT_KEYS if key in items.keys]
     if not known or not is_symbolic.any():
@@ -66,7 +69,9 @@ def read_extents(items: Items, is_symbolic: np.ndarray) -> pl.Series | None:
         of_record = np.full(items.count, -1)
         of_record[values.sites] = np.arange(len(values))
         places = pl.Series(of_record).replace_strict({-1: None}, default=pl.first())
-        texts.append(pl.Series(values.texts, dtype=pl.String).gather(places).alias(key))
+        extents = pl.Series(key, values.texts, dtype=pl.String)
+        extents = extents.set(~extents.str.contains(_EXTENT), None)
+        texts.append(extents.gather(places))
     joined = pl.concat_str(known, separator=":", ignore_nulls=True)
     is_known = pl.Series(is_symbolic) & pl.any_horizontal(pl.col(known).is_not_null())
     return pl.DataFrame(texts).select(pl.when(is_known).then(joined)).to_series()

@@ -25,6 +25,7 @@ HEADER = f"""\
 ##FILTER=<ID=low_{ONE},Description="Low in {ONE}">
 ##INFO=<ID=SVTYPE,Number=1,Type=String,Description="Kept">
 ##INFO=<ID=set,Number=.,Type=String,Description="Kept">
+##INFO=<ID=SVLEN,Number=1,Type=String,Description="Integers by the specification">
 ##INFO=<ID=NOTE,Number=1,Type=String,Description="Dropped">
 ##INFO=<ID={ONE}_DP,Number=1,Type=Integer,Description="A key of one sample">
 ##INFO=<ID=MATEID,Number=.,Type=String,Description="Mate">
@@ -40,7 +41,7 @@ RECORDS = (
     f"chr1 200 QZX-case_1;rs5 A A[chr1:300[ 50 low_{ONE} MATEID=QZX-case_2;EVENT={PATIENT} "
     f"GT 0/1 0/0",
     f"chr1 300 QZX-case_2 C ]chr1:200]C . PASS MATEID=QZX-case_1 GT:WHO 0/1:{ONE} 0/0:{LOST}",
-    f"chr1 400 . C <DEL:{ONE}> . PASS SVTYPE={TWO};{ONE}_DP=7;END=450 GT 1/1 0/1",
+    f"chr1 400 . C <DEL:{ONE}> . PASS SVTYPE={TWO};{ONE}_DP=7;END=450;SVLEN=QZX_SMITH GT 1/1 0/1",
     f"chr1 500 . C T . PASS OTHER={LOST};{TWO}_flag GT 1/1 0/1",
     f"{ONE} 600 . C T . PASS . GT 1/1 0/1",
     f"chr1 {ONE} . C T . {TWO} . GT 1/1 0/1",

@@ -270,3 +270,14 @@ def test_quality_of_samples_is_counted_over_accepted_records(read_records: ReadR
     assert (first["call_rate"], first["het_hom_ratio"]) == (1.0, 2.0)
     assert second["call_rate"] == pytest.approx(2 / 3)
     assert second["het_hom_ratio"] is None
+
+
+def test_what_is_no_extent_is_not_in_the_id_of_a_symbolic_allele(read: Read) -> None:
+    declared = '##INFO=<ID=SVLEN,Number=1,Type=String,Description="Integer by the specification">'
+    header = HEADER.replace("#CHROM", f"{declared}\n#CHROM")
+    records = [f"chr1 100 . A <DEL> . . SVLEN={length};END=200" for length in ("JANE_DOE", "-100")]
+    reading = read({"calls.vcf": vcf(*records, samples=(), header=header)})
+    ids = [row["variant_id"] for row in reading.rows("genomics_variant")]
+    assert ids == ["GRCh38-1-100-A-<DEL>:200", "GRCh38-1-100-A-<DEL>:200:-100"]
+    assert reading.errors() == [("header", 3, "header.reserved")]
+    reading.assert_counts_add_up()
