@@ -3,6 +3,7 @@
 Most fields have few different texts in a batch, so rules are applied to each text once.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ _ALLELE = (
 )
 _ALLELES = rf"^(?:\.|{_ALLELE}(?:,{_ALLELE})*)$"
 _SYMBOLS = r"[<\[\]]"
+_SYMBOL = re.compile(r"(<[^<>]*>|[\[\]][^\[\]]*[\[\]])")
+"""What of ALT is no bases: symbolic alleles, and the mates of breakends."""
 # Contig names: VCF 4.3, section 1.4.7; <name> is a contig of an assembly file.
 _CONTIG = (
     r"^(?:<[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*>"
@@ -154,11 +157,10 @@ def _read_alleles(
     reference = references.texts.str.to_uppercase()
     is_symbolic = alternates.texts.str.contains(_SYMBOLS)
     is_missing = alternates.texts == "."
-    allele = pl.select(
-        pl.when(is_symbolic)
-        .then(_scrub(alternates.texts, names) if is_symbolic.any() else alternates.texts)
-        .otherwise(alternates.texts.str.to_uppercase())
-    ).to_series()
+    allele = alternates.texts.str.to_uppercase()
+    if is_symbolic.any():
+        places = is_symbolic.arg_true()
+        allele = allele.scatter(places, _write_symbols(alternates.texts.gather(places), names))
     lists = pl.select(
         pl.when(is_missing).then(pl.lit([], pl.List(pl.String))).otherwise(allele.str.split(","))
     ).to_series()
@@ -186,6 +188,17 @@ def _read_alleles(
     )
     has_symbol = alternates.texts.str.contains("<", literal=True)
     return frame, alternates.spread(is_symbolic), alternates.spread(has_symbol), broken
+
+
+def _write_symbols(alternates: pl.Series, names: Mapping[str, str]) -> list[str]:
+    """ALT with bases in upper case, and what stands between them as it is, without names."""
+    parts = [_SYMBOL.split(text) for text in alternates]
+    symbols = pl.Series([symbol for split in parts for symbol in split[1::2]], dtype=pl.String)
+    kept = iter(_scrub(symbols, names))
+    return [
+        "".join(next(kept) if place % 2 else part.upper() for place, part in enumerate(split))
+        for split in parts
+    ]
 
 
 def _read_qualities(fields: Fields) -> tuple[pl.Series, Masks]:
