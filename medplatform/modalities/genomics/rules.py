@@ -77,8 +77,8 @@ ID = Rule(
 FORMAT_SYNTAX = Rule(
     "format.syntax",
     "FORMAT",
-    "FORMAT has an empty key, or one that is neither in the header nor of letters and digits "
-    "(section 1.6.2). Correct the line or the header.",
+    "FORMAT has an empty key, or one that is neither in the header nor of letters, digits, '.' "
+    "and, from VCF 4.3 on, '_' (section 1.6.2). Correct the line or the header.",
 )
 FORMAT_REPEATED = Rule(
     "format.repeated_key", "FORMAT", "FORMAT has a key twice (section 1.6.2). Correct the line."

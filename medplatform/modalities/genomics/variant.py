@@ -4,7 +4,7 @@ A rule is applied to a whole batch at once, and what breaks it is refused line b
 rule's code; the other lines of the batch go on. Genotypes are not parsed here.
 """
 
-from collections.abc import Mapping
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,12 @@ from medplatform.modalities.genomics.lines import Lines
 from medplatform.modalities.genomics.rules import Fault
 from medplatform.modalities.genomics.sites import Sites
 from medplatform.modalities.genomics.variant_id import hash_names, name_variants, read_extents
+
+
+_FORMAT_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
+# Alphanumeric by VCF 4.2, section 1.4.2.
+_FORMAT_KEY_UNTIL_42 = re.compile(r"[0-9A-Za-z.]+")
+_FIRST_WITH_FORMAT_KEYS = 3
 
 
 class Parsed(NamedTuple):
@@ -113,10 +119,8 @@ def _format_rule(text: bytes, header: Header) -> rules.Rule | None:
         return rules.GT_NOT_FIRST
     if len(set(keys)) < len(keys):
         return rules.FORMAT_REPEATED
-    is_valid = all(_is_format_key(key.decode(errors="replace"), header.formats) for key in keys)
+    is_new = header.version >= _FIRST_WITH_FORMAT_KEYS
+    pattern = _FORMAT_KEY if is_new else _FORMAT_KEY_UNTIL_42
+    names = [key.decode(errors="replace") for key in keys]
+    is_valid = all(name in header.formats or pattern.fullmatch(name) for name in names)
     return None if is_valid else rules.FORMAT_SYNTAX
-
-
-def _is_format_key(key: str, known: Mapping[str, object]) -> bool:
-    """Keys that the header does not know have no other characters (VCF 4.2, section 1.4.2)."""
-    return key in known or key.replace(".", "").isalnum()

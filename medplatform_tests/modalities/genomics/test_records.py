@@ -102,11 +102,15 @@ def test_an_id_that_is_not_from_dbsnp_is_not_kept(read_records: ReadRecords) -> 
         ("chr1 200 . A G 50 q10;. . GT 0/1 0/0", "filter.syntax", "FILTER"),
         ("chr1 200 . A G 50 PASS . GT::DP 0/1 0/0", "format.syntax", "FORMAT"),
         ("chr1 200 . A G 50 PASS . GT:D_P 0/1 0/0", "format.syntax", "FORMAT"),
+        ("chr1 200 . A G 50 PASS . GT:D-P 0/1 0/0", "format.syntax", "FORMAT"),
+        ("chr1 200 . A G 50 PASS . GT:D\u00e9 0/1 0/0", "format.syntax", "FORMAT"),
         ("chr1 200 . A G 50 PASS . GT:DP:DP 0/1 0/0", "format.repeated_key", "FORMAT"),
         ("chr1 200 . A G,,T 50 PASS . GT 0/1 0/0", "alternate.syntax", "ALT"),
         ("chr1 200 . A <DEL 50 PASS . GT 0/1 0/0", "alternate.syntax", "ALT"),
         ("chr1 200 . A a 50 PASS . GT 0/1 0/0", "alternate.repeated", "ALT"),
         ("chr1 200 . A G,T,G 50 PASS . GT 0/1 0/0", "alternate.repeated", "ALT"),
+        ("chr1 200 . a a,<NON_REF> 50 PASS . GT 0/1 0/0", "alternate.repeated", "ALT"),
+        ("chr1 200 . a g,<DEL>,G 50 PASS . GT 0/1 0/0", "alternate.repeated", "ALT"),
         ("chr1 200 . A G high PASS . GT 0/1 0/0", "quality.not_a_number", "QUAL"),
         ("chr1 200 . A G 1e PASS . GT 0/1 0/0", "quality.not_a_number", "QUAL"),
         ("chr1 200 . A G 50 q10;;s50 . GT 0/1 0/0", "filter.syntax", "FILTER"),
@@ -156,6 +160,7 @@ def test_a_line_that_breaks_a_rule_is_refused_alone(
         "chr1 200 . A G . . ;;DP=3; GT 0/1/1 1",
         "chr1 200 . A G . . AF=.;DP=3;CSQ=a|b,c;CSQ=d GT:XX:PS 0/1:7 ./.",
         "chr1 200 . A G . . DB=1 DP 3 4",
+        "chr1 200 . A G . . . GT:1X.y 0/1:3 0/0:5",
         "chr1 200 . A G . . . . . .",
     ],
 )
@@ -166,6 +171,12 @@ def test_rare_but_valid_records_are_accepted(read_records: ReadRecords, record: 
     alternate = record.split()[4]
     assert ",".join(variant["alternate_alleles"]) == ("" if alternate == "." else alternate)
     reading.assert_counts_add_up()
+
+
+def test_bases_are_in_upper_case_beside_what_is_not_bases(read_records: ReadRecords) -> None:
+    reading = read_records("chr1 100 . a g,<non_Ref>,at[chr2:7[,<acgt> . . . GT 0/1 0/0")
+    (variant,) = reading.rows("genomics_variant")
+    assert variant["alternate_alleles"] == ["G", "<non_Ref>", "AT[chr2:7[", "<acgt>"]
 
 
 def test_a_record_without_genotypes_is_a_site(read_records: ReadRecords) -> None:
@@ -281,3 +292,12 @@ def test_what_is_no_extent_is_not_in_the_id_of_a_symbolic_allele(read: Read) -> 
     assert ids == ["GRCh38-1-100-A-<DEL>:200", "GRCh38-1-100-A-<DEL>:200:-100"]
     assert reading.errors() == [("header", 3, "header.reserved")]
     reading.assert_counts_add_up()
+
+
+@pytest.mark.parametrize(("key", "is_valid"), [("MIN_DP", True), ("_x.1", True), ("1X", False)])
+def test_keys_of_format_as_vcf_43_has_them(read: Read, key: str, is_valid: bool) -> None:
+    record = f"chr1 100 . A G . . . GT:{key} 0/1:3 0/0:5"
+    header = HEADER.replace("VCFv4.2", "VCFv4.3")
+    files = {"calls.vcf": vcf(record, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
+    found = [code for _, _, code in read(files).errors()]
+    assert found == ([] if is_valid else ["format.syntax"])
