@@ -7,7 +7,6 @@ trimming can be shifted, so that most need no reference. Not here: how it is shi
 `normalise`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -24,12 +23,10 @@ from medplatform.modalities.genomics.structural import (
     spread,
 )
 from medplatform.modalities.genomics.tables.allele import ALLELE
+from medplatform.modalities.genomics.variant_id import shorten_allele
 
 Warn = Callable[[str, str, int, str], object]
 """Takes code, reason, line number and field of a warning."""
-
-MAX_KEY_BASES = 64
-"""Longer alleles stand in keys by their digest."""
 
 STRUCTURAL_TYPES = ("symbolic", "breakend")
 MOVABLE = ("<DEL", "<DUP")
@@ -240,13 +237,8 @@ def _ids(alleles: pl.DataFrame) -> list[str]:
         *("sv_end", "sv_length"),
     )
     return [
-        f"{build or ''}-{chromosome}-{position}-{_short(reference)}-{_short(alternate)}"
+        f"{build or ''}-{chromosome}-{position}"
+        f"-{shorten_allele(reference)}-{shorten_allele(alternate)}"
         + (f":{end or ''}:{length or ''}" if alternate[0] == "<" else "")
         for build, chromosome, position, reference, alternate, end, length in columns.iter_rows()
     ]
-
-
-def _short(allele: str) -> str:
-    if len(allele) <= MAX_KEY_BASES:
-        return allele
-    return hashlib.blake2b(allele.encode(), digest_size=16).hexdigest()

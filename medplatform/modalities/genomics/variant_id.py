@@ -87,11 +87,12 @@ def _shorten(alleles: pl.Series) -> pl.Series:
     if not is_long.any():
         return alleles
     long = alleles.filter(is_long).unique()
-    shorter = [",".join(map(_shorten_one, text.split(","))) for text in long]
+    shorter = [",".join(map(shorten_allele, text.split(","))) for text in long]
     return alleles.replace(long, pl.Series(shorter, dtype=pl.String))
 
 
-def _shorten_one(allele: str) -> str:
+def shorten_allele(allele: str) -> str:
+    """An allele as it stands in keys: itself, or the digest of a long one."""
     if len(allele) <= MAX_ALLELE_CHARACTERS:
         return allele
     return hashlib.blake2b(allele.encode(), digest_size=_DIGEST_BYTES).hexdigest()

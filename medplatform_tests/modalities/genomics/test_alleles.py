@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.modalities.genomics.allele import MAX_KEY_BASES
+from medplatform.modalities.genomics.variant_id import MAX_ALLELE_CHARACTERS
 from medplatform_tests.modalities.genomics.conftest import Read, Reading, vcf
 
 HEADER = """\
@@ -85,7 +85,7 @@ def test_a_single_base_has_one_key_alone_and_among_others(alleles_of: AllelesOf)
 
 
 def test_long_alleles_have_short_keys(alleles_of: AllelesOf) -> None:
-    long = "C" + "AG" * MAX_KEY_BASES
+    long = "C" + "AG" * MAX_ALLELE_CHARACTERS
     rows, _ = alleles_of(f"1 100 . C {long} . . .", f"1 100 . {long} C . . .")
     assert len({row["allele_id"] for row in rows}) == 2
     assert all(len(row["allele_id"]) < 60 for row in rows)
