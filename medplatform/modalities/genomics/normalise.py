@@ -30,7 +30,7 @@ pysam.bcftools.norm(*keep, *sys.argv[1:], catch_stdout=False)
 
 
 class NormaliseError(RuntimeError):
-    """bcftools could not normalise a file; the message says what it said."""
+    """bcftools could not normalise a file; the message says what to do, and nothing of the file."""
 
 
 def left_align(alleles: pl.DataFrame, genome: Genome) -> pl.DataFrame:
@@ -40,8 +40,7 @@ def left_align(alleles: pl.DataFrame, genome: Genome) -> pl.DataFrame:
     ----------
     alleles
         One allele per row: chromosome, position, reference_allele, alternate_allele, and sv_end of
-        symbolic ones. All
-        reference alleles are those of the reference, without ambiguity codes.
+        symbolic ones. All reference alleles are those of the reference, without ambiguity codes.
     genome
         The reference.
 
@@ -122,10 +121,16 @@ def normalise_file(source: Path, target: Path, genome: Path | None) -> None:
     with TemporaryDirectory(prefix=".normalising-", dir=target.parent) as folder:
         scratch = Path(folder) / "normalised.vcf.gz"
         arguments = (*aligned, *SPLIT, "--no-version", "-Oz", "-o", str(scratch), str(source))
+        # What bcftools says may quote records, paths and names of samples.
         child = subprocess.run(
-            [sys.executable, "-c", _CHILD, *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-c", _CHILD, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
         )
         if child.returncode or not scratch.exists():
-            lines = child.stderr.strip().splitlines() or [f"it ended with {child.returncode}"]
-            raise NormaliseError(f"bcftools norm could not read {source.name}: {lines[-1]}")
+            raise NormaliseError(
+                "bcftools norm could not read the file: it is damaged or no VCF, or the reference "
+                "sequence lacks one of its contigs. Check the file with: bcftools view FILE"
+            )
         scratch.replace(target)
