@@ -6,15 +6,16 @@ stage of the delivery takes over.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NamedTuple, Self
 
 from medplatform.lake import Stage, Staged
@@ -29,9 +30,43 @@ from medplatform.modalities.genomics.tables import TABLES
 from medplatform.modalities.genomics.texts import TextPolicy
 from medplatform.privacy import Identity
 
+# Not `-m`: what the worker sends must be of this module by name, not of its `__main__`.
+_START = f"from {__name__} import main; main()"
+PATIENCE_S = 10
+"""How long a worker that is told to end may take to, before it is killed."""
+
 
 class WorkerDied(RuntimeError):
     """A worker ended by itself, for want of memory most likely. Nothing was published."""
+
+
+class WorkerFailed(RuntimeError):
+    """A worker met an exception, whose name alone the message has. Nothing was published."""
+
+
+class Failure(NamedTuple):
+    """An exception in a worker, without its message: that may quote a record or a path."""
+
+    name: str
+    errno: int | None
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """What is told of an exception."""
+        return cls(type(error).__name__, error.errno if isinstance(error, OSError) else None)
+
+    def as_error(self) -> Exception:
+        """The exception to raise in its stead."""
+        if self.errno is not None:
+            return OSError(self.errno, os.strerror(self.errno))
+        return WorkerFailed(f"Reading a file failed in a worker process with {self.name}.")
+
+
+class Answer(NamedTuple):
+    """What a worker has read, and the samples of the crosswalk that it found."""
+
+    staged: Staged
+    used_samples: frozenset[str]
 
 
 class Task(NamedTuple):
@@ -76,6 +111,10 @@ def read_files(context: Context, stage: Stage, tasks: Sequence[Task]) -> Iterato
     ------
     WorkerDied
         A worker ended before it had answered.
+    WorkerFailed
+        A worker met an exception.
+    OSError
+        A worker could not read or write.
     """
     number = min(context.configuration.workers, len(tasks))
     if number > 1:
@@ -83,10 +122,10 @@ def read_files(context: Context, stage: Stage, tasks: Sequence[Task]) -> Iterato
             yield from workers.read(tasks)
         return
     reading = context.open()
-    for source, copy in tasks:
-        read_file(FileReport(stage, source), reading, copy)
-        yield source
-    reading.genomes.close()
+    with closing(reading.genomes):
+        for source, copy in tasks:
+            read_file(FileReport(stage, source), reading, copy)
+            yield source
 
 
 class Workers:
@@ -96,7 +135,8 @@ class Workers:
         self._context = context
         self._stage = stage
         self._number = number
-        self._stack = ExitStack()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._connections = ExitStack()
         self._tables = {table.name: table for table in TABLES}
 
     def __enter__(self) -> Self:
@@ -108,70 +148,113 @@ class Workers:
         _value: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self._connections.close()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def read(self, tasks: Sequence[Task]) -> Iterator[Source]:
         """Read files, the largest first, and yield each when it is in the stage."""
         waiting = sorted(tasks, key=lambda task: task.source.bytes)
         given: dict[Connection, Task] = {}
-        try:
-            for _ in range(self._number):
-                connection = self._start()
-                connection.send(self._context)
-                given[connection] = self._give(connection, waiting)
-            while given:
-                for connection in wait(list(given)):
-                    assert isinstance(connection, Connection)
-                    self._take(*connection.recv())
-                    yield given.pop(connection).source
-                    if waiting:
-                        given[connection] = self._give(connection, waiting)
-        except (EOFError, OSError) as error:
-            raise WorkerDied(
-                "A worker process ended by itself. Give the machine more memory, or let fewer "
-                "processes read (MEDPLATFORM_GENOMICS_WORKERS)."
-            ) from error
+        for _ in range(self._number):
+            connection = self._start()
+            _send(connection, self._context)
+            given[connection] = self._give(connection, waiting)
+        while given:
+            for connection in wait(list(given)):
+                assert isinstance(connection, Connection)
+                self._take(_receive(connection))
+                yield given.pop(connection).source
+                if waiting:
+                    given[connection] = self._give(connection, waiting)
 
     def _give(self, connection: Connection, waiting: list[Task]) -> Task:
         task = waiting.pop()
         folder = self._stage.folder / f"worker-{len(waiting)}"
-        connection.send(_Job(folder, self._stage.generation, task))
+        _send(connection, _Job(folder, self._stage.generation, task))
         return task
 
-    def _take(self, staged: Staged, used_samples: frozenset[str]) -> None:
-        self._stage.absorb(staged, self._tables)
-        self._context.linkage.mark_used(used_samples)
+    def _take(self, answer: Answer) -> None:
+        self._stage.absorb(answer.staged, self._tables)
+        self._context.linkage.mark_used(answer.used_samples)
 
     def _start(self) -> Connection:
         here, there = socket.socketpair()
         with here, there:
             process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(there.fileno())],
+                [sys.executable, "-c", _START, str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                # A traceback may quote records and paths; what may be told comes as `Failure`.
+                stderr=subprocess.DEVNULL,
                 # The workers share the processors; a pool of threads in each would fight for them.
                 env={**os.environ, "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-            self._stack.callback(process.wait)
-            connection = Connection(here.detach())
-            self._stack.callback(connection.close)
-            return connection
+            self._processes.append(process)
+            return self._connections.enter_context(Connection(here.detach()))
+
+
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError):
+        raise WorkerDied(
+            "A worker process ended by itself. Give the machine more memory, or let fewer "
+            "processes read (MEDPLATFORM_GENOMICS_WORKERS)."
+        ) from None
+
+
+def _send(connection: Connection, message: Context | _Job) -> None:
+    with _deaths_told():
+        connection.send(message)
+
+
+def _receive(connection: Connection) -> Answer:
+    with _deaths_told():
+        answer: Answer | Failure = connection.recv()
+    if isinstance(answer, Failure):
+        raise answer.as_error()
+    return answer
 
 
 def serve(connection: Connection) -> None:
     """Read the files that are asked for until the other end closes."""
     context: Context = connection.recv()
     reading = context.open()
-    while True:
-        folder, generation, (source, copy) = connection.recv()
-        stage = Stage(folder, generation)
-        read_file(FileReport(stage, source), reading, copy)
-        stage.close()
-        connection.send((stage.staged(), frozenset(context.linkage.used)))
+    with closing(reading.genomes):
+        while True:
+            job: _Job = connection.recv()
+            try:
+                answer = _read(job, reading)
+            except Exception as error:
+                connection.send(Failure.of(error))
+                raise
+            connection.send(answer)
 
 
-if __name__ == "__main__":
+def _read(job: _Job, reading: Reading) -> Answer:
+    stage = Stage(job.folder, job.generation)
+    read_file(FileReport(stage, job.task.source), reading, job.task.copy)
+    stage.close()
+    return Answer(stage.staged(), frozenset(reading.linkage.used))
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """Leave by an exception, so that temporary files go and processes that were started end."""
+    sys.exit(1)
+
+
+def main() -> None:
+    """Serve the process that has started this one; the first argument is the socket to it."""
+    signal.signal(signal.SIGTERM, _end)
     with Connection(int(sys.argv[1])) as end:
         try:
             serve(end)
