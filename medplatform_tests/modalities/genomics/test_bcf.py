@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import time
 from pathlib import Path
 
 import pysam.bcftools
@@ -116,3 +117,23 @@ def test_records_are_counted_by_their_lengths(bcf: bytes, tmp_path: Path) -> Non
     assert measure(path) == (299, 2, False)
     path.write_bytes(bcf[:50])
     assert measure(path) == (0, None, False)
+
+
+def test_a_header_that_is_longer_than_any_is_not_read(
+    bcf: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "calls.bcf"
+    path.write_bytes(bcf[:5] + (2**32 - 1).to_bytes(4, "little") + bcf[9:])
+    assert measure(path) == (0, None, False)
+    path.write_bytes(bcf)
+    monkeypatch.setattr("medplatform.modalities.genomics.sources.bcf.MAX_HEADER_BYTES", 100)
+    assert measure(path) == (0, None, False)
+
+
+def test_a_long_header_takes_no_longer_than_its_bytes(bcf: bytes, tmp_path: Path) -> None:
+    size = int.from_bytes(bcf[5:9], "little") + (60 << 20)
+    path = tmp_path / "calls.bcf"
+    path.write_bytes(bcf[:5] + size.to_bytes(4, "little") + b"#" * (60 << 20) + bcf[9:])
+    began = time.process_time()
+    assert measure(path) == (300, 2, True)
+    assert time.process_time() - began < 0.6

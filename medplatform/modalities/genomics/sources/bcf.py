@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MAGIC = b"BCF\x02"
+MAX_HEADER_BYTES = 256 << 20
+"""That of a million samples, each with a name of 100 characters, is less than half of it."""
 PATIENCE_S = 300
 """Without any output; a record of a million samples takes less than a second."""
 
@@ -99,12 +101,15 @@ def _sample_count(stream: "io.BufferedReader[FileContent]") -> int | None:
     if len(head) < 9:
         return None
     (size,) = struct.unpack("<I", head[5:])
-    text = b""
+    if size > MAX_HEADER_BYTES:
+        return None
+    text = bytearray()
     while len(text) < size and (chunk := stream.read(min(size - len(text), CONTENT_CHUNK))):
         text += chunk
-    _, mark, columns = text.rpartition(b"#CHROM\t")
-    if len(text) < size or not mark:
+    start = text.rfind(b"#CHROM\t")
+    if len(text) < size or start < 0:
         return None
+    columns = bytes(memoryview(text)[start + len(b"#CHROM\t") :])
     return max(0, columns.partition(b"\n")[0].rstrip(b"\0\r\t").count(b"\t") - 7)
 
 
