@@ -17,7 +17,7 @@ from medplatform.modalities.genomics.annotation.rows import (
     annotate,
     open_column,
 )
-from medplatform.modalities.genomics.annotation.split import split_annotations
+from medplatform.modalities.genomics.annotation.split import field_column, split_annotations
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, crosswalk, vcf
 
 VEP = "Consequence annotations. Format: Allele|Consequence|IMPACT|SYMBOL|Feature|LoF_info"
@@ -44,7 +44,7 @@ def read_info(
         pl.Series([alternates.split(",")] * number),
     )
     found = annotate(pl.Series(info), records, layout(key, description))
-    assert found.delivered == found.rows.height + len(found.unread)
+    assert found.delivered == found.rows.height + len(found.unread) + len(found.excess)
     return found
 
 
@@ -120,6 +120,48 @@ def test_what_cannot_be_told_apart_is_counted(value: str, read: list[str], unrea
     found = read_info([f"CSQ={value}"], "CSQ", VEP)
     assert found.rows["feature_id"].to_list() == read
     assert found.unread == [0] * unread
+
+
+@pytest.mark.parametrize(
+    "field", ["site", "annotation_number", "text", "source", "allele", "/impact"]
+)
+def test_a_field_may_have_any_name(field: str) -> None:
+    description = f"Format: Allele|Consequence|Feature|{field}"
+    rows = read_info(["CSQ=G|a|T1|x", "CSQ=G|a|T2|y"], "CSQ", description).rows
+    assert rows.select("site", "annotation_number", open_column(field)).rows() == [
+        (0, 1, "x"),
+        (1, 1, "y"),
+    ]
+
+
+def test_names_of_fields_that_are_alike_get_numbers() -> None:
+    description = "Format: Allele|Consequence|Feature|X|X_2|X|x"
+    rows = read_info(["CSQ=G|a|T1|a|b|c|d"], "CSQ", description).rows
+    names = [name for name in rows.columns if name.startswith("csq_")]
+    assert names == ["csq_X", "csq_X_2", "csq_X_3", "csq_x_4"]
+    assert rows.select(names).row(0) == ("a", "b", "c", "d")
+
+
+def test_a_field_of_many_commas_is_one_field() -> None:
+    note = "," * 200_000
+    found = read_info([f"CSQ=G|a|HIGH|AAA|T1|{note}"], "CSQ", VEP)
+    assert found.rows["csq_LoF_info"].to_list() == [note]
+
+
+def test_no_more_annotations_of_a_record_are_read_than_a_limit(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medplatform.modalities.genomics.annotation.split.MAX_ANNOTATIONS", 2)
+    whole = "G|a|HIGH|AAA|T1|"
+    record = f"chr1 100 . A G . . CSQ={','.join([whole] * 5)} GT 0/1 0/1"
+    header = csq_header(VEP)
+    reading = read(
+        {"calls.vcf": vcf(record, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
+    )
+    assert len(reading.rows("genomics_annotation")) == 2
+    (remark,) = reading.refusals()
+    assert (remark["code"], remark["element"]) == ("annotation.too_many", "INFO/CSQ")
+    assert remark["reason"].startswith("The record has 3 annotations more")
 
 
 def test_a_key_that_stands_twice_is_read_twice() -> None:
@@ -265,7 +307,7 @@ def fields_of(path: Path, names: list[str] | None, records: int | None) -> list[
     split = split_annotations(info, known)
     assert split.refused.is_empty()
     return [
-        [lines[row["site"]][1], *(row[name] or "." for name in names or known.fields)]
+        [lines[row["site"]][1], *(row[field_column(name)] or "." for name in names or known.fields)]
         for row in split.rows.iter_rows(named=True)
     ]
 

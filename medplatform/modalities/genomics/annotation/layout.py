@@ -77,10 +77,12 @@ def _layout(key: str, description: str) -> Layout | None:
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
     """Names without repetition: the second X is X_2, as a nameless one is field_N."""
-    seen: dict[str, int] = {}
-    unique = []
-    for number, given in enumerate(names, 1):
-        name = given or f"field_{number}"
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    unique: dict[str, None] = {}
+    for place, given in enumerate(names, 1):
+        name = stem = given or f"field_{place}"
+        number = 1
+        while name in unique:
+            number += 1
+            name = f"{stem}_{number}"
+        unique[name] = None
     return tuple(unique)

@@ -9,7 +9,7 @@ import polars as pl
 from medplatform.modalities.genomics.annotation.alleles import allele_number
 from medplatform.modalities.genomics.annotation.impact import impact_of
 from medplatform.modalities.genomics.annotation.layout import Layout, Tool
-from medplatform.modalities.genomics.annotation.split import split_annotations
+from medplatform.modalities.genomics.annotation.split import field_column, split_annotations
 from medplatform.modalities.genomics.tables.annotation import ANNOTATION
 
 # Column -> the fields that it is made of; the first that the layout has counts.
@@ -71,11 +71,13 @@ class Annotations(NamedTuple):
 
     `rows` has site (index of the record), the columns of genomics_annotation without variant_id
     and lineage, and csq_<Field> columns. `unread` are the sites of annotations that could not be
-    told apart, one item each. Their sum is `delivered`.
+    told apart, `excess` those of more annotations of a record than are read, one item each. Their
+    sum is `delivered`.
     """
 
     rows: pl.DataFrame
     unread: list[int]
+    excess: list[int]
     delivered: int
 
 
@@ -93,7 +95,7 @@ def annotate(info: pl.Series, records: Records, layout: Layout) -> Annotations:
         "site",
         pl.lit(layout.key).alias("source"),
         "annotation_number",
-        *(pl.col(field).alias(f"/{column}") for column, field in sources.items()),
+        *(_field(field).alias(f"/{column}") for column, field in sources.items()),
         *_exons(layout),
         *_open_columns(layout, set(sources.values())),
     )
@@ -107,7 +109,16 @@ def annotate(info: pl.Series, records: Records, layout: Layout) -> Annotations:
     plain = {old: new for old, new in plain.items() if new not in frame.columns}
     numbers = _allele_numbers(split.rows, records, layout, sources)
     frame = frame.rename(plain).with_columns(numbers)
-    return Annotations(_complete(frame), split.refused["site"].to_list(), split.delivered)
+    return Annotations(
+        _complete(frame),
+        split.refused["site"].to_list(),
+        split.excess["site"].to_list(),
+        split.delivered,
+    )
+
+
+def _field(name: str) -> pl.Expr:
+    return pl.col(field_column(name))
 
 
 def _sources(layout: Layout) -> dict[str, str]:
@@ -131,15 +142,18 @@ def open_column(field: str) -> str:
 
 def _open_columns(layout: Layout, taken: set[str]) -> list[pl.Expr]:
     """Columns of the other fields; names that differ in case only, or not at all, get a number."""
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
     columns = []
     for field in layout.fields:
         if field in taken or (field == _RANK and layout.tool == "snpeff"):
             continue
-        name = open_column(field)
-        seen[name.lower()] = seen.get(name.lower(), 0) + 1
-        number = seen[name.lower()]
-        columns.append(pl.col(field).alias(name if number == 1 else f"{name}_{number}"))
+        name = stem = open_column(field)
+        number = 1
+        while name.lower() in seen:
+            number += 1
+            name = f"{stem}_{number}"
+        seen.add(name.lower())
+        columns.append(_field(field).alias(name))
     return columns
 
 
@@ -147,8 +161,8 @@ def _exons(layout: Layout) -> list[pl.Expr]:
     """SnpEff counts exons and introns in one field; the consequence tells which."""
     if layout.tool != "snpeff" or _RANK not in layout.fields:
         return []
-    is_intron = pl.col("Annotation").str.contains("intron|splice_(?:donor|acceptor)")
-    rank = pl.col(_RANK)
+    is_intron = _field("Annotation").str.contains("intron|splice_(?:donor|acceptor)")
+    rank = _field(_RANK)
     return [
         pl.when(~is_intron).then(rank).alias("exon"),
         pl.when(is_intron).then(rank).alias("intron"),
@@ -177,10 +191,10 @@ def _allele_numbers(
 ) -> pl.Series:
     """The number of the annotated allele per row; worked out once per site and allele."""
     field = "dna_change" if layout.tool == "bcftools" else sources["allele"]
-    known = field if field in rows.columns else "Consequence"
+    known = field if field in layout.fields else "Consequence"
     stated = sources.get("allele_number")
-    number = pl.col(stated).cast(pl.Int32, strict=False) if stated else pl.lit(None, pl.Int32)
-    keys = rows.select("site", pl.col(known).alias("allele"), number.alias("number"))
+    number = _field(stated).cast(pl.Int32, strict=False) if stated else pl.lit(None, pl.Int32)
+    keys = rows.select("site", _field(known).alias("allele"), number.alias("number"))
     sites = pl.DataFrame(
         {
             "position": records.position,

@@ -18,6 +18,9 @@ _CODES = {"%3A": ":", "%3B": ";", "%3D": "=", "%25": "%", "%2C": ",", "%0D": "\r
 _CODES |= {"%09": "\t", "%7C": "|", "%20": " "}
 _CODES |= {code.lower(): text for code, text in _CODES.items()}
 
+MAX_ANNOTATIONS = 50_000
+"""Annotations of a record that are read; whole chromosomes that are lost have about as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -27,16 +30,24 @@ class Split:
     ----------
     rows
         One per annotation: site (index of the record), annotation_number (from 1 in the record),
-        and a text column per field of the layout, null where it is empty.
+        and a text column per field of the layout (`field_column`), null where it is empty.
     refused
         One per annotation that cannot be told apart: site, annotation_number.
+    excess
+        One per annotation beyond the first MAX_ANNOTATIONS of a record, likewise.
     delivered
-        Annotations in the batch: rows and refused ones.
+        Annotations in the batch: rows, refused ones and excess.
     """
 
     rows: pl.DataFrame
     refused: pl.DataFrame
+    excess: pl.DataFrame
     delivered: int
+
+
+def field_column(field: str) -> str:
+    """The column of a field: whatever it is called, it is none of the others."""
+    return f"field/{field}"
 
 
 def split_annotations(info: pl.Series, layout: Layout) -> Split:
@@ -64,9 +75,14 @@ def split_annotations(info: pl.Series, layout: Layout) -> Split:
         annotation_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("site")
     )
     place = ["site", "annotation_number"]
-    refused = annotations.filter(~pl.col("is_whole")).select(place)
-    whole = annotations.filter("is_whole")
-    return Split(_fields(whole, layout).select(*place, *layout.fields), refused, annotations.height)
+    is_excess = pl.col("annotation_number") > MAX_ANNOTATIONS
+    excess, first = annotations.filter(is_excess), annotations.filter(~is_excess)
+    return Split(
+        _fields(first.filter("is_whole"), layout),
+        first.filter(~pl.col("is_whole")).select(place),
+        excess.select(place),
+        annotations.height,
+    )
 
 
 def _pieces(info: pl.Series, key: str) -> pl.DataFrame:
@@ -98,20 +114,23 @@ def _regroup(pieces: pl.DataFrame, last: int) -> pl.DataFrame:
 
 def _groups(texts: Iterable[str], bars: Iterable[int], last: int) -> list[tuple[str, bool]]:
     groups: list[tuple[str, bool]] = []
-    group, have = "", -1
+    group: list[str] = []
+    have = -1
     for text, count in zip(texts, bars, strict=True):
         # One with all bars begins an annotation; one without bars ends the one before it.
         if have >= 0 and (not count or (count < last and have + count <= last)):
-            group, have = f"{group},{text}", have + count
+            group.append(text)
+            have += count
             continue
         if have >= 0:
-            groups.append((group, have == last))
-        group, have = text, count
-    return [*groups, (group, have == last)]
+            groups.append((",".join(group), have == last))
+        group, have = [text], count
+    return [*groups, (",".join(group), have == last)]
 
 
 def _fields(annotations: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    names = list(layout.fields)
+    """The fields of whole annotations: site, annotation_number, and a column of each field."""
+    names = [field_column(field) for field in layout.fields]
     text = pl.col("text")
     parts = annotations.select(
         "site", "annotation_number", text.str.split_exact("|", len(names) - 1).alias("parts")

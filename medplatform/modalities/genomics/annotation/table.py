@@ -1,5 +1,6 @@
 """Writes genomics_annotation beside the variants of a file, and warns of what it leaves out."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 from medplatform.modalities.genomics.annotation.fields import is_public
 from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts
 from medplatform.modalities.genomics.annotation.rows import Records, annotate
+from medplatform.modalities.genomics.annotation.split import MAX_ANNOTATIONS
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.sites import Rows, Sites
@@ -51,8 +53,9 @@ class AnnotationTable:
             sites.frame["alternate_alleles"],
         )
         for layout in self._layouts:
-            rows, unread, _ = annotate(info, records, layout)
-            self._warn(sites, layout, unread)
+            rows, unread, excess, _ = annotate(info, records, layout)
+            self._warn_of_unread(sites, layout, unread)
+            self._warn_of_excess(sites, layout, excess)
             if rows.height:
                 yield self._rows(sites, layout, rows)
 
@@ -90,13 +93,24 @@ class AnnotationTable:
                 element=element,
             )
 
-    def _warn(self, sites: Sites, layout: Layout, unread: list[int]) -> None:
+    def _warn_of_unread(self, sites: Sites, layout: Layout, unread: list[int]) -> None:
         numbers = sites.first_number + sites.rows
-        for site in sorted(set(unread)):
+        for site, number in sorted(Counter(unread).items()):
             self._report.warn(
                 "annotation.fields",
-                f"{unread.count(site)} annotations of the record do not have the fields that the "
+                f"{number} annotations of the record do not have the fields that the "
                 "header states, so they were left out; the others were read. Annotate it again.",
+                int(numbers[site]),
+                f"INFO/{layout.key}",
+            )
+
+    def _warn_of_excess(self, sites: Sites, layout: Layout, excess: list[int]) -> None:
+        numbers = sites.first_number + sites.rows
+        for site, number in sorted(Counter(excess).items()):
+            self._report.warn(
+                "annotation.too_many",
+                f"The record has {number} annotations more than the {MAX_ANNOTATIONS} that are "
+                "read, so they were left out. Annotate it with fewer transcripts.",
                 int(numbers[site]),
                 f"INFO/{layout.key}",
             )
