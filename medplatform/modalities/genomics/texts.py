@@ -3,12 +3,11 @@
 INFO and FORMAT values of the types String and Character can hold anything, names of people among
 it. Kept are those of keys that public tools and archives define (`text_keys.json`) and of keys that
 the sender or the installation vouches for; every other text is dropped. In what is kept, the
-samples and patients of the delivery are replaced wherever they are named.
+samples and patients of the delivery are replaced wherever they are named (`names`).
 """
 
 import json
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,10 +16,7 @@ from importlib.resources import files
 import polars as pl
 import pyarrow as pa
 
-# A name is a whole token: nothing that could belong to a longer name stands beside it.
-_BEFORE, _BEHIND = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
-_NO_NAME = re.compile(r".|[0-9]{1,3}")
-"""Single characters and small numbers: bases, codes and counts, which identify nobody."""
+from medplatform.modalities.genomics.names import find_spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def _public_keys() -> frozenset[str]:
 
 
 def scrub(array: pa.Array, names: Mapping[str, str]) -> pa.Array:
-    """Replace names that stand in texts as whole tokens.
+    """Replace names that stand in texts as whole words, in any of their spellings.
 
     Parameters
     ----------
@@ -67,12 +63,11 @@ def scrub(array: pa.Array, names: Mapping[str, str]) -> pa.Array:
     -------
     An array of the same type and length: the same one where nobody is named.
     """
-    searched = sorted((name for name in names if not _NO_NAME.fullmatch(name)), key=len)
-    if not searched or not len(array):
+    if not names or not len(array):
         return array
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         return _scrub_lists(array, names)
-    replaced = _replace(array.unique().drop_null(), searched, names)
+    replaced = _replace(array.unique().drop_null(), names)
     if not replaced:
         return array
     encoded = array.dictionary_encode()
@@ -91,17 +86,15 @@ def _scrub_lists(array: pa.ListArray, names: Mapping[str, str]) -> pa.Array:
     return kind.from_arrays(offsets, scrubbed, type=array.type, mask=array.is_null())
 
 
-def _replace(
-    texts: pa.Array, searched: Collection[str], names: Mapping[str, str]
-) -> dict[str, str]:
-    """Texts that name someone, with names replaced; longer names go before shorter ones."""
+def _replace(texts: pa.Array, names: Mapping[str, str]) -> dict[str, str]:
+    """Texts that name someone, with names replaced."""
+    spellings = find_spellings(tuple(names))
     column = pl.Series(texts.to_pylist(), dtype=pl.String)
-    naming = column.filter(column.str.contains_any(pl.Series(searched).implode()))
+    folded = column.str.to_lowercase()
+    is_naming = folded.str.contains_any(spellings.clues.implode())
     replaced: dict[str, str] = {}
-    for text in naming:
-        present = [re.escape(name) for name in reversed(list(searched)) if name in text]
-        pattern = f"{_BEFORE}(?:{'|'.join(present)}){_BEHIND}"
-        changed = re.sub(pattern, lambda found: names[found[0]], text)
+    for text in column.filter(is_naming):
+        changed = spellings.replace(text, names)
         if changed != text:
             replaced[text] = changed
     return replaced

@@ -101,3 +101,33 @@ def test_what_names_nobody_is_kept(tmp_path: Path) -> None:
     assert variants["rs_id"].to_list() == [None, "rs5", None, None, None, None]
     samples = lake.scan(table["genomics_sample"]).collect()
     assert samples["declared_sex"].to_list() == ["male"]
+
+
+def test_names_in_other_spellings_are_in_no_text(tmp_path: Path) -> None:
+    header = """\
+##fileformat=VCFv4.3
+##contig=<ID=chr1,length=248956422>
+##INFO=<ID=CLNDN,Number=.,Type=String,Description="Kept">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=PID,Number=1,Type=String,Description="Kept">
+#CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO"""
+    record = (
+        "chr1 100 . A G 50 johnsmith CLNDN=JOHNSMITH,johnsmith,Jane_Doe,John_Smith,Lynch_syndrome "
+        "GT:PID 0/1:JOHNSMITH 0/1:jane"
+    )
+    folder = tmp_path / "landing" / "genomics" / "one"
+    folder.mkdir(parents=True)
+    samples = ("JohnSmith", "Doe^Jane")
+    (folder / "a.vcf").write_bytes(vcf(record, samples=samples, header=header))
+    (folder / "delivery.json").write_text('{"subjects": "per_record"}')
+    lake = Lake(tmp_path / "lake")
+    ingest_delivery(
+        GENOMICS,
+        "one",
+        landing=tmp_path / "landing",
+        lake=lake,
+        identity=Identity(KeyRing(bytes(32)), tmp_path / "vault"),
+    )
+    every = "".join(content.lower() for _, content in contents(tmp_path / "lake"))
+    assert "lynch_syndrome" in every
+    assert not [name for name in ("smith", "jane", "doe^", "_doe") if name in every]

@@ -62,3 +62,63 @@ def test_texts_that_name_nobody_are_not_copied() -> None:
     array = pa.array(["DEL", "DUP", None])
     assert scrub(array, NAMES) is array
     assert scrub(array, {}) is array
+
+
+PEOPLE = {
+    "JohnSmith": "token-1",
+    "Doe^Jane": "token-2",
+    "Lynch^Mary": "token-3",
+    "LEE-KIM_01": "token-4",
+    "ab12": "token-5",
+    "AB12": "token-6",
+    "TUMOR": "token-7",
+    "BRCA2_case": "token-8",
+    "Tumor_Normal": "token-9",
+    "KRAS_mutant": "token-10",
+    "a1b": "token-11",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("JOHNSMITH,johnsmith", "token-1,token-1"),
+        ("John_Smith|smith JOHN;low_Smith.John", "token-1|token-1;low_token-1"),
+        ("Jane_Doe", "token-2"),
+        ("DOE JANE/jane.doe/janedoe", "token-2/token-2/token-2"),
+        ("Kim_Lee", "token-4"),
+        ("brca2_CASE", "token-8"),
+        ("ab12/AB12", "token-5/token-6"),  # each as it is written
+        ("jane", "redacted"),
+        ("G|Smith|JANE", "G|redacted|redacted"),
+    ],
+)
+def test_names_are_found_in_other_spellings(text: str, expected: str) -> None:
+    assert scrub(pa.array([text]), PEOPLE).to_pylist() == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lynch_syndrome",  # one word of a name beside others
+        "Mary-Anne",
+        "DOE",  # a word of three letters
+        "BRCA2|KRAS|mutant",  # words of names that are not of people
+        "tumor",  # a name of a study, written in another way
+        "Normal",
+        "A1B",  # a name of three characters, written in another way
+        "johnsmithson",
+    ],
+)
+def test_words_that_may_mean_anything_stay(text: str) -> None:
+    assert scrub(pa.array([text]), PEOPLE).to_pylist() == [text]
+
+
+def test_names_of_letters_beyond_ascii_are_found_in_any_case() -> None:
+    texts = pa.array(["JÖRG_MÜLLER", "müller.jörg"])
+    assert scrub(texts, {"MüllerJörg": "token-1"}).to_pylist() == ["token-1"] * 2
+
+
+def test_small_names_alone_change_nothing() -> None:
+    array = pa.array(["A", "22"])
+    assert scrub(array, {"A": "token-1", "22": "token-2"}) is array
