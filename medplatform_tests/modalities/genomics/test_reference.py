@@ -14,7 +14,12 @@ from medplatform.lake import Stage
 from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.genomics import Configuration, configure
 from medplatform.modalities.genomics.build import LENGTHS
-from medplatform.modalities.genomics.reference.catalogue import GenomeError, Genomes, add_genome
+from medplatform.modalities.genomics.reference.catalogue import (
+    GenomeError,
+    Genomes,
+    add_genome,
+    find_genome,
+)
 from medplatform.modalities.genomics.reference.genome import GAP_BASES, Genome, Standing
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
@@ -169,10 +174,43 @@ def test_adding_a_reference(tmp_path: Path, short_build: None, form: str) -> Non
         source.write_bytes(gzip.compress(text) if form == "gzip" else text)
     path = add_genome(source, "GRCh38", tmp_path / "genomes")
     names = {"GRCh38.fa.gz", "GRCh38.fa.gz.fai", "GRCh38.fa.gz.gzi"}
-    assert {file.name for file in (tmp_path / "genomes").iterdir()} == names
+    assert {file.name for file in path.resolve().parent.iterdir()} == names
     genome = Genomes(path.parent).get("GRCh38")
     assert genome is not None
     assert genome.fetch("1", 0, 40) == SEQUENCE
+
+
+def test_a_reference_is_replaced_with_its_index_at_once(tmp_path: Path, short_build: None) -> None:
+    folder = tmp_path / "genomes"
+    paths: list[Path] = []
+    for bases in ("ACGT", "CCCC", "GGGG"):
+        (tmp_path / "genome.fa").write_text(fasta(chr2_alt=bases, chr1=SEQUENCE))
+        add_genome(tmp_path / "genome.fa", "GRCh38", folder)
+        path = find_genome(folder, "GRCh38")
+        assert path is not None
+        paths.append(path)
+        if len(paths) == 2:
+            former = Genome(paths[0])  # whoever reads the former one goes on with its own index
+            assert former.fetch("2_alt", 0, 4) == "ACGT"
+        assert Genome(path).fetch("2_alt", 0, 4) == bases
+    assert [path.exists() for path in paths] == [False, True, True]
+
+
+def test_a_file_that_was_put_there_by_hand_gives_way_to_what_is_added(
+    tmp_path: Path, short_build: None
+) -> None:
+    folder = tmp_path / "genomes"
+    folder.mkdir()
+    with pysam.BGZFile(str(folder / "GRCh38.fa.gz"), "wb", None) as out:
+        out.write(fasta(chr1="A" * len(SEQUENCE)).encode())
+    by_hand = Genomes(folder).get("GRCh38")
+    assert by_hand is not None
+    assert by_hand.fetch("1", 0, 2) == "AA"
+    (tmp_path / "genome.fa").write_text(fasta(chr1=SEQUENCE))
+    add_genome(tmp_path / "genome.fa", "GRCh38", folder)
+    added = Genomes(folder).get("GRCh38")
+    assert added is not None
+    assert added.fetch("1", 0, 40) == SEQUENCE
 
 
 @pytest.mark.parametrize(

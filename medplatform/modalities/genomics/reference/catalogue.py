@@ -1,10 +1,16 @@
-"""The reference sequences of an installation: one bgzip FASTA file per genome build."""
+"""The reference sequences of an installation: one bgzip FASTA file per genome build.
+
+`<build>.fa.gz` links to a file in a folder of its version, where its index is: so file and index
+change at once. Files that were put there by hand, `<build>.fa` too, are read as they are.
+"""
 
 import gzip
+import shutil
 import zlib
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pysam
 
@@ -48,7 +54,11 @@ class Genomes:
 def find_genome(folder: Path, build: str) -> Path | None:
     """The FASTA file of a build in a folder, None where there is none."""
     names = (f"{build}.fa.gz", f"{build}.fa")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        return None
+    target = found.resolve()
+    return target if target.is_relative_to(folder.resolve()) else found
 
 
 def describe_genomes(folder: Path) -> list[dict[str, str | int]]:
@@ -67,7 +77,8 @@ def describe_genomes(folder: Path) -> list[dict[str, str | int]]:
 def add_genome(source: Path, build: str, folder: Path, progress: Progress = silent) -> Path:
     """Copy a FASTA file (plain, gzip or bgzip) into the folder, as bgzip with its index.
 
-    It replaces the reference of the build at once, or not at all.
+    It replaces the reference of the build at once, or not at all. The former one stays for those
+    who read it, until a further one is added.
 
     Raises
     ------
@@ -76,13 +87,29 @@ def add_genome(source: Path, build: str, folder: Path, progress: Progress = sile
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".adding-", dir=folder) as scratch:
-        copy = Path(scratch) / f"{build}.fa.gz"
+        version = folder / f".{build}-{uuid4().hex}"
+        made = Path(scratch) / version.name
+        made.mkdir()
+        copy = made / f"{build}.fa.gz"
         _compress(source, copy, progress)
         _index(copy)
         _check(copy, build)
-        for suffix in (".fai", ".gzi", ""):
-            Path(f"{copy}{suffix}").replace(folder / f"{copy.name}{suffix}")
-    return folder / f"{build}.fa.gz"
+        made.replace(version)
+        return _switch(folder / copy.name, version / copy.name, Path(scratch) / copy.name)
+
+
+def _switch(link: Path, target: Path, scratch: Path) -> Path:
+    """Let `link` lead to `target` from one moment to the next, and remove what is older."""
+    former = link.resolve().parent
+    scratch.symlink_to(target.relative_to(link.parent))
+    scratch.replace(link)
+    for suffix in (".fai", ".gzi"):  # of a file that stood in place of the link
+        link.with_name(link.name + suffix).unlink(missing_ok=True)
+    build = link.name.removesuffix(".fa.gz")
+    for version in link.parent.glob(f".{build}-*/"):
+        if version not in (target.parent, former):
+            shutil.rmtree(version)
+    return link
 
 
 def _compress(source: Path, target: Path, progress: Progress) -> None:
