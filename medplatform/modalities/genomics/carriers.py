@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.clinvar import PATHOGENIC
+from medplatform.modalities.genomics.clinvar_claims import PATHOGENIC
 from medplatform.modalities.genomics.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.genotyped import (
     MATCH_COLUMNS,

@@ -6,32 +6,27 @@ record of a patient: a file that cannot be used raises, and the message may name
 """
 
 import gzip
-import re
-from collections.abc import Iterator
-from datetime import date
+import zlib
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import polars as pl
 
 from medplatform.modalities.genomics.allele import list_alleles
-from medplatform.modalities.genomics.build import (
-    BuildConflict,
-    canonical_chromosome,
-    resolve_build,
+from medplatform.modalities.genomics.build import canonical_chromosome
+from medplatform.modalities.genomics.clinvar_claims import (
+    SIGNIFICANCES,
+    expand_numbers,
+    significance,
+    stars,
 )
-
-PATHOGENIC = ("pathogenic", "likely_pathogenic")
-"""The classes that count as a finding."""
-
-SIGNIFICANCES = (
-    *PATHOGENIC,
-    "conflicting",
-    "uncertain_significance",
-    "likely_benign",
-    "benign",
-    "other",
+from medplatform.modalities.genomics.clinvar_file import (
+    SITE,
+    ClinVarError,
+    Header,
+    iter_blocks,
+    read_header,
 )
 
 SCHEMA = pl.Schema(
@@ -52,69 +47,6 @@ SCHEMA = pl.Schema(
         "release_date": pl.Date,
     }
 )
-
-# https://www.ncbi.nlm.nih.gov/clinvar/docs/review_status
-_STARS = {
-    "practice_guideline": 4,
-    "reviewed_by_expert_panel": 3,
-    "criteria_provided,_multiple_submitters,_no_conflicts": 2,
-    "criteria_provided,_multiple_submitters": 2,
-    "criteria_provided,_single_submitter": 1,
-    "criteria_provided,_conflicting_interpretations": 1,
-    "criteria_provided,_conflicting_classifications": 1,
-    # Before June 2017.
-    "guideline": 4,
-    "exp": 3,
-    "mult": 2,
-    "single": 1,
-    "conf": 1,
-}
-_NUMBERS = {
-    "0": "uncertain_significance",
-    "1": "not_provided",
-    "2": "benign",
-    "3": "likely_benign",
-    "4": "likely_pathogenic",
-    "5": "pathogenic",
-    "6": "drug_response",
-    "7": "histocompatibility",
-    "255": "other",
-}
-_BENIGN = ("benign", "likely_benign")
-
-BLOCK_BYTES = 32 << 20
-_LINE_BYTES = 1 << 20
-_CONTIG = re.compile(r"##contig=<ID=([^,>]+),.*?length=(\d+)")
-_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-
-
-class ClinVarError(ValueError):
-    """A ClinVar file cannot be used; the message names the file and the remedy."""
-
-
-class _Keys(NamedTuple):
-    """INFO keys of one make of ClinVar VCF."""
-
-    significance: str
-    review: str
-    conditions: str
-    genes: str
-    variation: str | None = None
-
-
-_MAKES = {
-    "CLNDN": _Keys("CLNSIG", "CLNREVSTAT", "CLNDN", "GENEINFO"),
-    "CLNDBN": _Keys("CLNSIG", "CLNREVSTAT", "CLNDBN", "GENEINFO"),
-    "CLINICAL_SIGNIFICANCE": _Keys(
-        "CLINICAL_SIGNIFICANCE", "REVIEW_STATUS", "ALL_TRAITS", "SYMBOL", "VARIATION_ID"
-    ),
-}
-
-
-class _Header(NamedTuple):
-    build: str
-    released: date | None
-    keys: _Keys
 
 
 def read_clinvar(path: Path) -> pl.DataFrame:
@@ -137,11 +69,11 @@ def read_clinvar(path: Path) -> pl.DataFrame:
             is_compressed = raw.read(2) == b"\x1f\x8b"
         with gzip.open(path) if is_compressed else path.open("rb") as stream:
             lines = cast(BufferedIOBase, stream)
-            header = _read_header(path, lines)
-            blocks = [_alleles(block, header) for block in _blocks(lines)]
-    except (OSError, EOFError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+            header = read_header(path, lines)
+            blocks = [_alleles(block, header) for block in iter_blocks(lines)]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise ClinVarError(
-            f"{path}: not a whole VCF file. Download it again from {_SITE}"
+            f"{path}: not a whole VCF file. Download it again from {SITE}"
         ) from error
     empty = pl.DataFrame(schema=SCHEMA)
     rank = pl.col("significance").replace_strict({name: n for n, name in enumerate(SIGNIFICANCES)})
@@ -152,53 +84,7 @@ def read_clinvar(path: Path) -> pl.DataFrame:
     )
 
 
-_SITE = "https://ftp.ncbi.nlm.nih.gov/pub/clinvar/"
-
-
-def _read_header(path: Path, lines: BufferedIOBase) -> _Header:
-    contigs: dict[str, int] = {}
-    texts: list[str] = [path.name]
-    released, keys = None, None
-    for raw in iter(lambda: lines.readline(_LINE_BYTES), b""):
-        line = raw.decode().rstrip()
-        if not line.startswith("##"):
-            break
-        name, _, value = line[2:].partition("=")
-        if contig := _CONTIG.match(line):
-            contigs[contig[1]] = int(contig[2])
-        elif name == "reference":
-            texts.append(value)
-        elif name == "fileDate" and len(digits := re.sub(r"\D", "", value)) == 8:
-            released = date.fromisoformat(digits)
-        elif name == "INFO":
-            declared = value.removeprefix("<ID=").partition(",")[0]
-            keys = _MAKES.get(declared, keys)
-    try:
-        build = resolve_build(contigs, texts, None).name
-    except BuildConflict as error:
-        raise ClinVarError(f"{path}: {error}") from None
-    if build is None or keys is None:
-        lacks = "says of which genome build it is" if build is None else "has the keys of ClinVar"
-        raise ClinVarError(f"{path}: no header line {lacks}. Download it from {_SITE}")
-    return _Header(build, released, keys)
-
-
-def _blocks(lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
-    """The fixed fields of the records behind the line #CHROM, in bounded memory."""
-    while block := lines.read(BLOCK_BYTES):
-        block += lines.readline()
-        yield pl.read_csv(
-            block,
-            separator="\t",
-            has_header=False,
-            new_columns=list(_COLUMNS),
-            columns=list(range(len(_COLUMNS))),
-            infer_schema=False,
-            quote_char=None,
-        ).drop_nulls(["CHROM", "POS", "REF", "ALT"])
-
-
-def _alleles(records: pl.DataFrame, header: _Header) -> pl.DataFrame:
+def _alleles(records: pl.DataFrame, header: Header) -> pl.DataFrame:
     """The alleles of a block, each with what is said of it."""
     keys = header.keys
     names = pl.col("CHROM").unique()
@@ -241,13 +127,13 @@ def _alleles(records: pl.DataFrame, header: _Header) -> pl.DataFrame:
         ).with_columns(pl.col("site").cast(alleles.schema["site"])),
         on="site",
     )
-    return _of_allele(joined).select(
+    return expand_numbers(joined).select(
         *("allele_id", "genome_build", "chromosome", "position"),
         *("reference_allele", "alternate_allele", "variation_id"),
-        _significance(pl.col("significance")).alias("significance"),
+        significance(pl.col("significance")).alias("significance"),
         pl.col("significance").alias("classification"),
         pl.col("review").alias("review_status"),
-        _stars(pl.col("review")).alias("review_stars"),
+        stars(pl.col("review")).alias("review_stars"),
         pl.col("conditions").str.split("|").alias("conditions"),
         _symbols(pl.col("genes")).alias("gene_symbols"),
         pl.lit(header.released, pl.Date).alias("release_date"),
@@ -267,50 +153,6 @@ def _value(key: str) -> pl.Expr:
 def _variation() -> pl.Expr:
     """The ID column: the variation id, or before 2017 a number of dbSNP."""
     return pl.when(pl.col("ID").str.contains(r"^\d+$")).then("ID").alias("variation_id")
-
-
-def _of_allele(rows: pl.DataFrame) -> pl.DataFrame:
-    """Before 2017, values are lists over the alleles that CLNALLE names (0 is REF, -1 unknown)."""
-    lists = ["significance", "review", "conditions"]
-    numbers = pl.col("numbers").str.split(",").cast(pl.List(pl.Int32), strict=False)
-    place = numbers.list.eval(pl.element()).alias("places")
-    rows = rows.with_columns(place)
-    old = rows.filter(pl.col("numbers").is_not_null())
-    if old.is_empty():
-        return rows
-    old = old.with_columns(pl.col(lists).str.split(",")).explode(["places", *lists])
-    old = old.filter(pl.col("places") == pl.col("allele_number"))
-    words = pl.col("significance").str.split("|").list.eval(pl.element().replace(_NUMBERS))
-    old = old.with_columns(words.list.join("|").alias("significance"))
-    new = rows.filter(pl.col("numbers").is_null())
-    return pl.concat([new.drop("places"), old.drop("places")])
-
-
-def _significance(classification: pl.Expr) -> pl.Expr:
-    claims = classification.str.to_lowercase().str.replace_all(r"[|,;&]", "/").str.split("/")
-
-    def claims_any(*names: str) -> pl.Expr:
-        return claims.list.eval(pl.element().is_in(names)).list.any()
-
-    is_uncertain = claims_any("uncertain_significance")
-    is_bad, is_benign = claims_any(*PATHOGENIC), claims_any(*_BENIGN)
-    conflicts = is_bad.cast(pl.Int8) + is_benign.cast(pl.Int8) + is_uncertain.cast(pl.Int8) > 1
-    is_conflicting = claims.list.eval(pl.element().str.starts_with("conflicting")).list.any()
-    chosen = pl.when(is_conflicting | conflicts).then(pl.lit("conflicting"))
-    for name in (*PATHOGENIC, "uncertain_significance", "benign", "likely_benign"):
-        chosen = chosen.when(claims_any(name)).then(pl.lit(name))
-    return chosen.otherwise(pl.lit("other"))
-
-
-def _stars(review: pl.Expr) -> pl.Expr:
-    """Stars of the review status; the best where several submitters are listed."""
-    whole = review.str.to_lowercase().replace_strict(_STARS, default=None, return_dtype=pl.Int32)
-    parts = (
-        review.str.to_lowercase()
-        .str.split("|")
-        .list.eval(pl.element().replace_strict(_STARS, default=0, return_dtype=pl.Int32))
-    )
-    return pl.coalesce(whole, parts.list.max(), pl.lit(0, pl.Int32))
 
 
 def _symbols(genes: pl.Expr) -> pl.Expr:

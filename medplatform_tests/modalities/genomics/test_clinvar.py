@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from medplatform.modalities.genomics.clinvar import SCHEMA, ClinVarError, read_clinvar
+from medplatform.modalities.genomics.clinvar import SCHEMA, read_clinvar
+from medplatform.modalities.genomics.clinvar_file import ClinVarError
 
 HEADER = """\
 ##fileformat=VCFv4.1
@@ -68,6 +69,7 @@ def test_what_is_said_of_an_allele(tmp_path: Path) -> None:
     [
         (HEADER.replace("##reference=GRCh38\n", ""), "genome build"),
         (HEADER.replace("CLNDN", "XYZ"), "keys of ClinVar"),
+        (HEADER.replace("2025-01-05", "2024-13-45"), "fileDate"),
         (HEADER.replace("GRCh38", "GRCh38\n##contig=<ID=1,length=249250621>"), "does not agree"),
     ],
 )
@@ -79,6 +81,15 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, header: str, messag
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, *["CLNSIG=Benign"] * 100, name="c.vcf.gz")
     path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ClinVarError, match="whole"):
+        read_clinvar(path)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, *["CLNSIG=Benign"] * 100, name="c.vcf.gz")
+    content = bytearray(path.read_bytes())
+    content[10:40] = b"\xff" * 30
+    path.write_bytes(content)
     with pytest.raises(ClinVarError, match="whole"):
         read_clinvar(path)
 
