@@ -1,7 +1,8 @@
 """Genomes: VCF files to variants, samples linked to patients, and packed genotypes.
 
 Samples reach patients only through the delivery's `crosswalk.csv`, or each sample is a person of
-its own where `delivery.json` declares that. No sample name and no header text enters the lake.
+its own where `delivery.json` declares that. No sample name enters the lake, and nothing of a header
+but the ids of the keys that it declares, which are names of columns, and of those that records use.
 """
 
 from dataclasses import replace

@@ -23,7 +23,6 @@ from medplatform.modalities.genomics.rules import Fault
 from medplatform.modalities.genomics.sites import Sites
 from medplatform.modalities.genomics.variant_id import hash_names, name_variants, read_extents
 
-
 _FORMAT_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 # Alphanumeric by VCF 4.2, section 1.4.2.
 _FORMAT_KEY_UNTIL_42 = re.compile(r"[0-9A-Za-z.]+")

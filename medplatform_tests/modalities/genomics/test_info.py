@@ -118,6 +118,26 @@ def test_remarks_are_made_once(read_info: ReadInfo) -> None:
     assert values(reading, "GENEINFO_list")[-1] == ["x:1"]
 
 
+def test_a_key_that_nobody_defines_is_not_named(read_info: ReadInfo) -> None:
+    reading = read_info("G JohnSmith1961=x;JaneDoe1984;NOTE=a", "G JaneDoe1985=7;GENEINFO=x:1")
+    found = [(row["code"], row["element"]) for row in reading.refusals() if row["unit"] != "header"]
+    assert [each for each in found if each[0].startswith("info.")] == [
+        ("info.undeclared", "INFO"),
+        ("info.text_not_kept", "INFO"),
+        ("info.text_not_kept", "INFO/NOTE"),
+        ("info.undeclared", "INFO/GENEINFO"),
+    ]
+
+
+def test_keys_that_nobody_defines_are_limited(read_info: ReadInfo) -> None:
+    reading = read_info(*("G " + ";".join(f"X{n}{m}=1" for m in range(100)) for n in "abc"))
+    assert reading.errors() == []
+    first, last = (HEADER.count("\n") + 2, HEADER.count("\n") + 4)
+    codes = {code: line for line, code in reading.warnings()}
+    assert codes["info.undeclared"] == first
+    assert codes["info.too_many_keys"] == last
+
+
 def test_texts_that_nobody_vouches_for_are_left_out(read_info: ReadInfo) -> None:
     reading = read_info("G NOTE=Jane_Doe", "G OTHER=Jane_Doe")
     assert [code for _, code in reading.warnings() if "text" in code] == ["info.text_not_kept"] * 2

@@ -171,7 +171,9 @@ class FormatReader:
     def _keeps(self, definition: Definition) -> bool:
         if _is_number(definition) or self._policy.keeps(definition.id):
             return True
-        self._warn_once(TEXT_DROPPED._replace(element=f"FORMAT/{definition.id}"))
+        # Keys that the header does not define might name someone.
+        name = f"/{definition.id}" if definition.id in self._header.formats else ""
+        self._warn_once(TEXT_DROPPED._replace(element=f"FORMAT{name}"))
         return False
 
     def _warn_once(self, rule: Rule) -> None:

@@ -23,6 +23,8 @@ _NO_KEY = frozenset({"", "."})
 _KEY = re.compile(r"[!-:<>-~]{1,100}")
 _FIRST_WITH_ESCAPES = 3
 _SHORTEST_NAME = 3
+_MOST_UNDECLARED = 256
+"""Keys of one file that neither its header nor the specification defines."""
 _TEXT = ("String", "Character")
 
 
@@ -64,6 +66,7 @@ class InfoReader:
         self._ids = ids
         self._readers: dict[str, ColumnReader | None] = {}
         self._said: set[Rule] = set()
+        self._undeclared = 0
         # What becomes rows of genomics_annotation, and may come twice in a line.
         self._annotations = find_layouts(
             {key: known.description for key, known in header.info.items()}
@@ -103,9 +106,14 @@ class InfoReader:
 
     def _reader(self, key: str, items: Items, remarks: list[Remark]) -> ColumnReader | None:
         """The reader of a key, made when it is first met; None where its values are left out."""
-        if key not in self._readers:
-            self._readers[key] = self._make_reader(key, items, remarks)
-        return self._readers[key]
+        if key in self._readers:
+            return self._readers[key]
+        if not self._is_defined(key):
+            if self._undeclared == _MOST_UNDECLARED:
+                self._remark(rules.TOO_MANY_KEYS, int(items.values(key).sites[0]), remarks)
+                return None
+            self._undeclared += 1
+        return self._readers.setdefault(key, self._make_reader(key, items, remarks))
 
     def _make_reader(self, key: str, items: Items, remarks: list[Remark]) -> ColumnReader | None:
         site = int(items.values(key).sites[0])
@@ -117,11 +125,11 @@ class InfoReader:
         if definition is None:
             definition = reserved.definition(key) if reserved else Definition(key, ".", "String")
             if not reserved:
-                self._remark(rules.UNDECLARED._replace(element=f"INFO/{key}"), site, remarks)
+                self._remark(rules.UNDECLARED._replace(element=self._element(key)), site, remarks)
         is_link = key in LINK_KEYS
         is_kept = self._ids is not None if is_link else self._policy.keeps(key)
         if definition.type in _TEXT and not is_kept:
-            self._remark(rules.DROPPED_TEXT._replace(element=f"INFO/{key}"), site, remarks)
+            self._remark(rules.DROPPED_TEXT._replace(element=self._element(key)), site, remarks)
             return None
         return ColumnReader(
             definition=definition,
@@ -130,6 +138,14 @@ class InfoReader:
             has_escapes=self._header.version >= _FIRST_WITH_ESCAPES,
             clean=self._ids.protect if is_link and self._ids else self._scrub,
         )
+
+    def _is_defined(self, key: str) -> bool:
+        is_reserved = reserved_info(key, self._header.version) is not None
+        return is_reserved or key in self._header.info
+
+    def _element(self, key: str) -> str:
+        """The field that a remark is on: keys that nobody defines might name someone."""
+        return f"INFO/{key}" if self._is_defined(key) or self._policy.keeps(key) else "INFO"
 
     def _names_sample(self, key: str) -> bool:
         return any(len(name) >= _SHORTEST_NAME and name in key for name in self.names)

@@ -57,6 +57,12 @@ UNDECLARED = Rule(
     "A key is not defined in the header (section 1.4.2). Its values were read as texts; add its "
     "line ##INFO.",
 )
+TOO_MANY_KEYS = Rule(
+    "info.too_many_keys",
+    "INFO",
+    "The records have more keys that the header does not define than are read. The values of the "
+    "later ones were left out; add their lines ##INFO.",
+)
 EMPTY_ITEM = Rule(
     "info.empty_item",
     "INFO",
