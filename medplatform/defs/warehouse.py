@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -42,15 +43,24 @@ def dbt_resource(views: ViewTables) -> DbtCliResource:
     resource = DbtCliResource(
         project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt"))
     )
-    sources = [p for p in PROJECT.rglob("*") if p.suffix in {".sql", ".yml", ".csv"}]
-    newest = max(path.stat().st_mtime for path in sources if "target" not in path.parts)
+    parts = [part for part in PROJECT.iterdir() if part.name != manifest_path().parent.name]
+    sources = [path for part in parts for path in (part, *part.rglob("*"))]
+    newest = max(p.stat().st_mtime for p in sources if p.suffix in {".sql", ".yml", ".csv"})
     manifest = manifest_path()
     if not manifest.exists() or manifest.stat().st_mtime < newest:
-        # A partial parse forgets what a properties file says of a singular test.
-        arguments = ["parse", "--quiet", "--no-partial-parse"]
-        resource.cli(arguments, target_path=manifest.parent).wait()
-        manifest.touch()
+        _write_manifest(resource, manifest)
     return resource
+
+
+def _write_manifest(dbt: DbtCliResource, manifest: Path) -> None:
+    """Let dbt parse the project. Processes that start together read a whole manifest or none."""
+    manifest.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="parse-", dir=manifest.parent) as folder:
+        # A partial parse forgets what a properties file says of a singular test.
+        dbt.cli(["parse", "--quiet", "--no-partial-parse"], target_path=Path(folder)).wait()
+        written = Path(folder) / manifest.name
+        written.touch()
+        written.replace(manifest)
 
 
 def manifest_path() -> Path:
