@@ -38,8 +38,21 @@ def read(
             copies[source.source_id] += 1
             tasks.append(Task(source, copies[source.source_id]))
     total = len(delivery.sources)
-    context = Context(delivery, identity, linkage, configuration)
+    context = Context(delivery, identity, linkage, configuration, selection)
     for done, source in enumerate(read_files(context, stage, tasks), total - len(tasks) + 1):
         progress(source.label, done, total)
     linkage.warn_of_unused(stage)
+    if tasks:
+        _warn_of_unmatched(FileReport(stage, tasks[0].source), selection)
     sequences.warn_of_unused()
+
+
+def _warn_of_unmatched(report: FileReport, selection: Selection) -> None:
+    """Note the regions that no record of the delivery overlaps."""
+    for number in selection.find_unmatched():
+        report.warn(
+            "region.unmatched",
+            "No record of the delivery overlaps the region of this number. Check how its "
+            "chromosome is spelled, and its positions.",
+            element=f"regions/{number}",
+        )

@@ -1,6 +1,6 @@
 """Which records of a delivery are read: all, or those in the regions that it names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -25,17 +25,34 @@ class Selection:
         self._list = regions if isinstance(regions, str) else None
         self.overlap: Callable[[Lines], np.ndarray] | None = None
         self.problem: str | None = None
+        self._regions: Regions | None = None
         try:
             if self._list is not None:
-                self.overlap = self._read(delivery).overlap
+                self._regions = self._read(delivery)
             elif regions is not None:
-                self.overlap = Regions.parse(regions).overlap
+                self._regions = Regions.parse(regions)
         except RegionsError as error:
             self.problem = str(error)
+        if self._regions is not None:
+            self.overlap = self._regions.overlap
 
     def is_list(self, source: Source) -> bool:
         """Whether a file is the list of the regions."""
         return source.path.name == self._list
+
+    @property
+    def matched(self) -> frozenset[tuple[str, int]]:
+        """The regions that records overlapped so far."""
+        return frozenset(self._regions.matched) if self._regions else frozenset()
+
+    def mark_matched(self, regions: Iterable[tuple[str, int]]) -> None:
+        """Note regions (of `matched`) that another process has met."""
+        if self._regions:
+            self._regions.matched.update(regions)
+
+    def find_unmatched(self) -> list[int]:
+        """The numbers (from 1) of the regions that no record overlapped so far."""
+        return self._regions.find_unmatched() if self._regions else []
 
     def _read(self, delivery: Delivery) -> Regions:
         found = [source for source in delivery.sources if self.is_list(source)]

@@ -67,6 +67,7 @@ class Answer(NamedTuple):
 
     staged: Staged
     used_samples: frozenset[str]
+    matched_regions: frozenset[tuple[str, int]]
 
 
 class Task(NamedTuple):
@@ -84,6 +85,7 @@ class Context:
     identity: Identity
     linkage: Linkage
     configuration: Configuration
+    selection: Selection
 
     def open(self) -> Reading:
         """The same with open files, for one process."""
@@ -93,7 +95,7 @@ class Context:
             identity=self.identity,
             linkage=self.linkage,
             genomes=Genomes(self.configuration.genomes),
-            selection=Selection(self.delivery),
+            selection=self.selection,
             policy=TextPolicy.with_keys(keys),
         )
 
@@ -183,6 +185,7 @@ class Workers:
     def _take(self, answer: Answer) -> None:
         self._stage.absorb(answer.staged, self._tables)
         self._context.linkage.mark_used(answer.used_samples)
+        self._context.selection.mark_matched(answer.matched_regions)
 
     def _start(self) -> Connection:
         here, there = socket.socketpair()
@@ -244,7 +247,8 @@ def _read(job: _Job, reading: Reading) -> Answer:
     stage = Stage(job.folder, job.generation)
     read_file(FileReport(stage, job.task.source), reading, job.task.copy)
     stage.close()
-    return Answer(stage.staged(), frozenset(reading.linkage.used))
+    used = frozenset(reading.linkage.used)
+    return Answer(stage.staged(), used, reading.selection.matched)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

@@ -142,3 +142,17 @@ def test_a_record_at_a_position_of_many_digits_is_refused_by_itself(read: Read) 
     assert [number for _, number, _ in reading.errors()] == [5]
     assert len(reading.rows("genomics_variant")) == 1
     reading.assert_counts_add_up()
+
+
+def test_regions_that_no_record_overlaps_are_told_once_for_all_files(read: Read) -> None:
+    files = {
+        "a.vcf": vcf(*RECORDS),
+        "b.vcf": vcf("chr2 50 . A <DEL> 50 PASS END=300 GT 0/1 0/0"),
+        "crosswalk.csv": CROSSWALK,
+    }
+    regions = ["chr1:150-159", "chrZ:1-5", "chr2:100-110", "chr2:200-210", "foo", "chr2:400-500"]
+    reading = read(files, regions=regions)
+    found = [row for row in reading.refusals() if row["code"] == "region.unmatched"]
+    assert [row["element"] for row in found] == ["regions/2", "regions/5", "regions/6"]
+    assert not any("chrZ" in row["reason"] or "foo" in row["reason"] for row in found)
+    reading.assert_counts_add_up()

@@ -16,6 +16,7 @@ from medplatform.lake import Stage
 from medplatform.modalities.delivery import Source, open_delivery
 from medplatform.modalities.genomics import Configuration, configure, workers
 from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.workers import (
     Context,
     Task,
@@ -102,7 +103,9 @@ def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Several":
         identity = Troubled(KeyRing(bytes(32)), tmp_path / "vault")
         identity.trouble = trouble
         linkage = Linkage(delivery, stage, identity)
-        context = Context(delivery, identity, linkage, Configuration(workers=2))
+        context = Context(
+            delivery, identity, linkage, Configuration(workers=2), Selection(delivery)
+        )
         tasks = [Task(source, 1) for source in delivery.sources if source.path.suffix == ".vcf"]
         began = time.monotonic()
         yield read_files(context, stage, tasks)
@@ -154,9 +157,8 @@ def test_a_worker_that_dies_is_told_from_a_bad_file(
     (folder / "a.vcf").write_bytes(FILES["a.vcf"])
     delivery = open_delivery(tmp_path / "landing", "genomics", "one")
     stage = Stage(tmp_path / "stage", "g0")
-    context = Context(
-        delivery, identity, Linkage(delivery, stage, identity), Configuration(workers=2)
-    )
+    linkage = Linkage(delivery, stage, identity)
+    context = Context(delivery, identity, linkage, Configuration(workers=2), Selection(delivery))
     monkeypatch.setattr(workers.sys, "executable", "/bin/false")
     source: Source = delivery.sources[0]
     with pytest.raises(WorkerDied, match="MEDPLATFORM_GENOMICS_WORKERS"):

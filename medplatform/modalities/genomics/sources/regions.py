@@ -6,7 +6,7 @@ anyway, and an index may belong to an older version of the file.
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,13 +38,18 @@ class Regions:
     ----------
     intervals
         Chromosome, first and last base, from 1.
+
+    Attributes
+    ----------
+    matched
+        Regions that a record overlapped so far: chromosome, and place among its merged regions.
     """
 
     def __init__(self, intervals: Iterable[tuple[str, int, int]]) -> None:
+        self.matched: set[tuple[str, int]] = set()
+        self._asked = [(canonical_chromosome(contig), *bounds) for contig, *bounds in intervals]
         merged: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for contig, first, last in sorted(
-            (canonical_chromosome(contig), first, last) for contig, first, last in intervals
-        ):
+        for contig, first, last in sorted(self._asked):
             known = merged[contig]
             if known and first <= known[-1][1] + 1:
                 known[-1] = known[-1][0], max(last, known[-1][1])
@@ -92,18 +97,32 @@ class Regions:
         """Which lines to read (bool): those that overlap, and those whose place is not clear."""
         return np.fromiter(map(self._overlaps, lines.texts), bool, len(lines))
 
+    def find_unmatched(self) -> list[int]:
+        """The numbers (from 1) of the regions that no record overlapped, as they were given.
+
+        Regions that touch each other are one.
+        """
+        return [
+            number
+            for number, (contig, first, _) in enumerate(self._asked, 1)
+            if (contig, bisect_left(self._lasts[contig], first)) not in self.matched
+        ]
+
     def _overlaps(self, text: bytes) -> bool:
         fields = text.split(b"\t", _INFO + 1)
         if len(fields) <= _INFO or not fields[1].isdigit() or len(fields[1]) > MAX_DIGITS:
             return True
-        lasts = self._lasts.get(self._name(fields[0]))
+        name = self._name(fields[0])
+        lasts = self._lasts.get(name)
         if lasts is None:
             return False
         first = int(fields[1])
         place = bisect_left(lasts, first)  # the first region that does not end before the record
         if place == len(lasts):
             return False
-        return self._firsts[self._name(fields[0])][place] <= _last(first, fields)
+        reached = bisect_right(self._firsts[name], _last(first, fields))
+        self.matched.update((name, number) for number in range(place, reached))
+        return place < reached
 
     def _name(self, contig: bytes) -> str:
         if contig not in self._names:
