@@ -31,6 +31,7 @@ from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.genomics.variant import parse_sites
 
 BATCH_BYTES = 1 << 24
+BATCH_LINES = 1 << 15
 
 
 def read_body(
@@ -49,7 +50,7 @@ def read_body(
     """
     body = _Body(header, calls, report, info, rules, tables)
     report.count("variant", delivered=0)
-    while (batch := lines.read_batch(BATCH_BYTES)) is not None:
+    while (batch := lines.read_batch(BATCH_BYTES, BATCH_LINES)) is not None:
         body.read(batch, is_cut=lines.is_cut)
 
 

@@ -17,6 +17,9 @@ from medplatform.modalities.genomics.rules import Fault, Rule
 
 FIXED_COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 DEFAULT_VERSION = 2
+MAX_HEADER_BYTES = 64 << 20
+MAX_HEADER_LINES = 1 << 18
+MAX_SAMPLES = 1_000_000
 _VERSION = re.compile(rb"##fileformat=VCFv4\.(\d{1,3})\s*")
 _IDENTIFIED = frozenset({"INFO", "FORMAT", "FILTER", "ALT", "contig"})
 _OTHER_FORMATS = {
@@ -111,7 +114,7 @@ class _Draft:
     """What the lines of a header say, before the line #CHROM."""
 
     def __init__(self) -> None:
-        self._lines = self._blank = 0
+        self._lines = self._blank = self._size = 0
         self._version_line: bytes | None = None
         self._version = DEFAULT_VERSION
         self._lengths: dict[str, int] = {}
@@ -122,21 +125,32 @@ class _Draft:
         self._faults: list[Fault] = []
 
     def add(self, line: bytes) -> bool:
-        """Take a line; False where it cannot be of a VCF header."""
+        """Take a line; False where it cannot be of a VCF header.
+
+        What is behind the limits is only counted: the header is refused at its end.
+        """
         self._lines += 1
+        self._size += len(line)
         if not line.strip():
             self._blank += 1
         elif not line.startswith(b"##"):
             self._refuse(rules.NO_HEADER_LINE)
             return self._lines > 1 and line.count(b"\t") < len(FIXED_COLUMNS) - 1
+        elif self._is_too_large:
+            pass
         elif line.startswith(b"##fileformat="):
             self._add_version(line)
         else:
             self._add_meta(parse_meta(line.decode(errors="replace"), self._version))
         return True
 
+    @property
+    def _is_too_large(self) -> bool:
+        return self._lines > MAX_HEADER_LINES or self._size > MAX_HEADER_BYTES
+
     def _refuse(self, rule: Rule) -> None:
-        self._faults.append(Fault(self._lines - 1, rule))
+        if not self._is_too_large:
+            self._faults.append(Fault(self._lines - 1, rule))
 
     def _add_version(self, line: bytes) -> None:
         if self._version_line is not None:
@@ -174,7 +188,18 @@ class _Draft:
 
     def finish(self, line: bytes, declared_build: str | None) -> Header:
         self._lines += 1
-        columns = tuple(line.rstrip(b"\t").split(b"\t"))
+        self._size += len(line)
+        line = line.rstrip(b"\t")
+        count = max(0, line.count(b"\t") - len(FIXED_COLUMNS))
+        if self._is_too_large or count > MAX_SAMPLES:
+            raise HeaderError(
+                "header.too_large",
+                f"The header has more than {MAX_HEADER_BYTES >> 20} MiB, {MAX_HEADER_LINES} lines "
+                f"or {MAX_SAMPLES} samples. Remove lines that nothing needs, or split the file by "
+                f"samples.",
+                samples=count,
+            )
+        columns = tuple(line.split(b"\t"))
         names = sample_names(line)
         if columns[:8] != FIXED_COLUMNS or columns[8:9] not in ((), (b"FORMAT",)):
             raise HeaderError(

@@ -17,6 +17,8 @@ from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK, Failu
 MAX_LINE_BYTES = 256 << 20
 
 
+_FIRST_WIDTH = 128
+"""Bytes that lines are thought to have before some were read."""
 LONG_LINE_BYTES = 1024
 """From this length on, seeking line by line is faster than comparing every byte."""
 
@@ -44,8 +46,9 @@ class Lines:
         codes = np.frombuffer(content, np.uint8)
         ends = _line_ends(content)
         starts = np.concatenate([[0], ends[:-1] + 1])
-        while (has_return := (codes[ends - 1] == ord("\r")) & (ends > starts)).any():
-            ends = ends - has_return
+        ends = ends - ((codes[ends - 1] == ord("\r")) & (ends > starts))
+        for row in np.flatnonzero((codes[ends - 1] == ord("\r")) & (ends > starts)).tolist():
+            ends[row] = starts[row] + len(content[starts[row] : ends[row]].rstrip(b"\r"))
         return cls(first_number, offset, content, starts, ends)
 
     def __len__(self) -> int:
@@ -108,6 +111,7 @@ class LineReader:
         self._limit = max_line_bytes
         self._number = 0
         self._offset = 0
+        self._width = _FIRST_WIDTH
         self._last_is_whole = True
         if self._stream.peek(3)[:3] == b"\xef\xbb\xbf":
             self._offset = len(self._stream.read(3))
@@ -142,11 +146,14 @@ class LineReader:
         line = self._next()
         return None if line is None else line.rstrip(b"\r\n")
 
-    def read_batch(self, size: int) -> Lines | None:
-        """The next lines that begin within so many bytes; None after the last."""
+    def read_batch(self, size: int, count: int | None = None) -> Lines | None:
+        """The next lines that begin within so many bytes; None after the last.
+
+        These are about `count` at most, if they are as long as those of the batch before.
+        """
         if self.failure is Failure.LINE_TOO_LONG:
             return None
-        content = self._stream.read(size)
+        content = self._stream.read(min(size, count * self._width) if count else size)
         if not content:
             return None
         if not content.endswith(b"\n"):
@@ -158,6 +165,7 @@ class LineReader:
         lines = Lines.split(self._number + 1, self._offset, content)
         self._number += len(lines)
         self._offset += len(content)
+        self._width = -(-len(content) // len(lines))
         return self._select(lines)
 
     def count_rest(self) -> int:

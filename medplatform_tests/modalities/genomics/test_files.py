@@ -6,7 +6,7 @@ import io
 import pytest
 
 from medplatform.modalities.genomics.build import BuildConflict, name_build, resolve_build
-from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.lines import LineReader, Lines
 from medplatform.modalities.genomics.sources.content import BGZF_END, Failure, find_failure
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, crosswalk, vcf
 
@@ -158,6 +158,32 @@ def test_an_unusable_header_refuses_all_records(read: Read, header: str, code: s
     assert reading.counts("x.vcf")["variant"] == (3, 0, 3, 0, 0)
     assert reading.rows("genomics_variant") == []
     reading.assert_counts_add_up()
+
+
+@pytest.mark.parametrize("limit", ["MAX_HEADER_BYTES", "MAX_HEADER_LINES", "MAX_SAMPLES"])
+def test_a_header_beyond_all_measure_refuses_the_file(
+    read: Read, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"medplatform.modalities.genomics.header.{limit}", 1)
+    record = "chr1 100 . A G . . . GT 0/1 0/0"
+    reading = read({"calls.vcf": vcf(record), "crosswalk.csv": crosswalk("S1", "S2")})
+    assert ("file", 0, "header.too_large") in reading.errors()
+    assert reading.counts("calls.vcf") == {"variant": (1, 0, 1, 0, 0), "sample": (2, 0, 2, 0, 0)}
+    reading.assert_counts_add_up()
+
+
+def test_carriage_returns_before_a_line_end_are_no_text() -> None:
+    content = b"a\r\nb" + b"\r" * 1000 + b"\n\r\r\n\r\nc\rd\n"
+    assert Lines.split(1, 0, content).texts == [b"a", b"b", b"", b"", b"c\rd"]
+
+
+def test_a_batch_of_short_lines_is_limited_by_their_number(tmp_path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"0123456\n" * 10_000)
+    with LineReader(path) as reader:
+        batches = list(iter(lambda: reader.read_batch(1 << 20, 100), None))
+    assert sum(map(len, batches)) == 10_000
+    assert all(len(batch) == 100 for batch in batches[1:-1])
 
 
 def test_a_declared_build_counts_as_evidence(read: Read) -> None:
