@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK, Failure, FileContent
+from medplatform.modalities.content import CONTENT_CHUNK, Failure, FileContent
 
 MAX_LINE_BYTES = 256 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -16,7 +16,6 @@ from medplatform.modalities.genomics.info.reader import InfoReader
 from medplatform.modalities.genomics.lines import LineReader, Lines
 from medplatform.modalities.genomics.order import RepeatedIds, SeenAlleles, SeenRecords
 from medplatform.modalities.genomics.rare_alleles import carrier_rows
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.rules import (
     ALLELE_REPEATED,
     CUT,
@@ -29,6 +28,7 @@ from medplatform.modalities.genomics.sites import Rows, SiteRule, Sites, SiteTab
 from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.genomics.variant import parse_sites
+from medplatform.modalities.report import FileReport
 
 BATCH_BYTES = 1 << 24
 BATCH_LINES = 1 << 15

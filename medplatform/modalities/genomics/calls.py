@@ -12,10 +12,10 @@ from medplatform.modalities.genomics.format.reading import Broken, FormatReader,
 from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.packing import pack
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.rules import GT_ALLELE, GT_MALFORMED, Rule
 from medplatform.modalities.genomics.sites import Sites
 from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.report import FileReport
 
 
 @dataclass(frozen=True, slots=True)

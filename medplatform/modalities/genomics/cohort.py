@@ -8,8 +8,8 @@ import pyarrow as pa
 from medplatform.modalities.genomics.genotypes import Packed
 from medplatform.modalities.genomics.header import Header
 from medplatform.modalities.genomics.linkage import Linkage
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.tables import SAMPLE
+from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
 

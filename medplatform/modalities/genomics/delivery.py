@@ -7,11 +7,11 @@ from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.linkage import Linkage
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sequences.reader import Sequences
 from medplatform.modalities.genomics.workers import Context, Task, read_files
 from medplatform.modalities.modality import Progress
+from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity
 
 

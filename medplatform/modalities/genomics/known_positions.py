@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medplatform.modalities.content import CONTENT_CHUNK
 from medplatform.modalities.genomics.build import LENGTHS, build_of_accession, canonical_chromosome
 from medplatform.modalities.genomics.sources import open_content
-from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK
 
 BUILDS = ("GRCh37", "GRCh38")
 

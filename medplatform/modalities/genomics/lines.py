@@ -11,8 +11,8 @@ from typing import Self
 
 import numpy as np
 
+from medplatform.modalities.content import CONTENT_CHUNK, Failure
 from medplatform.modalities.genomics.sources import open_content
-from medplatform.modalities.genomics.sources.content import CONTENT_CHUNK, Failure
 
 MAX_LINE_BYTES = 256 << 20
 

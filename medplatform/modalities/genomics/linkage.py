@@ -11,8 +11,8 @@ from medplatform.modalities.genomics.crosswalk import (
     Link,
     read_crosswalk,
 )
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.options import PER_RECORD_SYSTEM
+from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity, Subject, UnresolvedSubject
 
 _MISSING = (

@@ -7,6 +7,7 @@ the file.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medplatform.modalities.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.genomics.allele import AlleleTable
 from medplatform.modalities.genomics.annotation.table import AnnotationTable
@@ -28,11 +29,10 @@ from medplatform.modalities.genomics.linkage import Linkage
 from medplatform.modalities.genomics.record_ids import RecordIds
 from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.reference.check import ReferenceRule, refuse_other_build
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
-from medplatform.modalities.genomics.sources.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity
 
 INDEX_MAGICS = (b"TBI\x01", b"CSI\x01")

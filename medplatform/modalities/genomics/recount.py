@@ -4,13 +4,13 @@ Deliberately another, simpler way than the reader's, so that the two can be held
 other.
 """
 
+from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.genomics.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.lines import LineReader
 from medplatform.modalities.genomics.sequences.layout import kind_of
 from medplatform.modalities.genomics.sequences.recount import count_sequences
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
-from medplatform.modalities.genomics.sources.content import Failure, find_failure
 
 FIXED_COLUMNS = 8
 FIRST_SAMPLE_COLUMN = 9

@@ -24,10 +24,10 @@ from medplatform.modalities.genomics.configuration import Configuration
 from medplatform.modalities.genomics.linkage import Linkage
 from medplatform.modalities.genomics.reader import Reading, read_file
 from medplatform.modalities.genomics.reference.catalogue import Genomes
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.tables import TABLES
 from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity
 
 # Not `-m`: what the worker sends must be of this module by name, not of its `__main__`.

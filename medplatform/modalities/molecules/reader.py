@@ -13,9 +13,8 @@ import pyarrow as pa
 from rdkit import rdBase
 
 from medplatform.lake import Stage, Table
+from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Delivery
-from medplatform.modalities.genomics.report import FileReport
-from medplatform.modalities.genomics.sources.content import Failure, find_failure
 from medplatform.modalities.modality import Progress
 from medplatform.modalities.molecules.columns import ColumnsError
 from medplatform.modalities.molecules.describe import describe
@@ -28,6 +27,7 @@ from medplatform.modalities.molecules.sdf import SdfFile
 from medplatform.modalities.molecules.standard import Unusable
 from medplatform.modalities.molecules.tables import ASSAY, MOLECULE
 from medplatform.modalities.options import DeliveryOptions
+from medplatform.modalities.report import FileReport
 from medplatform.modalities.text import TextLines
 
 UNIT = "molecule"

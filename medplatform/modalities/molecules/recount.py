@@ -3,8 +3,8 @@
 Deliberately another, simpler way than the reader's, so that the two can be held against each other.
 """
 
+from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Source
-from medplatform.modalities.genomics.sources.content import Failure, find_failure
 from medplatform.modalities.molecules.layout import Kind, kind_of
 from medplatform.modalities.molecules.lined import is_header
 from medplatform.modalities.text import TextLines

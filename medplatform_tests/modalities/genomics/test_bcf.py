@@ -8,8 +8,8 @@ from pathlib import Path
 import pysam.bcftools
 import pytest
 
+from medplatform.modalities.content import Failure
 from medplatform.modalities.genomics.sources.bcf import BcfText, is_bcf, measure
-from medplatform.modalities.genomics.sources.content import Failure
 from medplatform_tests.modalities.genomics.conftest import Read, crosswalk, vcf
 
 HEADER = """\

@@ -5,9 +5,9 @@ import io
 
 import pytest
 
+from medplatform.modalities.content import BGZF_END, Failure, find_failure
 from medplatform.modalities.genomics.build import BuildConflict, name_build, resolve_build
 from medplatform.modalities.genomics.lines import LineReader, Lines
-from medplatform.modalities.genomics.sources.content import BGZF_END, Failure, find_failure
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, crosswalk, vcf
 
 RECORDS = [f"chr1 {position} . A G 50 PASS . GT 0/1 0/0" for position in range(100, 3100)]

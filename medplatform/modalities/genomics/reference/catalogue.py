@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import pysam
 
+from medplatform.modalities.content import BGZF_END, GZIP_MAGIC
 from medplatform.modalities.genomics.build import LENGTHS, canonical_chromosome
 from medplatform.modalities.genomics.reference.genome import Genome
-from medplatform.modalities.genomics.sources.content import BGZF_END, GZIP_MAGIC
 from medplatform.modalities.modality import Progress, silent
 
 COPY_BYTES = 4 << 20

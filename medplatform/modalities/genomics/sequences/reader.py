@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from medplatform.lake import Stage
+from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.genomics.report import FileReport
 from medplatform.modalities.genomics.sequences.alphabet import NoDna, measure
 from medplatform.modalities.genomics.sequences.fasta import FastaFile
 from medplatform.modalities.genomics.sequences.labels import Labels, LabelsError, read_labels
@@ -24,8 +24,8 @@ from medplatform.modalities.genomics.sequences.records import (
 )
 from medplatform.modalities.genomics.sequences.refusals import REASONS
 from medplatform.modalities.genomics.sequences.tabular import TableFile
-from medplatform.modalities.genomics.sources.content import Failure, find_failure
 from medplatform.modalities.genomics.tables.sequence import SEQUENCE
+from medplatform.modalities.report import FileReport
 from medplatform.modalities.text import TextLines
 from medplatform.privacy import Identity
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.genomics.sequences.fasta import HEADER, begins_with_header
 from medplatform.modalities.genomics.sequences.layout import Kind
 from medplatform.modalities.genomics.sequences.tabular import TableFile
-from medplatform.modalities.genomics.sources.content import Failure, find_failure
 from medplatform.modalities.text import TextLines
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from medplatform.modalities.content import Content, FileContent
 from medplatform.modalities.genomics.sources.bcf import BcfText, is_bcf
-from medplatform.modalities.genomics.sources.content import Content, FileContent
 
 
 def open_content(path: Path) -> Content:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from medplatform.modalities.genomics.sources.content import (
+from medplatform.modalities.content import (
     CONTENT_CHUNK,
     Content,
     Failure,
