@@ -32,6 +32,9 @@ _ALLELES = rf"^(?:\.|{_ALLELE}(?:,{_ALLELE})*)$"
 _SYMBOLS = r"[<\[\]]"
 _SYMBOL = re.compile(r"(<[^<>]*>|[\[\]][^\[\]]*[\[\]])")
 """What of ALT is no bases: symbolic alleles, and the mates of breakends."""
+_SYMBOLIC = r"<[^<>,\s]+>"
+_UNSEEN = frozenset({"*", "NON_REF"})
+"""Alleles that stand for all that are not seen, which VCF itself defines."""
 # Contig names: VCF 4.3, section 1.4.7; <name> is a contig of an assembly file.
 _CONTIG = (
     r"^(?:<[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*>"
@@ -54,7 +57,8 @@ class Fixed:
     """Typed columns (`frame`, of genomics_variant), and records that break rules.
 
     `alternates` is ALT with its bases in upper case; `is_symbolic` says which records have a
-    symbolic allele or a breakend, `has_symbol` which have the former.
+    symbolic allele or a breakend, `has_symbol` which have the former. `undeclared` are records that
+    are read though the header lacks what they refer to.
     """
 
     frame: pl.DataFrame
@@ -62,6 +66,7 @@ class Fixed:
     is_symbolic: np.ndarray
     has_symbol: np.ndarray
     broken: Masks
+    undeclared: Masks
 
 
 class _Texts:
@@ -108,7 +113,36 @@ def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixe
         ]
     )
     broken += broken_positions + broken_alleles + broken_qualities + broken_filters + broken_ids
-    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken)
+    undeclared = _find_undeclared(fields, header)
+    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, undeclared)
+
+
+def _find_undeclared(fields: Fields, header: Header) -> Masks:
+    """Records with contigs, symbolic alleles and filters that the header does not define."""
+    contigs, alternates, filters = (
+        _Texts(fields.column(name)) for name in ("CHROM", "ALT", "FILTER")
+    )
+    known = pl.Series([*header.filters, "PASS", "."], dtype=pl.String).implode()
+    symbols = alternates.texts.str.extract_all(_SYMBOLIC)
+    declared = pl.Series([f"<{name}>" for name in header.alternates | _UNSEEN], dtype=pl.String)
+    masks: Masks = [
+        (rules.UNDECLARED_ALTERNATE, _lacks(alternates, symbols, declared.implode())),
+        (rules.UNDECLARED_FILTER, _lacks(filters, filters.texts.str.split(";"), known)),
+    ]
+    if header.contigs:
+        names = contigs.texts.str.strip_chars("<>")
+        is_known = names.is_in(pl.Series(list(header.contigs), dtype=pl.String).implode())
+        masks.append((rules.UNDECLARED_CONTIG, contigs.spread(~is_known)))
+    return masks
+
+
+def _lacks(texts: _Texts, parts: pl.Series, known: pl.Series) -> np.ndarray:
+    """Which records have a part that is not known (bool); `parts` are lists, one per text."""
+    exploded = pl.DataFrame({"text": np.arange(len(parts)), "part": parts}).explode("part")
+    is_unknown = exploded["part"].is_not_null() & ~exploded["part"].is_in(known)
+    found = np.zeros(len(parts), bool)
+    found[exploded["text"].filter(is_unknown).to_numpy()] = True
+    return found[texts.codes]
 
 
 def _read_contigs(

@@ -54,8 +54,8 @@ class Header:
         Minor version of VCF 4, 5 for VCFv4.5; of a file that names none, 2.
     info, formats
         The definitions of INFO and FORMAT keys by key.
-    contigs, filters
-        What else is declared, by ID.
+    contigs, filters, alternates
+        What else is declared, by ID: `alternates` are symbolic alleles, without their brackets.
     line_count
         Lines up to and including #CHROM; `blank_count` of them are blank.
     faults
@@ -71,6 +71,7 @@ class Header:
     formats: Mapping[str, Definition] = field(default_factory=dict)
     contigs: frozenset[str] = frozenset()
     filters: frozenset[str] = frozenset()
+    alternates: frozenset[str] = frozenset()
     line_count: int = 0
     blank_count: int = 0
     faults: tuple[Fault, ...] = ()
@@ -231,6 +232,7 @@ class _Draft:
             formats=self._formats,
             contigs=frozenset(self._ids["contig"]),
             filters=frozenset(self._ids["FILTER"]),
+            alternates=frozenset(self._ids["ALT"]),
             line_count=self._lines,
             blank_count=self._blank,
             faults=tuple(self._faults),

@@ -104,6 +104,24 @@ DUPLICATE = Rule(
     "norm --rm-dup exact",
 )
 
+UNDECLARED_CONTIG = Rule(
+    "contig.undeclared",
+    "CHROM",
+    "From this line on, records are of contigs that the header does not define, though it defines "
+    "others (section 1.4.7). They were read; add the lines ##contig.",
+)
+UNDECLARED_ALTERNATE = Rule(
+    "alternate.undeclared",
+    "ALT",
+    "From this line on, symbolic alleles are not defined in the header (section 1.4.5). They were "
+    "read; add the lines ##ALT.",
+)
+UNDECLARED_FILTER = Rule(
+    "filter.undeclared",
+    "FILTER",
+    "From this line on, filters are not defined in the header (section 1.4.3), so it does not say "
+    "what the records did not pass. They were read; add the lines ##FILTER.",
+)
 ALLELE_REPEATED = Rule(
     "allele.repeated",
     "ALT",

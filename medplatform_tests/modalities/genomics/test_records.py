@@ -229,7 +229,7 @@ def test_a_contig_that_comes_back_is_unsorted(read_records: ReadRecords) -> None
         return GOOD.replace("chr1 100", place)
 
     reading = read_records(at("chr1 200"), at("chr2 5"), at("chr1 300"))
-    assert reading.warnings() == [(6, "record.unsorted")]
+    assert reading.warnings() == [(5, "contig.undeclared"), (6, "record.unsorted")]
 
 
 def test_names_of_the_same_chromosome_agree(read_records: ReadRecords) -> None:
@@ -301,3 +301,19 @@ def test_keys_of_format_as_vcf_43_has_them(read: Read, key: str, is_valid: bool)
     files = {"calls.vcf": vcf(record, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
     found = [code for _, _, code in read(files).errors()]
     assert found == ([] if is_valid else ["format.syntax"])
+
+
+def test_what_the_header_does_not_define_is_remarked_once(read: Read) -> None:
+    declared = '##FILTER=<ID=q10,Description="Quality">\n##ALT=<ID=DEL,Description="Deletion">\n'
+    records = [
+        "chr1 100 . A <DEL>,<NON_REF> . q10 .",
+        "chr1 200 . A <DEL>,<FOO> . PASS .",
+        "chr2 100 . A G . q10;s50 .",
+        "chr3 100 . A <BAR> . s50 .",
+    ]
+    content = vcf(*records, samples=(), header=HEADER.replace("#CHROM", f"{declared}#CHROM"))
+    reading = read({"calls.vcf": content})
+    assert reading.errors() == []
+    found = {code: number for number, code in reading.warnings() if code.endswith(".undeclared")}
+    assert found == {"alternate.undeclared": 7, "contig.undeclared": 8, "filter.undeclared": 8}
+    assert len(reading.warnings()) == len(found)

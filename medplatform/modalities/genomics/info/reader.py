@@ -104,6 +104,14 @@ class InfoReader:
             columns[key] = pa.array(np.zeros(items.count, bool))
         return Info(columns, broken, remarks)
 
+    def remark_once(self, masks: Broken, is_good: np.ndarray) -> list[Remark]:
+        """Remarks on rules that records of no earlier batch broke, of the records that are good."""
+        remarks: list[Remark] = []
+        for rule, mask in masks:
+            if (found := mask & is_good).any():
+                self._remark(rule, int(found.argmax()), remarks)
+        return remarks
+
     def _reader(self, key: str, items: Items, remarks: list[Remark]) -> ColumnReader | None:
         """The reader of a key, made when it is first met; None where its values are left out."""
         if key in self._readers:
