@@ -91,8 +91,8 @@ class Columns:
     split: int | None
     assays: tuple[Assay, ...]
     measurement: Measurement | None = None
-    repeated: tuple[str, ...] = ()
-    """Names that several columns have; the first of each is read."""
+    repeated: tuple[int, ...] = ()
+    """Numbers of columns that have the name of an earlier one and are not read."""
 
 
 def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
@@ -132,7 +132,7 @@ def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
             Assay(i, header[i], unit_of(header[i])) for i in chosen if first[header[i]] == i
         ),
         measurement=measurement,
-        repeated=tuple(sorted({header[i] for i in chosen if first[header[i]] != i})),
+        repeated=tuple(i + 1 for i in chosen if first[header[i]] != i),
     )
 
 

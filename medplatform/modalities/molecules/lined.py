@@ -10,6 +10,7 @@ from medplatform.modalities.molecules.records import (
     Delivered,
     Measured,
     Record,
+    Remark,
     Structure,
     clip,
 )
@@ -23,9 +24,11 @@ MAX_RECORD_BYTES = 1 << 20
 class SmilesFile:
     """Lines of a SMILES and a name, blanks between them; a first line may name them."""
 
+    place = "column"
+
     def __init__(self, lines: TextLines) -> None:
         self._lines = lines
-        self.remarks: list[tuple[str, str | None]] = []
+        self.remarks: list[Remark] = []
 
     def records(self) -> Iterator[Delivered]:
         """One record per line."""
@@ -51,14 +54,16 @@ class TableFile:
         The columns cannot be told.
     """
 
+    place = "column"
+
     def __init__(self, lines: TextLines, options: DeliveryOptions) -> None:
         self._lines = lines
         first = next(lines, None)
         header = first.text.decode("utf-8", "replace") if first else ""
         self._delimiter = delimiter_of(header)
         self._columns = find_columns(split_line(header, self._delimiter) or (), options)
-        self._too_long: set[str] = set()
-        self.remarks = [("table.repeated_column", name) for name in self._columns.repeated]
+        self._too_long: set[int] = set()
+        self.remarks: list[Remark] = [("table.repeated_column", n) for n in self._columns.repeated]
 
     def records(self) -> Iterator[Delivered]:
         """One record per line."""
@@ -80,10 +85,10 @@ class TableFile:
         name, remarks = clip(None if columns.name is None else cells[columns.name])
         split = None if columns.split is None else cells[columns.split][:MAX_TEXT_CHARACTERS]
         values, too_long = _values(columns, cells)
-        for assay in too_long:
-            if assay not in self._too_long:
-                self._too_long.add(assay)
-                remarks = (*remarks, ("assay.text_too_long", assay))
+        for place in too_long:
+            if place not in self._too_long:
+                self._too_long.add(place)
+                remarks = (*remarks, ("assay.text_too_long", place))
         structure = Structure(cells[columns.smiles])
         return Record(number, offset, structure, name, split or None, tuple(values), remarks)
 
@@ -120,21 +125,22 @@ def _problem(line: Line) -> str | None:
     return None
 
 
-def _values(columns: Columns, cells: Sequence[str]) -> tuple[list[Measured], list[str]]:
+def _values(columns: Columns, cells: Sequence[str]) -> tuple[list[Measured], list[int]]:
     """The values of a row that are not missing, and the columns whose text is too long."""
-    found: list[tuple[str, Value | None, str | None]] = []
+    found: list[tuple[str, Value | None, str | None, int]] = []
     if columns.measurement is not None:
         of = columns.measurement
         relation = None if of.relation is None else cells[of.relation]
         unit = None if of.unit is None else cells[of.unit] or None
-        found.append((cells[of.type] or "value", parse_value(cells[of.value], relation), unit))
-    found.extend((a.name, parse_value(cells[a.index]), a.unit) for a in columns.assays)
+        value = parse_value(cells[of.value], relation)
+        found.append((cells[of.type] or "value", value, unit, of.value + 1))
+    found.extend((a.name, parse_value(cells[a.index]), a.unit, a.index + 1) for a in columns.assays)
     values, too_long = [], []
-    for assay_name, value, unit in found:
+    for assay_name, value, unit, place in found:
         if value is None:
             continue
         if len(value.text) > MAX_TEXT_CHARACTERS:
-            too_long.append(assay_name)
+            too_long.append(place)
         else:
-            values.append(Measured(assay_name, value, unit))
+            values.append(Measured(assay_name, value, unit, place))
     return values, too_long

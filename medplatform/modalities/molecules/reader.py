@@ -1,12 +1,11 @@
 """Reads a delivery of molecules: SMILES, table and SDF files, into molecules and assay values.
 
 A record that cannot be read or standardised is refused and the next is read. Memory is bounded by
-the batch, but for about a hundred bytes per molecule and 32 per value of a file, which tell
+the batch, but for about a hundred bytes per molecule and 40 per value of a file, which tell
 repeated ones.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from medplatform.modalities.molecules.columns import ColumnsError
 from medplatform.modalities.molecules.describe import describe
 from medplatform.modalities.molecules.layout import Kind, kind_of
 from medplatform.modalities.molecules.lined import SmilesFile, TableFile
-from medplatform.modalities.molecules.records import Bad, Blank, Delivered, Record
+from medplatform.modalities.molecules.records import Bad, Blank, Record, Remark
 from medplatform.modalities.molecules.refusals import REASONS
 from medplatform.modalities.molecules.repeats import Repeats
 from medplatform.modalities.molecules.sdf import SdfFile
@@ -63,9 +62,7 @@ def _read_file(report: FileReport, options: DeliveryOptions, *, is_copy: bool) -
             rest = sum(1 for _ in lines)
             report.refuse_all(error.code, REASONS[error.code], molecule=rest)
         else:
-            for code, element in file.remarks:
-                report.warn(code, REASONS[code], element=element)
-            _FileReading(report, is_copy=is_copy).read(file.records())
+            _FileReading(report, file.place, is_copy=is_copy).read(file)
         if lines.failure is not None:
             report.refuse_file(lines.failure, REASONS[lines.failure])
 
@@ -81,17 +78,20 @@ def _open(
 class _FileReading:
     """The records of one file on their way into the stage."""
 
-    def __init__(self, report: FileReport, *, is_copy: bool) -> None:
+    def __init__(self, report: FileReport, place: str, *, is_copy: bool) -> None:
         self._report = report
+        self._place = place
         self._is_copy = is_copy
         self._repeats = Repeats()
         self._molecules: list[dict[str, Any]] = []
         self._values: list[dict[str, Any]] = []
 
-    def read(self, records: Iterable[Delivered]) -> None:
+    def read(self, file: SmilesFile | TableFile | SdfFile) -> None:
         """Read all records."""
+        for remark in file.remarks:
+            self._warn(0, remark)
         delivered = blank = accepted = 0
-        for record in records:
+        for record in file.records():
             delivered += 1
             if isinstance(record, Blank):
                 blank += 1
@@ -103,8 +103,8 @@ class _FileReading:
         self._report.count(UNIT, delivered=delivered, blank=blank, accepted=accepted)
         if self._is_copy:
             return
-        for number, assay in self._repeats.conflicts():
-            self._report.warn("assay.conflict", REASONS["assay.conflict"], number, assay)
+        for number, place in self._repeats.conflicts():
+            self._warn(number, ("assay.conflict", place))
 
     def _accept(self, record: Record) -> bool:
         if self._is_copy:
@@ -115,8 +115,8 @@ class _FileReading:
         except Unusable as error:
             self._refuse(Bad(record.number, record.offset, error.code))
             return False
-        for code, element in record.remarks:
-            self._report.warn(code, REASONS[code], record.number, element)
+        for remark in record.remarks:
+            self._warn(record.number, remark)
         lineage = {"source_id": self._report.source.source_id, "record_number": record.number}
         self._molecules.append(
             {
@@ -127,7 +127,7 @@ class _FileReading:
                 "duplicate_of": self._repeats.add(columns["molecule_id"], record),
             }
         )
-        for assay, value, unit in record.values:
+        for assay, value, unit, _ in record.values:
             self._values.append(
                 {
                     **lineage,
@@ -143,14 +143,13 @@ class _FileReading:
         return True
 
     def _refuse(self, bad: Bad) -> None:
-        self._report.refuse(
-            UNIT,
-            bad.number,
-            bad.code,
-            REASONS[bad.code],
-            element=bad.element,
-            byte_offset=bad.offset,
-        )
+        reason = REASONS[bad.code]
+        self._report.refuse(UNIT, bad.number, bad.code, reason, byte_offset=bad.offset)
+
+    def _warn(self, record_number: int, remark: Remark) -> None:
+        code, place = remark
+        element = None if place is None else f"{self._place} {place}"
+        self._report.warn(code, REASONS[code], record_number, element)
 
     def _flush(self, most: int) -> None:
         if len(self._molecules) > most or len(self._values) > most:

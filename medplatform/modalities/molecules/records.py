@@ -16,19 +16,26 @@ class Structure(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A value of an assay."""
+    """A value of an assay; `place` is the number of its column or property."""
 
     assay: str
     value: Value
     unit: str | None
+    place: int
+
+
+Remark = tuple[str, int | None]
+"""A code, and the number of the column or property that it concerns.
+
+A number and no name: what a sender calls a column or property may be the name of a person.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record: where it stands, its structure, and what is said of it.
 
-    `number` is that of the line, in SDF files that of the molecule; `remarks` are codes, each with
-    the column that it concerns.
+    `number` is that of the line, in SDF files that of the molecule.
     """
 
     number: int
@@ -37,7 +44,7 @@ class Record:
     name: str | None = None
     split: str | None = None
     values: tuple[Measured, ...] = ()
-    remarks: tuple[tuple[str, str | None], ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class Bad(NamedTuple):
@@ -46,7 +53,6 @@ class Bad(NamedTuple):
     number: int
     offset: int
     code: str
-    element: str | None = None
 
 
 class Blank(NamedTuple):
@@ -58,7 +64,7 @@ class Blank(NamedTuple):
 Delivered = Record | Bad | Blank
 
 
-def clip(name: str | None) -> tuple[str | None, tuple[tuple[str, str | None], ...]]:
+def clip(name: str | None) -> tuple[str | None, tuple[Remark, ...]]:
     """A name, None where it is empty or a text, and the remark on that."""
     name = (name or "").strip()
     if len(name) > MAX_NAME_CHARACTERS:

@@ -23,15 +23,16 @@ REASONS: dict[str, str] = {
     '{"smiles_column": "solvent_smiles"}.',
     "table.no_declared_column": "The table lacks a column that delivery.json names. Correct "
     "smiles_column, id_column or assay_columns, which are written as in the first line.",
-    "table.repeated_column": "Several columns of the table have this name; the first was read. "
-    "Give each a name of its own.",
+    "table.repeated_column": "An earlier column of the table has the name of this one, which was "
+    "not read. Give each a name of its own.",
     "table.malformed": "The line has another number of cells than the first line names, or a "
     "quoted cell that does not end in it. Write one record per line.",
     "sdf.malformed": "The record is no molfile (V2000 or V3000): its counts, atoms or bonds cannot "
     "be read. Export it again.",
     "sdf.merged": "The record has the ends (M  END) of several molecules, so a line $$$$ is "
     "missing between them. Export them again.",
-    "sdf.repeated_property": "The record has this property more than once; the first was read.",
+    "sdf.repeated_property": "An earlier property of the record has the name of this one, which "
+    "was not read. Give each a name of its own.",
     "smiles.empty": "The record has no structure. Deliver it with one, or leave it out.",
     "smiles.syntax": "The text is no SMILES (OpenSMILES): it cannot be parsed. Export the "
     "structure again.",

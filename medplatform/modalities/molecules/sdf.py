@@ -6,6 +6,7 @@ chapters 2 to 4 and 8 (BIOVIA 2020).
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from medplatform.modalities.delimited import plain_name
 from medplatform.modalities.molecules.columns import ID_NAMES, SPLIT_NAMES
@@ -16,6 +17,7 @@ from medplatform.modalities.molecules.records import (
     Delivered,
     Measured,
     Record,
+    Remark,
     Structure,
     clip,
 )
@@ -25,17 +27,26 @@ from medplatform.modalities.text import TextLines
 
 END_OF_RECORD = b"$$$$"
 END_OF_MOLFILE = "M  END"
-_PROPERTY = re.compile(r">.*?<(?P<name>[^>]+)>")
+_PROPERTY = re.compile(r">[^<]*<(?P<name>[^>]+)>")
+
+
+class _Property(NamedTuple):
+    """A property of a molecule; `number` counts those of its record."""
+
+    number: int
+    text: str
 
 
 class SdfFile:
     """The records of an SDF file, or the one of a molfile."""
 
+    place = "property"
+
     def __init__(self, lines: TextLines, options: DeliveryOptions) -> None:
         self._lines = lines
         self._options = options
         self._too_long: set[str] = set()
-        self.remarks: list[tuple[str, str | None]] = []
+        self.remarks: list[Remark] = []
 
     def records(self) -> Iterator[Delivered]:
         """One record per molecule, numbered from 1."""
@@ -66,29 +77,30 @@ class SdfFile:
         offset: int,
         molfile: str,
         title: str,
-        properties: dict[str, str],
-        repeated: list[str],
+        properties: dict[str, _Property],
+        repeated: list[int],
     ) -> Record:
         name, remarks = clip(self._name(properties) or title)
         remarks = (*remarks, *(("sdf.repeated_property", one) for one in repeated))
         split, values = None, []
-        for key, text in properties.items():
+        for key, (place, text) in properties.items():
             if plain_name(key) in SPLIT_NAMES:
                 split = text[:MAX_TEXT_CHARACTERS] or None
             value = parse_value(text) if self._is_assay(key) else None
             if value is not None and len(value.text) > MAX_TEXT_CHARACTERS:
                 if key not in self._too_long:
-                    remarks = (*remarks, ("assay.text_too_long", key))
+                    remarks = (*remarks, ("assay.text_too_long", place))
                     self._too_long.add(key)
             elif value is not None:
-                values.append(Measured(key, value, unit_of(key)))
+                values.append(Measured(key, value, unit_of(key), place))
         structure = Structure(molfile, is_molfile=True)
         return Record(number, offset, structure, name, split, tuple(values), remarks)
 
-    def _name(self, properties: dict[str, str]) -> str | None:
+    def _name(self, properties: dict[str, _Property]) -> str | None:
         if self._options.id_column:
-            return properties.get(self._options.id_column)
-        plain = {plain_name(key): text for key, text in reversed(properties.items())}
+            found = properties.get(self._options.id_column)
+            return found and found.text
+        plain = {plain_name(key): one.text for key, one in reversed(properties.items())}
         return next((plain[name] for name in ID_NAMES if plain.get(name)), None)
 
     def _is_assay(self, key: str) -> bool:
@@ -127,22 +139,24 @@ _OVERFLOW = b"-" * (MAX_RECORD_BYTES + 1)
 """Stands for the lines of a record that is too large."""
 
 
-def _properties(lines: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The values of the properties by name, and the names that occur again."""
-    properties: dict[str, str] = {}
-    repeated: list[str] = []
-    reading: str | None = None
+def _properties(lines: list[str]) -> tuple[dict[str, _Property], list[int]]:
+    """The properties by name, and the numbers of those whose name occurred before."""
+    texts: dict[str, tuple[int, list[str]]] = {}
+    repeated: list[int] = []
+    reading: list[str] | None = None
+    number = 0
     for line in lines:
         if match := _PROPERTY.match(line):
             name = match["name"].strip()
-            is_new = name not in properties
-            reading = name if is_new else None
-            if is_new:
-                properties[name] = ""
+            number += 1
+            if name in texts:
+                reading = None
+                repeated.append(number)
             else:
-                repeated.append(name)
+                reading = []
+                texts[name] = number, reading
         elif not line.strip():
             reading = None
         elif reading is not None:
-            properties[reading] = f"{properties[reading]}\n{line.strip()}".lstrip("\n")
-    return properties, repeated
+            reading.append(line.strip())
+    return {name: _Property(n, "\n".join(said)) for name, (n, said) in texts.items()}, repeated

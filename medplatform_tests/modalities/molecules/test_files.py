@@ -115,7 +115,7 @@ def test_texts_are_no_classes_and_long_names_are_dropped(read: Read) -> None:
     reading = read({"t.csv": f"smiles,name,note\nCCO,{'n' * 201},{'x' * 65}\nCO,b,{'y' * 65}\n"})
     assert reading.assays() == []
     assert sorted(reading.notes("warning")) == [
-        (2, "assay.text_too_long", "note"),
+        (2, "assay.text_too_long", "column 3"),
         (2, "molecule.name_too_long", None),
     ]
 
@@ -123,13 +123,13 @@ def test_texts_are_no_classes_and_long_names_are_dropped(read: Read) -> None:
 def test_repeated_molecules_are_kept_and_their_conflicts_told(read: Read) -> None:
     reading = read({"t.csv": "smiles,a,b\nOCC,1,2\nCO,5,5\nCCO,1,3\nCC[O-].[Na+],1,2\n"})
     assert [row["duplicate_of"] for row in reading.molecules()] == [None, None, 2, 2]
-    assert reading.notes("warning") == [(4, "assay.conflict", "b")]
+    assert reading.notes("warning") == [(4, "assay.conflict", "column 3")]
 
 
 def test_columns_of_one_name(read: Read) -> None:
     reading = read({"t.csv": "smiles,y,y\nCCO,1,2\n"})
     assert [value[2] for value in reading.values()] == [1]
-    assert reading.notes("warning") == [(0, "table.repeated_column", "y")]
+    assert reading.notes("warning") == [(0, "table.repeated_column", "column 3")]
 
 
 def test_a_copy_of_a_file_is_refused(read: Read) -> None:
@@ -166,3 +166,32 @@ def test_nothing_is_written_to_stderr_and_no_reason_quotes_a_structure(
     for row in reading.stage.read("quarantine").to_pylist():
         assert "c1cccc1" not in row["reason"]
         assert row["byte_offset"] is not None
+
+
+def test_no_delivered_name_is_written_outside_the_tables(
+    read: Read, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    long = "Muster " * 30
+    reading = read(
+        {
+            "t.csv": "smiles,id,Muster,Muster\n"
+            f"CCO,Muster,1,1\nCCO,{long},2,1\nCO,Muster,{long},1\nQQQ,Muster,1,1\nCO,Muster\n",
+            "m.csv": "smiles,id,standard_type,standard_value\n"
+            f"CCO,Muster,Muster,1\nCCO,Muster,Muster,2\nCO,Muster,Muster,{long}\n",
+            "n.csv": "Muster,id\nCCO,Muster\n",
+            "s.smi": f"CCO Muster\nQQQ Muster\nCO {long}\n",
+        }
+    )
+    captured = capfd.readouterr()
+    assert captured.out + captured.err + caplog.text == ""
+    rows = reading.stage.read("quarantine").to_pylist()
+    assert {row["code"] for row in rows} == {
+        "assay.conflict",
+        "assay.text_too_long",
+        "molecule.name_too_long",
+        "smiles.syntax",
+        "table.malformed",
+        "table.no_smiles_column",
+        "table.repeated_column",
+    }
+    assert "Muster" not in str(rows)

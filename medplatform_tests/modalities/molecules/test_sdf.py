@@ -1,6 +1,7 @@
 """SDF files: molfiles of both versions with properties; one that is damaged harms no other."""
 
 import gzip
+import time
 
 import pytest
 from rdkit import Chem
@@ -62,7 +63,26 @@ def test_a_property_that_occurs_twice(read: Read) -> None:
     text = record("CCO", y="1").replace("$$$$", ">  <y>\n2\n\n$$$$")
     reading = read({"a.sdf": text})
     assert [value[2] for value in reading.values()] == [1]
-    assert reading.notes("warning") == [(1, "sdf.repeated_property", "y")]
+    assert reading.notes("warning") == [(1, "sdf.repeated_property", "property 2")]
+
+
+def test_names_of_properties_stay_out_of_the_remarks(read: Read) -> None:
+    text = record("CCO", a="1").replace("$$$$", f">  <Muster>\n{'x' * 65}\n\n$$$$")
+    text += record("CCO", a="2").replace("$$$$", ">  <Muster>\n2\n\n" * 2 + "$$$$")
+    reading = read({"a.sdf": text})
+    assert reading.notes("warning") == [
+        (1, "assay.text_too_long", "property 2"),
+        (2, "sdf.repeated_property", "property 3"),
+        (2, "assay.conflict", "property 1"),
+    ]
+
+
+def test_a_line_of_brackets_takes_no_longer_than_another(read: Read) -> None:
+    text = record("CCO").replace("$$$$", f">{'<' * 500_000}\n\n>  <y>\n1\n\n$$$$")
+    began = time.process_time()
+    reading = read({"a.sdf": text})
+    assert time.process_time() - began < 3
+    assert [value[:3] for value in reading.values()] == [(1, "y", 1)]
 
 
 def test_a_record_without_end_does_not_fill_the_memory(read: Read) -> None:
