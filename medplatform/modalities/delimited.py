@@ -6,7 +6,36 @@ and not all that follow.
 
 import csv
 
+from medplatform.modalities.text import MAX_LINE_BYTES, Bad, Blank, Line, TextLines, read_text
+
 DELIMITERS = ("\t", ",", ";")
+
+
+class DelimitedLines:
+    """A table whose first line is read: it tells the delimiter and how many columns there are.
+
+    `first` is that line, None of an empty file; `header` are its cells without the empty ones that
+    a comma at the end of each line makes.
+    """
+
+    def __init__(self, lines: TextLines, max_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self.first = next(lines, None)
+        text = self.first.text[:max_bytes].decode("utf-8", "replace") if self.first else ""
+        self._delimiter = delimiter_of(text)
+        self.header = split_line(text, self._delimiter) or []
+        while self.header and not self.header[-1]:
+            self.header.pop()
+
+    def read_cells(self, line: Line) -> list[str] | Bad | Blank:
+        """The cells of a line, one per column of the header or more, those then empty."""
+        text = read_text(line, self._max_bytes)
+        if not isinstance(text, str):
+            return text
+        cells, count = split_line(text, self._delimiter), len(self.header)
+        if cells is None or len(cells) < count or any(cells[count:]):
+            return Bad(line.number, line.offset, "table.malformed")
+        return cells
 
 
 def delimiter_of(header: str) -> str:

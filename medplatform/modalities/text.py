@@ -23,6 +23,35 @@ class Line(NamedTuple):
     is_cut: bool
 
 
+class Bad(NamedTuple):
+    """A record that cannot be read, and why: `number` is that of the record, `code` the reason."""
+
+    number: int
+    offset: int
+    code: str
+
+
+class Blank(NamedTuple):
+    """A record that holds nothing: an empty line."""
+
+    number: int
+
+
+def read_text(line: Line, max_bytes: int = MAX_LINE_BYTES) -> str | Bad | Blank:
+    """The text of a line that is a record of its own."""
+    number, offset, text, is_cut = line
+    if is_cut:
+        return Bad(number, offset, "record.cut")
+    if not text or text.isspace():
+        return Blank(number)
+    if len(text) > max_bytes:
+        return Bad(number, offset, "record.too_large")
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return Bad(number, offset, "record.encoding")
+
+
 class TextLines:
     """Iterates over the lines of a file, once. A byte order mark is skipped.
 

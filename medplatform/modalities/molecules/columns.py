@@ -85,7 +85,6 @@ class Measurement:
 class Columns:
     """Where in a row everything stands."""
 
-    count: int
     smiles: int
     name: int | None
     split: int | None
@@ -103,9 +102,6 @@ def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
     ColumnsError
         No column is known to hold SMILES, several may, or a declared one is absent.
     """
-    header = list(header)
-    while header and not header[-1]:
-        header.pop()  # a comma at the end of each line
     names = [plain_name(column) for column in header]
     smiles = _declared(header, options.smiles_column)
     smiles = _smiles(names) if smiles is None else smiles
@@ -124,7 +120,6 @@ def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
         chosen = [i for i, plain in enumerate(names) if i not in taken and _is_assay(plain)]
     first = {column: index for index, column in reversed(list(enumerate(header)))}
     return Columns(
-        count=len(header),
         smiles=smiles,
         name=name,
         split=split,
@@ -146,7 +141,7 @@ def _is_assay(plain: str) -> bool:
     return bool(plain) and plain not in ID_NAMES and not is_smiles_name(plain)
 
 
-def _declared(header: list[str], column: str | None) -> int | None:
+def _declared(header: Sequence[str], column: str | None) -> int | None:
     if column is None:
         return None
     if column not in header:

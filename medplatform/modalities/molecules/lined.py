@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from medplatform.modalities.delimited import delimiter_of, split_line
+from medplatform.modalities.delimited import DelimitedLines
 from medplatform.modalities.molecules.columns import Columns, find_columns, is_smiles_name
 from medplatform.modalities.molecules.records import (
-    Bad,
-    Blank,
     Delivered,
     Measured,
     Record,
@@ -16,7 +14,7 @@ from medplatform.modalities.molecules.records import (
 )
 from medplatform.modalities.molecules.values import MAX_TEXT_CHARACTERS, Value, parse_value
 from medplatform.modalities.options import DeliveryOptions
-from medplatform.modalities.text import Line, TextLines
+from medplatform.modalities.text import TextLines, read_text
 
 MAX_RECORD_BYTES = 1 << 20
 
@@ -33,16 +31,15 @@ class SmilesFile:
     def records(self) -> Iterator[Delivered]:
         """One record per line."""
         for line in self._lines:
-            number, offset, text, _ = line
-            if number == 1 and is_header(text):
+            if line.number == 1 and is_header(line.text):
                 continue
-            problem = _problem(line)
-            if problem is not None:
-                yield Blank(number) if problem == "" else Bad(number, offset, problem)
+            text = read_text(line, MAX_RECORD_BYTES)
+            if not isinstance(text, str):
+                yield text
                 continue
-            smiles, name = split_smiles(text.decode())
+            smiles, name = split_smiles(text)
             kept, remarks = clip(name)
-            yield Record(number, offset, Structure(smiles), kept, remarks=remarks)
+            yield Record(line.number, line.offset, Structure(smiles), kept, remarks=remarks)
 
 
 class TableFile:
@@ -58,27 +55,17 @@ class TableFile:
 
     def __init__(self, lines: TextLines, options: DeliveryOptions) -> None:
         self._lines = lines
-        first = next(lines, None)
-        header = first.text.decode("utf-8", "replace") if first else ""
-        self._delimiter = delimiter_of(header)
-        self._columns = find_columns(split_line(header, self._delimiter) or (), options)
+        self._table = DelimitedLines(lines, MAX_RECORD_BYTES)
+        self._columns = find_columns(self._table.header, options)
         self._too_long: set[int] = set()
         self.remarks: list[Remark] = [("table.repeated_column", n) for n in self._columns.repeated]
 
     def records(self) -> Iterator[Delivered]:
         """One record per line."""
         for line in self._lines:
-            number, offset, text, _ = line
-            problem = _problem(line)
-            if problem is not None:
-                yield Blank(number) if problem == "" else Bad(number, offset, problem)
-                continue
-            cells = split_line(text.decode(), self._delimiter)
-            count = self._columns.count
-            if cells is None or len(cells) < count or any(cells[count:]):
-                yield Bad(number, offset, "table.malformed")
-                continue
-            yield self._record(number, offset, cells)
+            cells = self._table.read_cells(line)
+            is_read = isinstance(cells, list)
+            yield self._record(line.number, line.offset, cells) if is_read else cells
 
     def _record(self, number: int, offset: int, cells: Sequence[str]) -> Record:
         columns = self._columns
@@ -106,23 +93,6 @@ def split_smiles(line: str) -> tuple[str, str]:
     if rest.startswith("|") and (end := rest.find("|", 1)) > 0:
         return f"{smiles} {rest[: end + 1]}", rest[end + 1 :].strip()
     return smiles, rest
-
-
-def _problem(line: Line) -> str | None:
-    """Why a line cannot be read: a code, empty for one that is blank."""
-    text = line.text
-    if line.is_cut:
-        return "record.cut"
-    if not text or text.isspace():
-        return ""
-    if len(text) > MAX_RECORD_BYTES:
-        return "record.too_large"
-    if not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            return "record.encoding"
-    return None
 
 
 def _values(columns: Columns, cells: Sequence[str]) -> tuple[list[Measured], list[int]]:

@@ -19,7 +19,7 @@ from medplatform.modalities.molecules.columns import ColumnsError
 from medplatform.modalities.molecules.describe import describe
 from medplatform.modalities.molecules.layout import Kind, kind_of
 from medplatform.modalities.molecules.lined import SmilesFile, TableFile
-from medplatform.modalities.molecules.records import Bad, Blank, Record, Remark
+from medplatform.modalities.molecules.records import Record, Remark
 from medplatform.modalities.molecules.refusals import REASONS
 from medplatform.modalities.molecules.repeats import Repeats
 from medplatform.modalities.molecules.sdf import SdfFile
@@ -27,7 +27,7 @@ from medplatform.modalities.molecules.standard import Unusable
 from medplatform.modalities.molecules.tables import ASSAY, MOLECULE
 from medplatform.modalities.options import DeliveryOptions
 from medplatform.modalities.report import FileReport
-from medplatform.modalities.text import TextLines
+from medplatform.modalities.text import Bad, Blank, TextLines
 
 UNIT = "molecule"
 BATCH_ROWS = 4096

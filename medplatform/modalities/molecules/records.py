@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from medplatform.modalities.molecules.values import Value
+from medplatform.modalities.text import Bad, Blank
 
 MAX_NAME_CHARACTERS = 200
 
@@ -45,20 +46,6 @@ class Record:
     split: str | None = None
     values: tuple[Measured, ...] = ()
     remarks: tuple[Remark, ...] = ()
-
-
-class Bad(NamedTuple):
-    """A record that cannot be read, and why."""
-
-    number: int
-    offset: int
-    code: str
-
-
-class Blank(NamedTuple):
-    """A record that holds nothing: an empty line."""
-
-    number: int
 
 
 Delivered = Record | Bad | Blank

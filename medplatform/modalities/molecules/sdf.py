@@ -12,8 +12,6 @@ from medplatform.modalities.delimited import plain_name
 from medplatform.modalities.molecules.columns import ID_NAMES, SPLIT_NAMES
 from medplatform.modalities.molecules.lined import MAX_RECORD_BYTES
 from medplatform.modalities.molecules.records import (
-    Bad,
-    Blank,
     Delivered,
     Measured,
     Record,
@@ -23,7 +21,7 @@ from medplatform.modalities.molecules.records import (
 )
 from medplatform.modalities.molecules.values import MAX_TEXT_CHARACTERS, parse_value, unit_of
 from medplatform.modalities.options import DeliveryOptions
-from medplatform.modalities.text import TextLines
+from medplatform.modalities.text import Bad, Blank, TextLines
 
 END_OF_RECORD = b"$$$$"
 END_OF_MOLFILE = "M  END"

@@ -2,10 +2,12 @@
 
 import gzip
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from medplatform.modalities.genomics.sequences import labels
 from medplatform.modalities.genomics.sequences.alphabet import NoDna, measure
 from medplatform.modalities.genomics.sequences.fasta import read_header
 from medplatform_tests.modalities.genomics.conftest import Read, Reading
@@ -96,6 +98,28 @@ def test_labels_in_a_file_of_their_own(read: Read) -> None:
 def test_labels_that_cannot_be_read(read: Read, labels: bytes) -> None:
     reading = read({"a.fa": b">s1\nACGT\n", "labels.csv": labels})
     assert reading.errors() == [("file", 0, "labels.unreadable")]
+    assert [row["label"] for row in rows(reading)] == [None]
+
+
+def test_a_label_file_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"sequence_id,label\n" + b"\n" * 100_000 + b"s1,exon\ns2," + b"x" * 4096)
+    tracemalloc.start()
+    found = labels.read_labels(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6_000_000
+    assert list(found.rows) == ["s1"]
+    assert found.remarks == [(100_003, "labels.malformed")]
+
+
+def test_a_label_file_of_too_many_rows_is_refused(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "MAX_ROWS", 1)
+    said = b"sequence_id,label\ns1,exon\ns1,exon\n"
+    reading = read({"a.fa": b">s1\nACGT\n", "labels.csv": said})
+    assert reading.errors() == [("file", 0, "labels.too_many")]
     assert [row["label"] for row in rows(reading)] == [None]
 
 

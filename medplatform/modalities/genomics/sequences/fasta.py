@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from medplatform.modalities.genomics.sequences.alphabet import MAX_BASES
-from medplatform.modalities.genomics.sequences.records import Bad, Delivered, Label, Record
-from medplatform.modalities.text import Line, TextLines
+from medplatform.modalities.genomics.sequences.records import Delivered, Label, Record
+from medplatform.modalities.text import Bad, Line, TextLines
 
 HEADER = b">"
 COMMENT = b";"

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medplatform.modalities.delimited import delimiter_of, plain_name, split_line
+from medplatform.modalities.delimited import DelimitedLines, plain_name
 from medplatform.modalities.genomics.sequences.records import Label
-from medplatform.modalities.text import TextLines
+from medplatform.modalities.text import Bad, Blank, TextLines
 
 COLUMNS = ("sequence_id", "label", "split", "task")
+MAX_ROWS = 2_000_000
+"""Rows of a file; each takes some 250 bytes while the sequences are read."""
+MAX_ROW_BYTES = 4096
 
 
 class LabelsError(ValueError):
@@ -29,37 +32,39 @@ class Labels:
 def read_labels(path: Path) -> Labels:
     """Read a label file; a sequence with two labels has none.
 
+    Memory is bounded: by the rows that are read, and by the length of each.
+
     Raises
     ------
     LabelsError
-        It is not UTF-8, or lacks a column.
+        It is damaged, not UTF-8, lacks a column or has too many rows.
     """
-    try:
-        with TextLines(path) as lines:
-            texts = [(line.number, line.text.decode()) for line in lines]
-            is_whole = lines.failure is None
-    except UnicodeDecodeError:
-        raise LabelsError("labels.unreadable") from None
-    header = texts[0][1] if texts else ""
-    delimiter = delimiter_of(header)
-    names = [plain_name(name) for name in split_line(header, delimiter) or ()]
-    if not is_whole or any(names.count(name) != 1 for name in COLUMNS[:2]):
-        raise LabelsError("labels.unreadable")
     labels = Labels()
     ambiguous: set[str] = set()
-    for number, text in texts[1:]:
-        if not text.strip():
-            continue
-        cells = split_line(text, delimiter) or []
-        row = dict(zip(names, cells, strict=False))
-        name, label, split, task = (row.get(column) or None for column in COLUMNS)
-        if len(cells) != len(names) or name is None or label is None:
-            labels.remarks.append((number, "labels.malformed"))
-            continue
-        said = Label(label, split, task)
-        if labels.rows.setdefault(name, (said, number))[0] != said:
-            ambiguous.add(name)
-            labels.remarks.append((number, "labels.ambiguous"))
+    known: dict[Label, Label] = {}  # one object for all sequences of a class
+    with TextLines(path) as lines:
+        table = DelimitedLines(lines, MAX_ROW_BYTES)
+        names = [plain_name(name) for name in table.header]
+        if any(names.count(name) != 1 for name in COLUMNS[:2]):
+            raise LabelsError("labels.unreadable")
+        rows = ((line.number, table.read_cells(line)) for line in lines)
+        delivered = ((number, cells) for number, cells in rows if not isinstance(cells, Blank))
+        for count, (number, cells) in enumerate(delivered, 1):
+            if count > MAX_ROWS:
+                raise LabelsError("labels.too_many")
+            if isinstance(cells, Bad) and cells.code in ("record.encoding", "record.cut"):
+                raise LabelsError("labels.unreadable")
+            row = {} if isinstance(cells, Bad) else dict(zip(names, cells, strict=False))
+            name, label, split, task = (row.get(column) or None for column in COLUMNS)
+            if name is None or label is None:
+                labels.remarks.append((number, "labels.malformed"))
+                continue
+            said = Label(label, split, task)
+            if labels.rows.setdefault(name, (known.setdefault(said, said), number))[0] != said:
+                ambiguous.add(name)
+                labels.remarks.append((number, "labels.ambiguous"))
+        if lines.failure is not None:
+            raise LabelsError("labels.unreadable")
     for name in ambiguous:
         del labels.rows[name]
     return labels

@@ -17,8 +17,6 @@ from medplatform.modalities.genomics.sequences.labels import Labels, LabelsError
 from medplatform.modalities.genomics.sequences.layout import Kind, kind_of
 from medplatform.modalities.genomics.sequences.records import (
     MAX_CLASS_CHARACTERS,
-    Bad,
-    Blank,
     Label,
     Record,
 )
@@ -26,7 +24,7 @@ from medplatform.modalities.genomics.sequences.refusals import REASONS
 from medplatform.modalities.genomics.sequences.tabular import TableFile
 from medplatform.modalities.genomics.tables.sequence import SEQUENCE
 from medplatform.modalities.report import FileReport
-from medplatform.modalities.text import TextLines
+from medplatform.modalities.text import Bad, Blank, TextLines
 from medplatform.privacy import Identity
 
 UNIT = "sequence"

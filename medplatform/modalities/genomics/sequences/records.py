@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from medplatform.modalities.text import Bad, Blank
+
 MAX_CLASS_CHARACTERS = 64
 
 
@@ -21,20 +23,6 @@ class Record(NamedTuple):
     name: str
     text: bytes
     label: Label
-
-
-class Bad(NamedTuple):
-    """A record that cannot be read, and why."""
-
-    number: int
-    offset: int
-    code: str
-
-
-class Blank(NamedTuple):
-    """An empty line of a table."""
-
-    number: int
 
 
 Delivered = Record | Bad | Blank

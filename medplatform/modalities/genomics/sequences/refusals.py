@@ -31,8 +31,10 @@ REASONS: dict[str, str] = {
     "labels.unreadable": "labels.csv is not UTF-8, or its first line does not name the columns "
     "sequence_id and label, each once. It may name split and task. Correct it.",
     "labels.several": "The delivery has several files labels.csv. Put all rows into one.",
-    "labels.malformed": "The row has no sequence_id or no label, or another number of cells than "
-    "the first. Correct it.",
+    "labels.too_many": "The file has more than 2,000,000 rows, and none was read. Divide the "
+    "sequences among several deliveries, each with their labels.",
+    "labels.malformed": "The row has no sequence_id or no label, another number of cells than the "
+    "first, or more than 4,096 characters. Correct it.",
     "labels.ambiguous": "The sequence has another label in an earlier row, so it has none now. "
     "Leave one of them.",
     "labels.unknown_sequence": "No FASTA file of the delivery has the sequence of this row. Check "

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from medplatform.modalities.delimited import delimiter_of, plain_name, split_line
+from medplatform.modalities.delimited import DelimitedLines, plain_name
 from medplatform.modalities.genomics.sequences.alphabet import is_dna
-from medplatform.modalities.genomics.sequences.records import Bad, Blank, Delivered, Label, Record
+from medplatform.modalities.genomics.sequences.records import Delivered, Label, Record
 from medplatform.modalities.text import Line, TextLines
 
 SEQUENCE_NAMES = ("sequence", "seq", "dna", "dna_sequence", "sequences")
@@ -19,7 +19,6 @@ TASK_NAMES = ("task",)
 class Columns:
     """Where in a row everything stands; without a header the first line is a record too."""
 
-    count: int
     sequence: int
     label: int | None
     name: int | None
@@ -33,37 +32,28 @@ class TableFile:
 
     def __init__(self, lines: TextLines) -> None:
         self._lines = lines
-        self._first = next(lines, None)
-        header = self._first.text.decode("utf-8", "replace") if self._first else ""
-        self._delimiter = delimiter_of(header)
-        self.columns = find_columns(split_line(header, self._delimiter) or ())
+        self._table = DelimitedLines(lines)
+        self.columns = find_columns(self._table.header)
 
     def records(self) -> Iterator[Delivered]:
         """One record per line."""
         assert self.columns is not None  # else it is no file of sequences
-        if self._first is not None and not self.columns.has_header:
-            yield self._record(self._first, self.columns)
+        if self._table.first is not None and not self.columns.has_header:
+            yield self._record(self._table.first, self.columns)
         for line in self._lines:
             yield self._record(line, self.columns)
 
     def _record(self, line: Line, columns: Columns) -> Delivered:
-        number, offset, text, is_cut = line
-        if is_cut:
-            return Bad(number, offset, "record.cut")
-        if not text.strip():
-            return Blank(number)
-        try:
-            cells = split_line(text.decode(), self._delimiter)
-        except UnicodeDecodeError:
-            return Bad(number, offset, "record.encoding")
-        if cells is None or len(cells) < columns.count or any(cells[columns.count :]):
-            return Bad(number, offset, "table.malformed")
+        cells = self._table.read_cells(line)
+        if not isinstance(cells, list):
+            return cells
         label, split, task, name = (
             None if index is None else cells[index] or None
             for index in (columns.label, columns.split, columns.task, columns.name)
         )
         sequence = "".join(cells[columns.sequence].split()).encode()
-        return Record(number, offset, name or "", sequence, Label(label, split, task))
+        place = line.number, line.offset
+        return Record(*place, name or "", sequence, Label(label, split, task))
 
 
 def find_columns(first: Sequence[str]) -> Columns | None:
@@ -72,19 +62,16 @@ def find_columns(first: Sequence[str]) -> Columns | None:
     A first line that has a sequence is no header: then the columns are label, name and sequence, as
     in the files of UCI, or sequence and label.
     """
-    cells = list(first)
-    while cells and not cells[-1]:
-        cells.pop()  # a comma at the end of each line
-    names = [plain_name(cell) for cell in cells]
+    names = [plain_name(cell) for cell in first]
     sequence, label, name, split, task = (
         next((names.index(one) for one in wanted if one in names), None)
         for wanted in (SEQUENCE_NAMES, LABEL_NAMES, NAME_NAMES, SPLIT_NAMES, TASK_NAMES)
     )
     if sequence is not None:
-        return Columns(len(cells), sequence, label, name, split, task, True)
-    found = [index for index, cell in enumerate(cells) if is_dna("".join(cell.split()))]
-    if len(found) != 1 or len(cells) > 3:
+        return Columns(sequence, label, name, split, task, True)
+    found = [index for index, cell in enumerate(first) if is_dna("".join(cell.split()))]
+    if len(found) != 1 or len(first) > 3:
         return None
-    others = [index for index in range(len(cells)) if index != found[0]]
+    others = [index for index in range(len(first)) if index != found[0]]
     label, name = [*others, None, None][:2]
-    return Columns(len(cells), found[0], label, name, None, None, False)
+    return Columns(found[0], label, name, None, None, False)
