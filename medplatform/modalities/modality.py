@@ -19,6 +19,10 @@ class Misconfigured(RuntimeError):
     """What an installation says about a modality cannot be used; the message names the remedy."""
 
 
+class WorkerDied(Misconfigured):
+    """A worker ended by itself, for want of memory most likely. Nothing was published."""
+
+
 def silent(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 

@@ -20,14 +20,10 @@ from typing import Self
 from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.judging import Processed
 from medplatform.modalities.ehr.processing import Context, Processor
-from medplatform.modalities.modality import Misconfigured
+from medplatform.modalities.modality import Misconfigured, WorkerDied
 
 _AHEAD = 2
 """Batches that a worker has been given: the one it works on and the next."""
-
-
-class WorkerDied(RuntimeError):
-    """A worker ended by itself, for want of memory most likely. Nothing was published."""
 
 
 class Workers:

@@ -27,6 +27,7 @@ from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.tables import TABLES
 from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.modality import WorkerDied
 from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity
 
@@ -34,10 +35,6 @@ from medplatform.privacy import Identity
 _START = f"from {__name__} import main; main()"
 PATIENCE_S = 10
 """How long a worker that is told to end may take to, before it is killed."""
-
-
-class WorkerDied(RuntimeError):
-    """A worker ended by itself, for want of memory most likely. Nothing was published."""
 
 
 class WorkerFailed(RuntimeError):
