@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from medplatform.lake import Column, Table
-from medplatform.modalities.genomics.tables.columns import VARIANT_ID
+from medplatform.modalities.genomics.tables.columns import CHROMOSOME, VARIANT_ID
 
 ALLELE_TYPES = (
     "snv",
@@ -39,12 +39,7 @@ ALLELE = Table(
             minimum=1,
             description="Its number in the record, as in genotypes: 1 is the first of ALT.",
         ),
-        Column(
-            name="chromosome",
-            dtype=pa.string(),
-            required=True,
-            description="Chromosome without the prefix chr; MT for the mitochondrion.",
-        ),
+        CHROMOSOME,
         Column(
             name="position",
             dtype=pa.int32(),

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from medplatform.lake import Column, Phi, Table
-from medplatform.modalities.genomics.tables.columns import COHORT_ID, GENOME_BUILD
+from medplatform.modalities.genomics.tables.columns import CHROMOSOME, COHORT_ID, GENOME_BUILD
 from medplatform.modalities.genomics.tables.member import PATIENT_ID, SAMPLE_ID, SAMPLE_INDEX
 
 BLOCK = Table(
@@ -17,12 +17,7 @@ BLOCK = Table(
         PATIENT_ID,
         SAMPLE_ID,
         GENOME_BUILD,
-        Column(
-            name="chromosome",
-            dtype=pa.string(),
-            required=True,
-            description="Chromosome without the prefix chr; MT for the mitochondrion.",
-        ),
+        CHROMOSOME,
         Column(
             name="start_position",
             dtype=pa.int32(),

@@ -27,3 +27,9 @@ COHORT_ID = Column(
     required=True,
     description="The file whose samples were called together (its source_id).",
 )
+CHROMOSOME = Column(
+    name="chromosome",
+    dtype=pa.string(),
+    required=True,
+    description="Chromosome without the prefix chr; MT for the mitochondrion.",
+)

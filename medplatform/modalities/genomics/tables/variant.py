@@ -6,7 +6,7 @@ The further columns of its files are INFO keys, typed by the header: `info_DP`, 
 import pyarrow as pa
 
 from medplatform.lake import Column, Table
-from medplatform.modalities.genomics.tables.columns import GENOME_BUILD, VARIANT_ID
+from medplatform.modalities.genomics.tables.columns import CHROMOSOME, GENOME_BUILD, VARIANT_ID
 
 VARIANT = Table(
     name="genomics_variant",
@@ -15,12 +15,7 @@ VARIANT = Table(
     columns=(
         VARIANT_ID,
         GENOME_BUILD,
-        Column(
-            name="chromosome",
-            dtype=pa.string(),
-            required=True,
-            description="Chromosome without the prefix chr; MT for the mitochondrion.",
-        ),
+        CHROMOSOME,
         Column(
             name="position",
             dtype=pa.int32(),
