@@ -129,7 +129,7 @@ def build_marts() -> None:
     """Score and assess genotypes, assemble volumes of images, and build the marts with dbt."""
     from medplatform.cli.cohort_flow import cohort_flow
     from medplatform.modalities import TABLES
-    from medplatform.modalities.genomics.scoring_file import find_unusable
+    from medplatform.modalities.genomics.features.scoring_file import find_unusable
     from medplatform.warehouse import POLYGENIC_SCORE, build
     from medplatform.warehouse.genomics_features import find_references, write_features
     from medplatform.warehouse.genomics_qc import write_genomics_qc

@@ -55,7 +55,7 @@ def normalise(source: Path, target: Path, build: str | None) -> None:
     Values are split as their Number says (A, R, G), and alleles left-aligned. The lake does not
     need this: it normalises what it reads. Annotators and other tools do.
     """
-    from medplatform.modalities.genomics.normalise import normalise_file
+    from medplatform.modalities.genomics.alleles.normalise import normalise_file
     from medplatform.modalities.genomics.reference.catalogue import find_genome
 
     reference = None

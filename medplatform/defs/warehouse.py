@@ -159,7 +159,7 @@ def _polygenic_score() -> dg.AssetsDefinition:
 
 
 def _describe_scores(installation: Installation) -> pl.DataFrame:
-    from medplatform.modalities.genomics.score import describe_scores
+    from medplatform.modalities.genomics.features.score import describe_scores
 
     return describe_scores(installation.lake, installation.scoring_files)
 

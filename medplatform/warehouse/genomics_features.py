@@ -72,9 +72,9 @@ def write_features(lake: Lake, references: References, marts: Path) -> Features:
     ClinVarError, PanelError
         A reference file cannot be used; the message names it.
     """
-    from medplatform.modalities.genomics.burden import compute_burden
-    from medplatform.modalities.genomics.carriers import compute_carriers
-    from medplatform.modalities.genomics.panel import read_panels
+    from medplatform.modalities.genomics.features.burden import compute_burden
+    from medplatform.modalities.genomics.features.carriers import compute_carriers
+    from medplatform.modalities.genomics.features.panel import read_panels
 
     features = Features(marts)
     panels = read_panels(references.panels)
@@ -99,7 +99,7 @@ def find_patients_without_row(lake: Lake, features: Features) -> int:
 
 
 def _write_clinvar(paths: Sequence[Path], marts: Path) -> None:
-    from medplatform.modalities.genomics.clinvar import SCHEMA, read_clinvar
+    from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_clinvar
 
     inputs = _digest(paths)
     if digest_of_inputs(CLINVAR_ALLELE, marts) == inputs:

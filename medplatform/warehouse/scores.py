@@ -15,7 +15,7 @@ def write_polygenic_scores(lake: Lake, scoring_files: Sequence[Path], marts: Pat
 
     Deleted patients have none.
     """
-    from medplatform.modalities.genomics.score import compute_scores
+    from medplatform.modalities.genomics.features.score import compute_scores
 
     scores = compute_scores(lake, list(scoring_files)).filter(
         ~pl.col("patient_id").is_in(find_deleted_patients(lake))

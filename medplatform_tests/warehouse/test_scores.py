@@ -8,7 +8,7 @@ import pytest
 
 from medplatform.lake import Lake
 from medplatform.modalities.ehr.deleted import find_deleted_patients
-from medplatform.modalities.genomics.score import SCHEMA
+from medplatform.modalities.genomics.features.score import SCHEMA
 from medplatform.warehouse.scores import write_polygenic_scores
 from medplatform_tests.warehouse.records import patient, publish
 
@@ -35,7 +35,7 @@ def test_a_deleted_patient_has_no_score(tmp_path: Path, monkeypatch: pytest.Monk
         rows = [(name, "s", 1.0, 1, 1) for name in ("ann", "bea")]
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
-    monkeypatch.setattr("medplatform.modalities.genomics.score.compute_scores", computed)
+    monkeypatch.setattr("medplatform.modalities.genomics.features.score.compute_scores", computed)
     write_polygenic_scores(Lake(tmp_path / "lake"), [], tmp_path / "marts")
     mart = pl.read_parquet(tmp_path / "marts" / "polygenic_score.parquet")
     assert mart["patient_id"].to_list() == ["bea"]

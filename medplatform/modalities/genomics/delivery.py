@@ -5,8 +5,8 @@ from collections import Counter
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.genomics.configuration import Configuration
-from medplatform.modalities.genomics.crosswalk import CROSSWALK
-from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.samples.crosswalk import CROSSWALK
+from medplatform.modalities.genomics.samples.linkage import Linkage
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sequences.reader import Sequences
 from medplatform.modalities.genomics.workers import Context, Task, read_files

@@ -9,29 +9,29 @@ from pathlib import Path
 
 from medplatform.modalities.content import Failure, find_failure, lacks_end_block
 from medplatform.modalities.delivery import Delivery
-from medplatform.modalities.genomics.allele import AlleleTable
+from medplatform.modalities.genomics.alleles.allele import AlleleTable
 from medplatform.modalities.genomics.annotation.table import AnnotationTable
-from medplatform.modalities.genomics.body import read_body
-from medplatform.modalities.genomics.build import (
+from medplatform.modalities.genomics.deidentify.record_ids import RecordIds
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy
+from medplatform.modalities.genomics.genotypes.calls import CallReader
+from medplatform.modalities.genomics.header.header import Header, HeaderError, read_header
+from medplatform.modalities.genomics.info.reader import InfoReader
+from medplatform.modalities.genomics.records.body import read_body
+from medplatform.modalities.genomics.reference.build import (
     Build,
     BuildConflict,
     build_of_accession,
     combine_evidence,
 )
-from medplatform.modalities.genomics.calls import CallReader
-from medplatform.modalities.genomics.cohort import Cohort
-from medplatform.modalities.genomics.crosswalk import CROSSWALK
-from medplatform.modalities.genomics.header import Header, HeaderError, read_header
-from medplatform.modalities.genomics.info.reader import InfoReader
-from medplatform.modalities.genomics.known_positions import scan_positions
-from medplatform.modalities.genomics.lines import LineReader
-from medplatform.modalities.genomics.linkage import Linkage
-from medplatform.modalities.genomics.record_ids import RecordIds
 from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.reference.check import ReferenceRule, refuse_other_build
+from medplatform.modalities.genomics.reference.known_positions import scan_positions
+from medplatform.modalities.genomics.samples.cohort import Cohort
+from medplatform.modalities.genomics.samples.crosswalk import CROSSWALK
+from medplatform.modalities.genomics.samples.linkage import Linkage
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
-from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.genomics.sources.lines import LineReader
 from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity
 

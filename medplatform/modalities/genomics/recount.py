@@ -6,11 +6,11 @@ other.
 
 from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Source
-from medplatform.modalities.genomics.crosswalk import CROSSWALK
-from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.samples.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.sequences.layout import kind_of
 from medplatform.modalities.genomics.sequences.recount import count_sequences
 from medplatform.modalities.genomics.sources.bcf import is_bcf, measure
+from medplatform.modalities.genomics.sources.lines import LineReader
 
 FIXED_COLUMNS = 8
 FIRST_SAMPLE_COLUMN = 9

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.genomics.lines import Lines
+from medplatform.modalities.genomics.sources.lines import Lines
 from medplatform.modalities.genomics.sources.regions import Regions, RegionsError
 
 

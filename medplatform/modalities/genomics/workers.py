@@ -21,12 +21,12 @@ from typing import NamedTuple, Self
 from medplatform.lake import Stage, Staged
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.genomics.configuration import Configuration
-from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy
 from medplatform.modalities.genomics.reader import Reading, read_file
 from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.modalities.genomics.samples.linkage import Linkage
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.tables import TABLES
-from medplatform.modalities.genomics.texts import TextPolicy
 from medplatform.modalities.modality import WorkerDied
 from medplatform.modalities.report import FileReport
 from medplatform.privacy import Identity

@@ -6,8 +6,8 @@ import io
 import pytest
 
 from medplatform.modalities.content import BGZF_END, Failure, find_failure
-from medplatform.modalities.genomics.build import BuildConflict, name_build, resolve_build
-from medplatform.modalities.genomics.lines import LineReader, Lines
+from medplatform.modalities.genomics.reference.build import BuildConflict, name_build, resolve_build
+from medplatform.modalities.genomics.sources.lines import LineReader, Lines
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, crosswalk, vcf
 
 RECORDS = [f"chr1 {position} . A G 50 PASS . GT 0/1 0/0" for position in range(100, 3100)]
@@ -164,7 +164,7 @@ def test_an_unusable_header_refuses_all_records(read: Read, header: str, code: s
 def test_a_header_beyond_all_measure_refuses_the_file(
     read: Read, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(f"medplatform.modalities.genomics.header.{limit}", 1)
+    monkeypatch.setattr(f"medplatform.modalities.genomics.header.header.{limit}", 1)
     record = "chr1 100 . A G . . . GT 0/1 0/0"
     reading = read({"calls.vcf": vcf(record), "crosswalk.csv": crosswalk("S1", "S2")})
     assert ("file", 0, "header.too_large") in reading.errors()

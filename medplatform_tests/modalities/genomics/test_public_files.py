@@ -10,7 +10,7 @@ import pytest
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.genomics import GENOMICS
-from medplatform.modalities.genomics.genotypes import unpack
+from medplatform.modalities.genomics.genotypes.packed import unpack
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.genomics.conftest import Read, Reading

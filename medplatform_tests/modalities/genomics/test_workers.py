@@ -15,7 +15,7 @@ import pytest
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import Source, open_delivery
 from medplatform.modalities.genomics import Configuration, configure, workers
-from medplatform.modalities.genomics.linkage import Linkage
+from medplatform.modalities.genomics.samples.linkage import Linkage
 from medplatform.modalities.genomics.selection import Selection
 from medplatform.modalities.genomics.workers import (
     Context,

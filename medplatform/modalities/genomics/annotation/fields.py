@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from medplatform.modalities.genomics.annotation.rows import open_column
-from medplatform.modalities.genomics.texts import TextPolicy
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy
 
 # Ensembl VEP 115 (vep_formats, plugins), SnpEff 5, bcftools csq 1.22, LOFTEE 1.0, dbNSFP 5.
 _FIELDS = """

@@ -11,10 +11,10 @@ from medplatform.modalities.genomics.annotation.fields import is_public
 from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts
 from medplatform.modalities.genomics.annotation.rows import Records, annotate
 from medplatform.modalities.genomics.annotation.split import MAX_ANNOTATIONS
-from medplatform.modalities.genomics.header import Header
-from medplatform.modalities.genomics.sites import Rows, Sites
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
+from medplatform.modalities.genomics.header.header import Header
+from medplatform.modalities.genomics.records.sites import Rows, Sites
 from medplatform.modalities.genomics.tables.annotation import ANNOTATION
-from medplatform.modalities.genomics.texts import TextPolicy, scrub
 from medplatform.modalities.report import FileReport
 
 _NUMBERS = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"

@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 
-from medplatform.modalities.genomics.definition import Count
+from medplatform.modalities.genomics.header.definition import Count
 
 UNKNOWN = -1
 MORE_THAN_ANY = 1 << 62

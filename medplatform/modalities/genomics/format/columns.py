@@ -4,8 +4,8 @@ Files that define a key in another way than others must not keep a table from be
 holds values or lists, texts or numbers, never both, and names never differ in case alone.
 """
 
-from medplatform.modalities.genomics.definition import Definition
-from medplatform.modalities.genomics.reserved import Reserved, reserved_format
+from medplatform.modalities.genomics.header.definition import Definition
+from medplatform.modalities.genomics.header.reserved import Reserved, reserved_format
 
 PREFIX = "format_"
 LATEST_VERSION = 5

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medplatform.modalities.genomics.definition import Definition
 from medplatform.modalities.genomics.format.columns import is_list
 from medplatform.modalities.genomics.format.numbers import read_floats, read_integers
 from medplatform.modalities.genomics.format.tokens import Tokens
+from medplatform.modalities.genomics.header.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from medplatform.modalities.genomics.definition import Definition
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
 from medplatform.modalities.genomics.format.cardinality import UNKNOWN, Alleles
 from medplatform.modalities.genomics.format.columns import LATEST_VERSION
 from medplatform.modalities.genomics.format.fields import Field, null_cells, read_field
@@ -19,12 +19,12 @@ from medplatform.modalities.genomics.format.rules import (
     wrong_type,
 )
 from medplatform.modalities.genomics.format.tokens import Tokens, cut
-from medplatform.modalities.genomics.genotypes import Packed
-from medplatform.modalities.genomics.header import Header
-from medplatform.modalities.genomics.reserved import reserved_format
+from medplatform.modalities.genomics.genotypes.packed import Packed
+from medplatform.modalities.genomics.header.definition import Definition
+from medplatform.modalities.genomics.header.header import Header
+from medplatform.modalities.genomics.header.reserved import reserved_format
+from medplatform.modalities.genomics.records.sites import Sites
 from medplatform.modalities.genomics.rules import Rule
-from medplatform.modalities.genomics.sites import Sites
-from medplatform.modalities.genomics.texts import TextPolicy, scrub
 
 SLICE_BYTES = 1 << 20
 """Of text that is cut at once: its arrays are some ten times as large."""

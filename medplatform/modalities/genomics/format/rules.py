@@ -1,6 +1,6 @@
 """The rules that FORMAT and its values must satisfy, and what is only remarked on."""
 
-from medplatform.modalities.genomics.definition import Definition
+from medplatform.modalities.genomics.header.definition import Definition
 from medplatform.modalities.genomics.rules import Rule
 
 TOO_MANY = Rule(

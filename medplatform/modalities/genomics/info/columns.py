@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from medplatform.modalities.genomics.definition import Definition
-from medplatform.modalities.genomics.reserved import reserved_info
+from medplatform.modalities.genomics.header.definition import Definition
+from medplatform.modalities.genomics.header.reserved import reserved_info
 
 PREFIX = "info_"
 _LIST_SUFFIX = "_list"

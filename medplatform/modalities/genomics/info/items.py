@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from medplatform.modalities.genomics.fields import slice_texts
+from medplatform.modalities.genomics.records.fields import slice_texts
 
 _END, _EQUALS, _COMMA = ord(";"), ord("="), ord(",")
 

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from medplatform.modalities.genomics.annotation.layout import KEYS, find_layouts
-from medplatform.modalities.genomics.definition import Definition
-from medplatform.modalities.genomics.header import Header
+from medplatform.modalities.genomics.deidentify.record_ids import LINK_KEYS, RecordIds
+from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
+from medplatform.modalities.genomics.header.definition import Definition
+from medplatform.modalities.genomics.header.header import Header
+from medplatform.modalities.genomics.header.reserved import reserved_info
 from medplatform.modalities.genomics.info import rules
 from medplatform.modalities.genomics.info.column import Broken, ColumnReader
 from medplatform.modalities.genomics.info.items import Items
-from medplatform.modalities.genomics.record_ids import LINK_KEYS, RecordIds
-from medplatform.modalities.genomics.reserved import reserved_info
 from medplatform.modalities.genomics.rules import Rule
-from medplatform.modalities.genomics.texts import TextPolicy, scrub
 
 _NO_KEY = frozenset({"", "."})
 _KEY = re.compile(r"[!-:<>-~]{1,100}")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medplatform.modalities.genomics.definition import Definition
+from medplatform.modalities.genomics.header.definition import Definition
 from medplatform.modalities.genomics.info.items import Values
 from medplatform.modalities.genomics.rules import Rule
 

@@ -1,7 +1,7 @@
 """Alternate alleles of the lake, by a key that is the same in every file.
 
 Files cut to their own samples list other alternate alleles, so that a record of one is not a record
-of another. A normalised allele is (`medplatform.modalities.genomics.allele`).
+of another. A normalised allele is (`medplatform.modalities.genomics.alleles.allele`).
 """
 
 from enum import IntEnum

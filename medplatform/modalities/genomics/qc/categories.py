@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from medplatform.modalities.genomics.genotypes import (
+from medplatform.modalities.genomics.genotypes.packed import (
     ABSENT,
     MISSING,
     PACKED_ALLELES,

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.cells import unpack_cells
-from medplatform.modalities.genomics.genotypes import Packed
+from medplatform.modalities.genomics.genotypes.cells import unpack_cells
+from medplatform.modalities.genomics.genotypes.packed import Packed
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
 
 BATCH_GENOTYPES = 1 << 21

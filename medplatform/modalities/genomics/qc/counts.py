@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.genotypes import Packed
+from medplatform.modalities.genomics.genotypes.packed import Packed
 from medplatform.modalities.genomics.qc.alleles import PLACE, Kind, scan_alleles
 from medplatform.modalities.genomics.qc.categories import (
     CARRIERS,

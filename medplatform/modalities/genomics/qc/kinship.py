@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from medplatform.modalities.genomics.genotypes import MISSING
+from medplatform.modalities.genomics.genotypes.packed import MISSING
 
 DEGREES = {
     "duplicate": 0.354,

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.genotypes import MISSING
-from medplatform.modalities.genomics.matrix import read_dosages
+from medplatform.modalities.genomics.features.matrix import read_dosages
+from medplatform.modalities.genomics.genotypes.packed import MISSING
 from medplatform.modalities.genomics.qc.alleles import PLACE
 from medplatform.modalities.genomics.qc.kinship import (
     COLUMNS,

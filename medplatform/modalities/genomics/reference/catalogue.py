@@ -15,7 +15,7 @@ from uuid import uuid4
 import pysam
 
 from medplatform.modalities.content import BGZF_END, GZIP_MAGIC
-from medplatform.modalities.genomics.build import LENGTHS, canonical_chromosome
+from medplatform.modalities.genomics.reference.build import LENGTHS, canonical_chromosome
 from medplatform.modalities.genomics.reference.genome import Genome
 from medplatform.modalities.modality import Progress, silent
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from medplatform.modalities.genomics.build import canonical_chromosome
-from medplatform.modalities.genomics.header import Header, HeaderError
-from medplatform.modalities.genomics.lines import LineReader
+from medplatform.modalities.genomics.header.header import Header, HeaderError
+from medplatform.modalities.genomics.records.sites import Sites
+from medplatform.modalities.genomics.reference.build import canonical_chromosome
 from medplatform.modalities.genomics.reference.genome import Genome, Standing
 from medplatform.modalities.genomics.rules import Rule
-from medplatform.modalities.genomics.sites import Sites
+from medplatform.modalities.genomics.sources.lines import LineReader
 
 MISMATCH = Rule(
     "reference.mismatch",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from medplatform.modalities.genomics.build import canonical_chromosome
+from medplatform.modalities.genomics.reference.build import canonical_chromosome
 
 GAP_BASES = 1 << 16
 """Positions that are further apart are fetched apart: a block of BGZF holds as much."""

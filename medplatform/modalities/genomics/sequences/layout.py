@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from medplatform.modalities.genomics.crosswalk import CROSSWALK
+from medplatform.modalities.genomics.samples.crosswalk import CROSSWALK
 from medplatform.modalities.genomics.sequences.tabular import TableFile
 from medplatform.modalities.text import TextLines
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medplatform.modalities.genomics.build import canonical_chromosome
-from medplatform.modalities.genomics.lines import Lines
+from medplatform.modalities.genomics.reference.build import canonical_chromosome
+from medplatform.modalities.genomics.sources.lines import Lines
 
 END_OF_CONTIG = 1 << 40
 MAX_DIGITS = 10

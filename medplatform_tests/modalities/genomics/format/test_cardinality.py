@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from medplatform.modalities.genomics.definition import Count
 from medplatform.modalities.genomics.format.cardinality import UNKNOWN, Alleles
+from medplatform.modalities.genomics.header.definition import Count
 
 
 def is_right(

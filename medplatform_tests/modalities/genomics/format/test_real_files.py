@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medplatform.modalities.genomics.genotypes import ABSENT, MISSING, unpack
+from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, unpack
 from medplatform_tests.modalities.genomics.conftest import Read, Reading
 
 pytestmark = pytest.mark.real

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from medplatform.modalities.genomics.matrix import find_alleles, iter_dosages, read_dosages
+from medplatform.modalities.genomics.features.matrix import find_alleles, iter_dosages, read_dosages
 from medplatform_tests.modalities.genomics.qc.conftest import (
     Clinic,
     write_dosages,

@@ -1,0 +1,1 @@
+"""What is computed of genotypes for each patient: scores, burden, carriers, matrices."""

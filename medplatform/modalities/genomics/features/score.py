@@ -1,0 +1,205 @@
+"""Polygenic scores: for each patient the sum of effect weight times copies of the effect allele.
+
+A variant of a scoring file matches a record of the same build, chromosome and position that has
+the effect allele and, where it is stated, the other allele. Where the alleles as written do not
+match, single bases are tried on the other strand, unless they are each other's complement. A
+variant that matches no record of a file, or several, does not count there.
+
+A missing genotype counts as the mean of the called ones in its cohort, the default of PLINK 1.9
+`--score`. A variant that a patient's files do not have at all is not known to be the reference,
+unless a reference block of a gVCF file covers it: it adds nothing, and `matched_variants` shows it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from medplatform.lake import Lake
+from medplatform.modalities.genomics.features.genotyped import Genotyped
+from medplatform.modalities.genomics.features.score_match import match_blocks, match_records
+from medplatform.modalities.genomics.features.scoring_file import (
+    ScoringFile,
+    ScoringFileError,
+    read_scoring_file,
+)
+from medplatform.modalities.genomics.genotypes.packed import MISSING, dosage
+
+SCHEMA = {
+    "patient_id": pl.String,
+    "score_name": pl.String,
+    "score": pl.Float64,
+    "matched_variants": pl.Int32,
+    "listed_variants": pl.Int32,
+}
+DESCRIPTION = {
+    "score_name": pl.String,
+    "genome_build": pl.String,
+    "listed_variants": pl.Int32,
+    "usable_variants": pl.Int32,
+    "skipped": pl.String,
+    "strand_ambiguous": pl.Int32,
+    "patients": pl.Int32,
+    "other_patients": pl.Int32,
+}
+
+
+def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
+    """Compute all scores of all patients with genotypes.
+
+    Parameters
+    ----------
+    scoring_files
+        PGS Catalog scoring files, see `read_scoring_file`.
+
+    Returns
+    -------
+    One row per patient and score of which at least one variant matched: patient_id, score_name,
+    score, matched_variants (those found in the patient's files), listed_variants (those in the
+    scoring file). Where several files have a patient's genotype, the delivery that comes last by
+    name counts.
+
+    Raises
+    ------
+    ScoringFileError
+        A scoring file cannot be used, or two have the same name.
+    """
+    scores = [read_scoring_file(path) for path in sorted(scoring_files)]
+    names = [score.name for score in scores]
+    if len(set(names)) < len(names):
+        raise ScoringFileError("Two scoring files have the same name. Rename one of them.")
+    variants = _number(scores)
+    genotyped = Genotyped(lake)
+    totals = _Totals(variants, len(scores), len(genotyped.patients))
+    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants)):
+        for variant in wanted:
+            copies = dosage([cell], [variant.allele], samples)[0]
+            columns, patients = genotyped.columns(cohort, variant.superseded_by)
+            totals.add(variant.number, copies, columns, patients)
+    for number, copies, patients in _covered(lake, variants, genotyped):
+        totals.add_covered(number, copies, patients)
+    return _frame(scores, genotyped.patients, totals.sums, totals.matched)
+
+
+def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
+    """What of scoring files can be computed at all, with the genotypes that the lake has.
+
+    Returns
+    -------
+    One row per file: score_name, genome_build, listed_variants, usable_variants, skipped (reasons
+    and numbers), strand_ambiguous, patients (with genotypes of that build), other_patients (those
+    with none of that build, who have no score).
+    """
+    genotyped = Genotyped(lake)
+    rows = []
+    for path in sorted(scoring_files):
+        score = read_scoring_file(path)
+        patients = int(genotyped.patients_of(score.build).sum())
+        row = (score.name, score.build, score.listed, score.variants.height)
+        skipped = ", ".join(f"{number} {reason}" for reason, number in score.skipped.items())
+        others = len(genotyped.patients) - patients
+        rows.append((*row, skipped or None, score.strand_ambiguous, patients, others))
+    return pl.DataFrame(rows, schema=DESCRIPTION, orient="row")
+
+
+def _number(scores: Sequence[ScoringFile]) -> pl.DataFrame:
+    """The variants of all scores, numbered, with the build and number of their score."""
+    frames = [
+        score.variants.with_columns(
+            pl.lit(number, pl.Int64).alias("score"), pl.lit(score.build).alias("genome_build")
+        )
+        for number, score in enumerate(scores)
+    ]
+    if not frames:
+        return pl.DataFrame(schema={"number": pl.Int64})
+    return pl.concat(frames, how="vertical_relaxed").with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("number")
+    )
+
+
+class _Totals:
+    """Scores as they add up: `sums` and `matched` are scores x patients."""
+
+    def __init__(self, variants: pl.DataFrame, scores: int, patients: int) -> None:
+        self.sums = np.zeros((scores, patients))
+        self.matched = np.zeros(self.sums.shape, np.int32)
+        self._recorded: dict[int, list[np.ndarray]] = {}
+        names = ["number", "score", "effect", "effect_weight", "dosage_weights"]
+        self._terms = {
+            number: (score, effect, weights or _WEIGHTS[effect](weight))
+            for number, score, effect, weight, weights in (
+                variants.select(names).iter_rows() if len(variants) else ()
+            )
+        }
+
+    def add(
+        self, number: int, copies: np.ndarray, columns: np.ndarray, patients: np.ndarray
+    ) -> None:
+        """Add a variant of a record: copies of all its samples, and those of patients."""
+        score, effect, weights = self._terms[number]
+        values = _contributions(copies, effect, weights)
+        self._recorded.setdefault(number, []).append(patients)
+        if values is not None:
+            self.sums[score, patients] += values[columns]
+            self.matched[score, patients] += 1
+
+    def add_covered(self, number: int, copies: np.ndarray, patients: np.ndarray) -> None:
+        """Add a variant in reference blocks to patients who have no record of it."""
+        recorded = np.concatenate([[-1], *self._recorded.get(number, [])])
+        columns = np.flatnonzero(~np.isin(patients, recorded))
+        self.add(number, copies, columns, patients[columns])
+
+
+def _covered(
+    lake: Lake, variants: pl.DataFrame, genotyped: Genotyped
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Variants within reference blocks: number, copies of the effect allele, and patients."""
+    for (number,), rows in match_blocks(lake, variants).group_by("number", maintain_order=True):
+        patients = genotyped.numbers_of(rows["patient_id"])
+        is_known = patients >= 0
+        yield cast(int, number), rows["copies"].to_numpy()[is_known], patients[is_known]
+
+
+_WEIGHTS: dict[str, Callable[[float], list[float]]] = {
+    "additive": lambda weight: [0, weight, 2 * weight],
+    "dominant": lambda weight: [0, weight, weight],
+    "recessive": lambda weight: [0, 0, weight],
+}
+
+
+def _contributions(copies: np.ndarray, effect: str, weights: Sequence[float]) -> np.ndarray | None:
+    """What each sample adds (float64), the mean where not called; None if none is called."""
+    is_called = copies != MISSING
+    if not is_called.any():
+        return None
+    if effect == "additive":
+        values = copies * float(weights[1])
+    else:
+        values = np.asarray(weights, np.float64)[np.clip(copies, 0, 2)]
+    return np.where(is_called, values, values[is_called].mean())
+
+
+def _frame(
+    scores: list[ScoringFile], patients: list[str], sums: np.ndarray, matched: np.ndarray
+) -> pl.DataFrame:
+    frames = [
+        pl.DataFrame(
+            {
+                "patient_id": patients,
+                "score_name": score.name,
+                "score": sums[number],
+                "matched_variants": matched[number],
+                "listed_variants": score.listed,
+            },
+            schema=SCHEMA,
+        )
+        for number, score in enumerate(scores)
+    ]
+    empty = pl.DataFrame(schema=SCHEMA)
+    return (
+        pl.concat([empty, *frames])
+        .filter(pl.col("matched_variants") > 0)
+        .sort("score_name", "patient_id")
+    )

@@ -1,0 +1,1 @@
+"""Genotypes: sample columns to packed cells and their rows, and who carries rare alleles."""

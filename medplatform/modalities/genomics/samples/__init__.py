@@ -1,0 +1,1 @@
+"""The samples of a file: whose they are, and how well they were called."""

@@ -1,0 +1,119 @@
+"""ClinVar files of all makes: classes, stars, and the key of each allele."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from medplatform.modalities.genomics.clinvar.file import ClinVarError
+from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_clinvar
+
+HEADER = """\
+##fileformat=VCFv4.1
+##fileDate=2025-01-05
+##reference=GRCh38
+##INFO=<ID=CLNDN,Number=.,Type=String,Description="">
+#CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO
+"""
+
+
+def write(folder: Path, *infos: str, header: str = HEADER, name: str = "c.vcf") -> Path:
+    rows = [f"chr1\t{100 + n}\t{n}\tA\tG\t.\t.\t{info}" for n, info in enumerate(infos)]
+    content = (header + "\n".join([*rows, ""])).encode()
+    path = folder / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("classification", "significance"),
+    [
+        ("Pathogenic", "pathogenic"),
+        ("Pathogenic/Likely_pathogenic", "pathogenic"),
+        ("Pathogenic/Likely_pathogenic/Pathogenic,_low_penetrance|other", "pathogenic"),
+        ("Likely_pathogenic", "likely_pathogenic"),
+        ("Pathogenic|risk_factor", "pathogenic"),
+        ("Conflicting_classifications_of_pathogenicity", "conflicting"),
+        ("Conflicting_interpretations_of_pathogenicity|other", "conflicting"),
+        ("Uncertain_significance", "uncertain_significance"),
+        ("Benign/Likely_benign", "benign"),
+        ("Likely_benign", "likely_benign"),
+        ("drug_response", "other"),
+        ("not_provided", "other"),
+    ],
+)
+def test_every_class_is_kept(tmp_path: Path, classification: str, significance: str) -> None:
+    row = read_clinvar(write(tmp_path, f"CLNSIG={classification}")).row(0, named=True)
+    assert (row["classification"], row["significance"]) == (classification, significance)
+
+
+def test_what_is_said_of_an_allele(tmp_path: Path) -> None:
+    info = (
+        "ALLELEID=7;CLNDN=Disease_1|not_provided;CLNREVSTAT=criteria_provided,_multiple_submitters,"
+        "_no_conflicts;CLNSIG=Pathogenic;GENEINFO=AAA:1|BBB:2"
+    )
+    table = read_clinvar(write(tmp_path, info, "ALLELEID=8", name="c.vcf.gz"))
+    assert table.schema == SCHEMA
+    row, bare = table.rows(named=True)
+    assert row["allele_id"] == "GRCh38-1-100-A-G"
+    assert row["variation_id"] == "0"
+    assert row["review_stars"] == 2
+    assert row["conditions"] == ["Disease_1", "not_provided"]
+    assert row["gene_symbols"] == ["AAA", "BBB"]
+    assert str(row["release_date"]) == "2025-01-05"
+    assert (bare["significance"], bare["review_stars"]) == ("other", 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (HEADER.replace("##reference=GRCh38\n", ""), "genome build"),
+        (HEADER.replace("CLNDN", "XYZ"), "keys of ClinVar"),
+        (HEADER.replace("2025-01-05", "2024-13-45"), "fileDate"),
+        (HEADER.replace("GRCh38", "GRCh38\n##contig=<ID=1,length=249250621>"), "does not agree"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(ClinVarError, match=message):
+        read_clinvar(write(tmp_path, "CLNSIG=Benign", header=header))
+
+
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, *["CLNSIG=Benign"] * 100, name="c.vcf.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ClinVarError, match="whole"):
+        read_clinvar(path)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, *["CLNSIG=Benign"] * 100, name="c.vcf.gz")
+    content = bytearray(path.read_bytes())
+    content[10:40] = b"\xff" * 30
+    path.write_bytes(content)
+    with pytest.raises(ClinVarError, match="whole"):
+        read_clinvar(path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("build", "place"), [("b37", 949523), ("b38", 1014143)])
+def test_the_table_of_the_macarthur_lab(public_vcf: Path, build: str, place: int) -> None:
+    folder = public_vcf / "clinvar-macarthur" / "output" / build / "single"
+    table = read_clinvar(folder / f"clinvar_alleles_example_750_rows.single.{build}.vcf")
+    assert table["allele_id"].is_unique().all()
+    assert table["genome_build"].unique().to_list() == [f"GRCh{build[1:]}"]
+    (row,) = table.filter(position=place, alternate_allele="T").rows(named=True)
+    assert (row["gene_symbols"], row["significance"]) == (["ISG15"], "pathogenic")
+    assert set(table["review_stars"]) == {0, 1, 2}
+
+
+@pytest.mark.real
+def test_the_numbers_of_2017(public_vcf: Path) -> None:
+    folder = public_vcf / "clinvar-mgl" / "tests" / "resources"
+    table = read_clinvar(folder / "clinvar_20170404_10_records.vcf")
+    row = table.filter(position=949523).row(0, named=True)
+    assert (row["significance"], row["review_stars"]) == ("pathogenic", 0)
+    assert row["gene_symbols"] == ["ISG15"]
+    assert str(row["release_date"]) == "2017-04-04"
+    assert read_clinvar(folder / "clinvar_20210302_1_record.vcf")["significance"].to_list() == [
+        "uncertain_significance"
+    ]
