@@ -71,7 +71,7 @@ clean: ## Delete caches and build results (data/ and .venv stay)
 
 # The tests that start services need PostgreSQL's programs, those that look at pages Chromium, those
 # of images Orthanc (a PACS), dcmtk, dcm2niix, dicom3tools, Tesseract, those of genomes bcftools,
-# bgzip (tabix) and PLINK 1.9; pyright needs Node. The tests start an Orthanc of their own: the
+# bgzip (tabix), PLINK 1.9 and 2; pyright needs Node. The tests start an Orthanc of their own: the
 # service that its package starts under systemd is switched off.
 system-packages: ## Install what the tests need from Debian's packages (as root)
 	@missing=; \
@@ -89,6 +89,7 @@ system-packages: ## Install what the tests need from Debian's packages (as root)
 	command -v bcftools > /dev/null || missing="$$missing bcftools"; \
 	command -v bgzip > /dev/null || missing="$$missing tabix"; \
 	command -v plink1.9 > /dev/null || missing="$$missing plink1.9"; \
+	command -v plink2 > /dev/null || missing="$$missing plink2"; \
 	if [ -z "$$missing" ]; then echo "All system packages are there."; \
 	elif [ "$$(id -u)" -ne 0 ]; then echo "Not root; please install:$$missing"; \
 	else apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $$missing && \

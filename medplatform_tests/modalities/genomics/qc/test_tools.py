@@ -1,4 +1,4 @@
-"""The same figures as PLINK 1.9 and bcftools give, on the same files."""
+"""The same figures as PLINK 1.9, PLINK 2 and bcftools give, on the same files."""
 
 import shutil
 import subprocess
@@ -9,7 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from medplatform_tests.modalities.genomics.qc.conftest import RESOURCES, Clinic, write_vcf
+from medplatform.modalities.genomics.qc.kinship import find_relatives
+from medplatform_tests.modalities.genomics.qc.conftest import (
+    RESOURCES,
+    Clinic,
+    write_dosages,
+    write_vcf,
+)
 
 ROUNDED = 5.1e-4
 """Relative: PLINK writes four digits."""
@@ -105,6 +111,33 @@ def test_plink_on_chromosome_x(tmp_path: Path, clinic: Clinic) -> None:
     inferred = [{"1": "male", "2": "female", "0": None}[sex] for sex in plink["SNPSEX"]]
     assert people["inferred_sex"].to_list() == inferred
     assert {"male", "female"} <= set(inferred)
+
+
+@pytest.mark.real
+def test_plink2_on_kinship(thousand_genomes: Path, tmp_path: Path) -> None:
+    query = [tool("bcftools"), "query", "-f", "[\\t%GT]\\n", "-i", 'N_ALT=1 && TYPE="snp"']
+    found = subprocess.run([*query, str(thousand_genomes)], check=True, capture_output=True)
+    lines = found.stdout.decode().splitlines()
+    texts = [line.split("\t")[1:121] for line in lines]
+    copies = np.array([[text.count("1") for text in row] for row in texts], np.int8)
+    copies = np.concatenate([copies, copies[:, :3]], axis=1)  # three people twice
+    copies[np.random.default_rng(1).random(copies.shape) < 0.03] = -1
+    vcf = tmp_path / "people.vcf"
+    vcf.write_bytes(write_dosages(copies, chromosomes=("22",), spacing=5))
+    prefix = tmp_path / "king"
+    command = [tool("plink2"), "--vcf", str(vcf), "--make-king-table", "counts", "--out"]
+    subprocess.run([*command, str(prefix)], check=True, capture_output=True)
+
+    theirs = read_table(prefix.with_suffix(".kin0")).with_columns(
+        first=pl.col("IID2").str.slice(1).cast(pl.Int64),
+        second=pl.col("#IID1").str.slice(1).cast(pl.Int64),
+    )
+    both = theirs.join(find_relatives(copies, -np.inf), on=["first", "second"])
+    assert both.height == theirs.height == 123 * 122 // 2
+    # NSNP is not compared: of two pairs this PLINK counts one marker more than there are.
+    opposite = both["opposite_homozygotes"] * both["shared_markers"]
+    assert numbers(both["IBS0"]) == pytest.approx(opposite.to_numpy())
+    assert numbers(both["KINSHIP"]) == pytest.approx(both["kinship"].to_numpy(), abs=5.1e-6)
 
 
 @pytest.fixture
