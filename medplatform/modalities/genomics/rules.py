@@ -122,6 +122,12 @@ UNDECLARED_FILTER = Rule(
     "From this line on, filters are not defined in the header (section 1.4.3), so it does not say "
     "what the records did not pass. They were read; add the lines ##FILTER.",
 )
+FILTER_CONTRADICTS = Rule(
+    "filter.contradicts",
+    "FILTER",
+    "From this line on, FILTER has PASS beside other filters, though PASS says that a record "
+    "passed them all (section 1.6.1). They were read as they are; ask who called the variants.",
+)
 ALLELE_REPEATED = Rule(
     "allele.repeated",
     "ALT",

@@ -48,6 +48,7 @@ _NUMBER = r"(?i)^\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,4})?$|^\+?inf(?
 _NO_NUMBER = r"(?i)^(?:\.|[+-]?nan)$"
 _FILTERS = r"^[^\s;]+(?:;[^\s;]+)*$"
 _RESERVED_FILTERS = r"(?:^|;)0(?:;|$)|;\.(?:;|$)|^\.;"
+_PASS_AND_OTHERS = r"^PASS;|;PASS(?:;|$)"
 _IDS = r"^[^\s;]+(?:;[^\s;]+)*$"
 _RS = r"(?:^|;)(rs[0-9]+)(?:;|$)"
 
@@ -57,8 +58,8 @@ class Fixed:
     """Typed columns (`frame`, of genomics_variant), and records that break rules.
 
     `alternates` is ALT with its bases in upper case; `is_symbolic` says which records have a
-    symbolic allele or a breakend, `has_symbol` which have the former. `undeclared` are records that
-    are read though the header lacks what they refer to.
+    symbolic allele or a breakend, `has_symbol` which have the former. `doubtful` are records that
+    are read though the header lacks what they refer to, or FILTER contradicts itself.
     """
 
     frame: pl.DataFrame
@@ -66,7 +67,7 @@ class Fixed:
     is_symbolic: np.ndarray
     has_symbol: np.ndarray
     broken: Masks
-    undeclared: Masks
+    doubtful: Masks
 
 
 class _Texts:
@@ -113,12 +114,12 @@ def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixe
         ]
     )
     broken += broken_positions + broken_alleles + broken_qualities + broken_filters + broken_ids
-    undeclared = _find_undeclared(fields, header)
-    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, undeclared)
+    doubtful = _find_doubtful(fields, header)
+    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, doubtful)
 
 
-def _find_undeclared(fields: Fields, header: Header) -> Masks:
-    """Records with contigs, symbolic alleles and filters that the header does not define."""
+def _find_doubtful(fields: Fields, header: Header) -> Masks:
+    """Records that use what the header does not define, and those that did and did not pass."""
     contigs, alternates, filters = (
         _Texts(fields.column(name)) for name in ("CHROM", "ALT", "FILTER")
     )
@@ -128,6 +129,7 @@ def _find_undeclared(fields: Fields, header: Header) -> Masks:
     masks: Masks = [
         (rules.UNDECLARED_ALTERNATE, _lacks(alternates, symbols, declared.implode())),
         (rules.UNDECLARED_FILTER, _lacks(filters, filters.texts.str.split(";"), known)),
+        (rules.FILTER_CONTRADICTS, filters.spread(filters.texts.str.contains(_PASS_AND_OTHERS))),
     ]
     if header.contigs:
         names = contigs.texts.str.strip_chars("<>")

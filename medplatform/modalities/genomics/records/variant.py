@@ -80,7 +80,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
         fields.column("INFO"),
         lines.first_number,
     )
-    found = [*info.remarks, *reader.remark_once(fixed.undeclared, is_good)]
+    found = [*info.remarks, *reader.remark_once(fixed.doubtful, is_good)]
     remarks = [Remark(rule, int(fields.rows[site])) for rule, site in found]
     return Parsed(sites.take(np.flatnonzero(is_good)), faults, blank, remarks)
 

@@ -317,3 +317,13 @@ def test_what_the_header_does_not_define_is_remarked_once(read: Read) -> None:
     found = {code: number for number, code in reading.warnings() if code.endswith(".undeclared")}
     assert found == {"alternate.undeclared": 7, "contig.undeclared": 8, "filter.undeclared": 8}
     assert len(reading.warnings()) == len(found)
+
+
+@pytest.mark.parametrize("filters", ["PASS;q10", "q10;PASS"])
+def test_a_record_that_passed_and_did_not_is_read_and_remarked(read: Read, filters: str) -> None:
+    header = HEADER.replace("#CHROM", '##FILTER=<ID=q10,Description="Quality">\n#CHROM')
+    records = ["chr1 100 . A G . q10 .", "chr1 200 . A G . PASS .", f"chr1 300 . A G . {filters} ."]
+    reading = read({"calls.vcf": vcf(*records, samples=(), header=header)})
+    assert reading.errors() == []
+    assert [code for _, code in reading.warnings()] == ["filter.contradicts"]
+    assert reading.rows("genomics_variant")[2]["filters"] == filters.split(";")
