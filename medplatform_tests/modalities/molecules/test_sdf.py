@@ -1,7 +1,6 @@
 """SDF files: molfiles of both versions with properties; one that is damaged harms no other."""
 
 import gzip
-import time
 
 import pytest
 from rdkit import Chem
@@ -77,11 +76,10 @@ def test_names_of_properties_stay_out_of_the_remarks(read: Read) -> None:
     ]
 
 
+@pytest.mark.timeout(60)  # where each bracket is looked for again it takes an hour
 def test_a_line_of_brackets_takes_no_longer_than_another(read: Read) -> None:
     text = record("CCO").replace("$$$$", f">{'<' * 500_000}\n\n>  <y>\n1\n\n$$$$")
-    began = time.process_time()
     reading = read({"a.sdf": text})
-    assert time.process_time() - began < 3
     assert [value[:3] for value in reading.values()] == [(1, "y", 1)]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import medplatform_tests
 from medplatform.training.images import augment, intensity
 from medplatform.training.images.build import CacheFailed, Layout, build_cache
 from medplatform.training.images.cache import (
@@ -131,7 +132,8 @@ class TestFailure:
             "build_cache(Path(sys.argv[1], 'caches'), KEY, count=40, layouts=layouts(),\n"
             "            tasks=range(40), make=slow, workers=1)\n"
         )
-        process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        process = subprocess.Popen(command, cwd=Path(medplatform_tests.__file__).parents[1])
         while not (tmp_path / "reached").exists():
             time.sleep(0.02)
             assert process.poll() is None
