@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from medplatform.lake import Table
 
+NOT_NULL = "expect_column_values_to_not_be_null"
 Severity = Literal["critical", "warning"]
 
 
@@ -108,7 +109,7 @@ def rules_of(table: Table) -> list[Rule]:
             rules.append(
                 Rule(
                     "required_values_are_present",
-                    "expect_column_values_to_not_be_null",
+                    NOT_NULL,
                     (column.name,),
                     {"column": column.name},
                 )

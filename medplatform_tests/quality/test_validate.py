@@ -73,6 +73,12 @@ def test_each_rule_is_broken_by_its_own_fault(
     assert is_rejected(broken) == (CHECKS[check].severity == "critical")
 
 
+def test_a_column_without_values_breaks_no_rule() -> None:
+    found = find(status=[None, None], weight_kg=[None, None])
+    findings = [*found["codes_are_known"], *found["values_are_plausible"]]
+    assert [(f.success, f.value, f.rows) for f in findings] == [(True, 0, 0)] * 2
+
+
 def test_a_missing_column_is_found() -> None:
     rows = pa.table(GOOD, schema=VISIT.schema())
     findings = validate(VISIT, rows.select(columns_read(rules_of(VISIT))), ["visit_id"])
