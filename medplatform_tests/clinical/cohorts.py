@@ -2,21 +2,15 @@
 
 import csv
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from medplatform.clinical import Evidence, Predictions
+from medplatform_tests.public_data import PUBLIC_DATA
 
-TEST_DATA = Path(
-    os.environ.get(
-        "MEDPLATFORM_TEST_DATA", Path(__file__).parents[2].resolve().parent / "shared" / "data"
-    )
-)
-GOLDEN = TEST_DATA / "validation-golden"
+GOLDEN = PUBLIC_DATA / "validation-golden"
 
 
 def golden(name: str) -> Any:

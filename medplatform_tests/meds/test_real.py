@@ -1,8 +1,5 @@
 """The export of the public bulk data of 100 patients; skipped where they do not lie here."""
 
-import os
-from pathlib import Path
-
 import meds
 import polars as pl
 import pyarrow.parquet as pq
@@ -16,14 +13,13 @@ from medplatform.modalities.delivery import deliver
 from medplatform.modalities.ehr.tables import TABLE_OF
 from medplatform.privacy import KeyRing
 from medplatform.settings import Settings
-
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+from medplatform_tests.public_data import PUBLIC_DATA
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(
-        not (DATA / "fhir").exists(),
-        reason=f"no public data in {DATA}: set MEDPLATFORM_TEST_DATA",
+        not (PUBLIC_DATA / "fhir").exists(),
+        reason=f"no public data in {PUBLIC_DATA}: set MEDPLATFORM_TEST_DATA",
     ),
 ]
 
@@ -34,7 +30,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Export:
     KeyRing.create(settings.master_key)
     installation = Installation(settings)
     wanted = tmp_path_factory.mktemp("public")
-    for path in (DATA / "fhir" / "r4-bulk-100").glob("*.ndjson*"):
+    for path in (PUBLIC_DATA / "fhir" / "r4-bulk-100").glob("*.ndjson*"):
         if path.name.partition(".")[0] in TABLE_OF:
             (wanted / path.name).symlink_to(path)
     deliver(wanted, settings.landing, "ehr", "public")

@@ -13,8 +13,9 @@ from pydicom.uid import (
 
 from medplatform.pacs.header import InstanceKey, NotDicom, read_header
 from medplatform_tests.pacs.images import ROOT, make_image
+from medplatform_tests.public_data import PUBLIC_DATA
 
-PEER = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "peer"
+PEER = PUBLIC_DATA / "dicom" / "peer"
 KEY = InstanceKey(f"{ROOT}.1", f"{ROOT}.1.1", f"{ROOT}.1.1.1")
 
 

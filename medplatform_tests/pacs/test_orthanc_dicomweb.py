@@ -11,8 +11,9 @@ from medplatform.transfer import AuthorizationFailed
 from medplatform_tests.pacs.images import make_image, make_series, pixels_of, pixels_of_file
 from medplatform_tests.pacs.orthanc import PASSWORD, USER, Orthanc
 from medplatform_tests.pacs.site import Site
+from medplatform_tests.public_data import PUBLIC_DATA
 
-SERIES = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "series"
+SERIES = PUBLIC_DATA / "dicom" / "series"
 
 
 def fetch(site: Site, orthanc: Orthanc, query: Query | None = None) -> Retrieval:

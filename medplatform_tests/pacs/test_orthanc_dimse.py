@@ -22,8 +22,9 @@ from medplatform_tests.pacs.images import (
 from medplatform_tests.pacs.orthanc import PASSWORD, USER, Orthanc, free_ports
 from medplatform_tests.pacs.receiver import receiving, send
 from medplatform_tests.pacs.site import Site
+from medplatform_tests.public_data import PUBLIC_DATA
 
-SERIES = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "series"
+SERIES = PUBLIC_DATA / "dicom" / "series"
 WAYS = pytest.mark.parametrize("move", [False, True], ids=["C-GET", "C-MOVE"])
 
 

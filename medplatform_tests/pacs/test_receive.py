@@ -29,8 +29,9 @@ from medplatform_tests.pacs.images import (
     pixels_of_file,
 )
 from medplatform_tests.pacs.receiver import receiving, send, send_to
+from medplatform_tests.public_data import PUBLIC_DATA
 
-SERIES = Path(__file__).parents[3] / "shared" / "data" / "dicom" / "series"
+SERIES = PUBLIC_DATA / "dicom" / "series"
 STORESCU = shutil.which("storescu")
 OPEN = Rules(quiet_s=60, reserve_bytes=0)
 

@@ -1,6 +1,5 @@
 """The main job on public data of real modalities; skipped where they do not lie here."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -20,16 +19,16 @@ from medplatform.training.launcher import LocalLauncher
 from medplatform.training.recipe import Recipe
 from medplatform.training.recipes import EHR_RISK, LESION_SEGMENTATION
 from medplatform.warehouse import build
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 IMAGES = 60
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
-        not (DATA / "fhir").exists(),
-        reason=f"no public data in {DATA}: set MEDPLATFORM_TEST_DATA",
+        not (PUBLIC_DATA / "fhir").exists(),
+        reason=f"no public data in {PUBLIC_DATA}: set MEDPLATFORM_TEST_DATA",
     ),
 ]
 
@@ -72,7 +71,7 @@ def train_and_judge(installation: Installation, recipe: Recipe, snapshot: Snapsh
 
 
 def test_a_hundred_patients_have_too_few_events_for_a_verdict(installation: Installation) -> None:
-    receipt = read(installation, "ehr", DATA / "fhir" / "r4-bulk-100")
+    receipt = read(installation, "ehr", PUBLIC_DATA / "fhir" / "r4-bulk-100")
     assert receipt.entry is not None
     assert receipt.entry.counts()["resource"].delivered == 38_472
     assert receipt.entry.counts()["resource"].quarantined == 0
@@ -94,7 +93,7 @@ def test_nuclei_images_go_from_folder_to_verdict(
     part = tmp_path / "nuclei"
     for folder in ("images", "masks"):
         (part / folder).mkdir(parents=True)
-        for path in sorted((DATA / "seg" / "dsb2018" / folder).iterdir())[:IMAGES]:
+        for path in sorted((PUBLIC_DATA / "seg" / "dsb2018" / folder).iterdir())[:IMAGES]:
             shutil.copyfile(path, part / folder / path.name)
     receipt = read(installation, "imaging", part, {"subjects": "per_record"})
     assert receipt.entry is not None

@@ -1,18 +1,16 @@
 """The tests of the SQL on FHIR specification, as far as they lie beside the checkout."""
 
 import json
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medplatform.views import ViewError, run_view
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SUITE = DATA / "sql-on-fhir-tests"
+SUITE = PUBLIC_DATA / "sql-on-fhir-tests"
 
 pytestmark = [
     pytest.mark.real,

@@ -3,7 +3,6 @@
 dcm2niix's own reference files are compared where the series they were made of are there.
 """
 
-import os
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +11,7 @@ import pydicom
 import pytest
 
 from medplatform.volumes import Assembly
+from medplatform_tests.public_data import PUBLIC_DATA
 from medplatform_tests.volumes.compare import (
     assert_same_as_highdicom,
     assert_same_places,
@@ -21,8 +21,7 @@ from medplatform_tests.volumes.compare import (
 )
 from medplatform_tests.volumes.hospital import Hospital
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-DICOM, NIFTI = DATA / "dicom", DATA / "dicom" / "nifti"
+DICOM, NIFTI = PUBLIC_DATA / "dicom", PUBLIC_DATA / "dicom" / "nifti"
 ENHANCED = DICOM / "peer" / "dcm_qa_enh" / "In"
 FOLDERS = {
     "ct_ge": DICOM / "series" / "ct_ge",

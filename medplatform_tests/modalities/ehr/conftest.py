@@ -1,7 +1,6 @@
 """Small deliveries of FHIR, and what the reader makes of them."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from medplatform.modalities.delivery import Delivery, deliver, open_delivery
 from medplatform.modalities.ehr import EHR
 from medplatform.modalities.modality import Modality
 from medplatform.privacy import Identity, KeyRing
+from medplatform_tests.public_data import PUBLIC_DATA
 
 HOSPITAL = "https://hospital.example/mrn"
 KEYS = KeyRing(bytes(range(32)))
@@ -157,8 +157,7 @@ def read(tmp_path: Path, identity: Identity) -> Iterator[Callable[..., Reading]]
 @pytest.fixture(scope="session")
 def fhir_data() -> Path:
     """The public FHIR data beside the checkout."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("MEDPLATFORM_TEST_DATA", beside)) / "fhir"
+    folder = PUBLIC_DATA / "fhir"
     if not folder.is_dir():
         pytest.skip("the public FHIR data are not here; set MEDPLATFORM_TEST_DATA")
     return folder

@@ -1,5 +1,4 @@
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from medplatform.modalities.delivery import Delivery, deliver, open_delivery
 from medplatform.modalities.genomics import GENOMICS
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity, KeyRing
+from medplatform_tests.public_data import PUBLIC_DATA
 
 HEADER = """\
 ##fileformat=VCFv4.2
@@ -179,8 +179,7 @@ def publish(tmp_path: Path, lake: Lake, identity: Identity) -> Publish:
 @pytest.fixture(scope="session")
 def public_vcf() -> Path:
     """Folder of public VCF files beside the checkout."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("MEDPLATFORM_TEST_DATA", beside)) / "vcf"
+    folder = PUBLIC_DATA / "vcf"
     if not folder.is_dir():
         pytest.skip(f"no public VCF files in {folder}: set MEDPLATFORM_TEST_DATA")
     return folder

@@ -11,8 +11,9 @@ from medplatform.modalities.genomics import GENOMICS
 from medplatform.modalities.modality import silent
 from medplatform.privacy import Identity, KeyRing
 from medplatform_tests.modalities.genomics.conftest import Reading
+from medplatform_tests.public_data import PUBLIC_DATA
 
-FOLDER = Path(__file__).parents[4] / "shared/data/hts-specs-vcf"
+FOLDER = PUBLIC_DATA / "hts-specs-vcf"
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("4.*/*/*.vcf"))
 
 REMARKS = {

@@ -1,6 +1,5 @@
 """Public data: the test files of other DICOM libraries, and a public segmentation set."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +18,13 @@ from medplatform.modalities.imaging.opening import open_dataset
 from medplatform.modalities.imaging.pixel_data import has_pixels
 from medplatform.modalities.imaging.records import Header, Limits, MaskCell
 from medplatform_tests.modalities.imaging.conftest import Ingested
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-PEER, SERIES, NUCLEI = DATA / "dicom" / "peer", DATA / "dicom" / "series", DATA / "seg" / "dsb2018"
+PEER, SERIES, NUCLEI = (
+    PUBLIC_DATA / "dicom" / "peer",
+    PUBLIC_DATA / "dicom" / "series",
+    PUBLIC_DATA / "seg" / "dsb2018",
+)
 
 PYDICOM = Path(pydicom.data.__file__).parent / "test_files"
 """Test files that come with pydicom."""
@@ -37,7 +40,7 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif(
-        not (PEER.is_dir() and NUCLEI.is_dir()), reason=f"no public imaging data in {DATA}"
+        not (PEER.is_dir() and NUCLEI.is_dir()), reason=f"no public imaging data in {PUBLIC_DATA}"
     ),
 ]
 

@@ -1,6 +1,5 @@
 """Public SEG, RTSTRUCT, SR, ANN and NIfTI files, beside what other libraries read of them."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -18,9 +17,9 @@ from medplatform.modalities.imaging.errors import Unusable
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess
 from medplatform.modalities.imaging.records import Annotation, Cell, FrameCell, Limits, MaskCell
 from medplatform.modalities.imaging.refusals import REASONS
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-PEER, NIFTI = DATA / "dicom" / "peer", DATA / "dicom" / "nifti"
+PEER, NIFTI = PUBLIC_DATA / "dicom" / "peer", PUBLIC_DATA / "dicom" / "nifti"
 HIGHDICOM = PEER / "highdicom" / "data" / "test_files"
 REPORT = PEER / "dcmqi" / "data" / "sr-example" / "sr.dcm"
 STRUCTURES = PEER / "pydicom/src/pydicom/data/test_files/rtstruct.dcm"
@@ -29,7 +28,7 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif(
-        not (PEER.is_dir() and NIFTI.is_dir()), reason=f"no public imaging data in {DATA}"
+        not (PEER.is_dir() and NIFTI.is_dir()), reason=f"no public imaging data in {PUBLIC_DATA}"
     ),
 ]
 

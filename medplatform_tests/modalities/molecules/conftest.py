@@ -1,5 +1,4 @@
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from medplatform.modalities.delivery import Delivery, open_delivery
 from medplatform.modalities.modality import silent
 from medplatform.modalities.molecules import MOLECULES
 from medplatform.privacy import Identity, KeyRing
+from medplatform_tests.public_data import PUBLIC_DATA
 
 
 @dataclass
@@ -96,8 +96,7 @@ def _assert_counts_add_up(delivery: Delivery, stage: Stage) -> None:
 
 @pytest.fixture(scope="session")
 def public_molecules() -> Path:
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("MEDPLATFORM_TEST_DATA", beside)) / "molecules"
+    folder = PUBLIC_DATA / "molecules"
     if not folder.is_dir():
         pytest.skip(f"no public molecules at {folder}")
     return folder

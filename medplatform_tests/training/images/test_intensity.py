@@ -1,8 +1,5 @@
 """Values and windows are those of the standard, on its own formulas and on real files."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,9 +15,9 @@ from medplatform.training.images.intensity import (
     show,
     stretch,
 )
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4] / "shared/data"))
-PEER = DATA / "dicom/peer"
+PEER = PUBLIC_DATA / "dicom/peer"
 UNREADABLE = (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError)
 """What pydicom raises for pixels that it cannot decode."""
 

@@ -1,7 +1,6 @@
 """Configurations of Microsoft's anonymizer: read as policies, with the results that it expects."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,9 @@ from medplatform.modalities.ehr.deidentify.microsoft_cases import read_case
 from medplatform.modalities.ehr.deidentify.microsoft_path import Selection, read_path
 from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer, read
 from medplatform_tests.modalities.ehr.deidentify.oracle import prune
+from medplatform_tests.public_data import PUBLIC_DATA
 
-_DATA = Path(
-    os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4].parent / "shared" / "data")
-)
-_SOURCE = _DATA / "phi" / "ms_anonymizer" / "FHIR" / "src"
+_SOURCE = PUBLIC_DATA / "phi" / "ms_anonymizer" / "FHIR" / "src"
 _NAME = "Microsoft.Health.Fhir.Anonymizer"
 _SAMPLE = _SOURCE / f"{_NAME}.R4.CommandLineTool" / "configuration-sample.json"
 _TESTS = _SOURCE / f"{_NAME}.Shared.FunctionalTests"
@@ -310,7 +307,7 @@ def differences(comparer: Comparer, case: _Case) -> Iterator[str]:
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not _SAMPLE.exists(), reason=f"{_DATA} has no anonymizer configurations")
+@pytest.mark.skipif(not _SAMPLE.exists(), reason=f"{PUBLIC_DATA} has no anonymizer configurations")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.target)
 def test_the_same_is_left_as_microsoft_expects(comparer: Comparer, case: _Case) -> None:
     found = list(differences(comparer, case))

@@ -1,24 +1,20 @@
 """Public FHIR resources: the columnar engine does what the oracle does, value by value."""
 
 import json
-import os
 import tarfile
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer, read
+from medplatform_tests.public_data import PUBLIC_DATA
 
-_DATA = Path(
-    os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[4].parent / "shared" / "data")
-)
-_EXAMPLES = _DATA / "fhir" / "r4-hl7-examples" / "hl7-r4-examples.tar.gz"
+_EXAMPLES = PUBLIC_DATA / "fhir" / "r4-hl7-examples" / "hl7-r4-examples.tar.gz"
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not _EXAMPLES.exists(), reason=f"{_DATA} has no public FHIR resources"),
+    pytest.mark.skipif(not _EXAMPLES.exists(), reason=f"no public FHIR in {PUBLIC_DATA}"),
 ]
 
 

@@ -1,7 +1,6 @@
 """Sets of DNA sequences: FASTA files and tables, with labels; what is no DNA is refused."""
 
 import gzip
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from medplatform.modalities.genomics.sequences import labels
 from medplatform.modalities.genomics.sequences.alphabet import NoDna, measure
 from medplatform.modalities.genomics.sequences.fasta import read_header
 from medplatform_tests.modalities.genomics.conftest import Read, Reading
+from medplatform_tests.public_data import PUBLIC_DATA
 
 
 def rows(reading: Reading) -> list[dict]:
@@ -217,8 +217,7 @@ PUBLIC = {
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "known"), PUBLIC.items())
 def test_public_sets(read: Read, name: str, known: tuple[int, set[str], set[int]]) -> None:
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    path = Path(os.environ.get("MEDPLATFORM_TEST_DATA", beside)) / "dna" / name
+    path = PUBLIC_DATA / "dna" / name
     if not path.is_file():
         pytest.skip(f"no public sequences at {path}")
     reading = read({path.name: path})

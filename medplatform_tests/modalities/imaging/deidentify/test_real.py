@@ -1,7 +1,6 @@
 """Files of other libraries: nothing planted in them is left, and they are as valid as before."""
 
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -31,16 +30,16 @@ from medplatform_tests.modalities.imaging.deidentify.planted import (
     plant_all,
     plant_in_pixels,
 )
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
-DICOM = DATA / "dicom"
+DICOM = PUBLIC_DATA / "dicom"
 POLICY = Policy(clean_pixel_data=False)
 SMALL = 300_000
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.skipif(not DICOM.is_dir(), reason=f"no public imaging data in {DATA}"),
+    pytest.mark.skipif(not DICOM.is_dir(), reason=f"no public imaging data in {PUBLIC_DATA}"),
 ]
 
 _UNREAD = ("read failed", "Tags out of order", "Object not found", "has incorrect value length")

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,15 +11,15 @@ import pytest
 from medplatform.modalities.imaging.codec import pixel_bytes
 from medplatform_tests.modalities.imaging.conftest import Ingested
 from medplatform_tests.modalities.imaging.sources.conftest import tar_of, zip_of
+from medplatform_tests.public_data import PUBLIC_DATA
 
-DATA = Path(os.environ.get("MEDPLATFORM_TEST_DATA", Path(__file__).parents[5] / "shared" / "data"))
-SERIES = DATA / "dicom" / "series" / "mr_uih_t1"
-MEDIA = DATA / "dicom" / "peer" / "pydicom" / "src" / "pydicom" / "data" / "test_files"
+SERIES = PUBLIC_DATA / "dicom" / "series" / "mr_uih_t1"
+MEDIA = PUBLIC_DATA / "dicom" / "peer" / "pydicom" / "src" / "pydicom" / "data" / "test_files"
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.skipif(not SERIES.is_dir(), reason=f"no public imaging data in {DATA}"),
+    pytest.mark.skipif(not SERIES.is_dir(), reason=f"no public imaging data in {PUBLIC_DATA}"),
 ]
 
 Ingest = Callable[[], Ingested]
