@@ -3,12 +3,13 @@
 #   PYTHON          interpreter of the environment, Python 3.11 or 3.12 (default: python3)
 #   TORCH_PIP_ARGS  options for the `pip install` of torch, e.g. to name an index of CPU builds
 #   DEV_ARGS        options for `medplatform dev`, e.g. DEV_ARGS="--port 3100"
-#   PYTEST_ARGS     options for pytest, e.g. PYTEST_ARGS='-k lake' (default: two workers)
+#   PYTEST_ARGS     options for pytest, e.g. PYTEST_ARGS='-k lake' (default: three workers)
 
 PYTHON ?= python3
 TORCH_PIP_ARGS ?=
 DEV_ARGS ?=
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Three on two cores: many tests wait for a service.
+PYTEST_ARGS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
