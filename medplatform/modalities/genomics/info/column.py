@@ -83,12 +83,13 @@ class ColumnReader:
         commas = None
         if broken is not None or pa.types.is_string(cells.type):
             commas = pc.match_substring(values.texts, ",").to_numpy(zero_copy_only=False)
+        number, type_ = rules.wrong_number(self.definition), rules.wrong_type(self.definition)
         if broken is not None and commas is not None:
-            self._note(column.broken, rules.CARDINALITY, broken & commas, values, count)
-            self._note(column.broken, rules.VALUE_TYPE, broken & ~commas, values, count)
+            self._note(column.broken, number, broken & commas, values, count)
+            self._note(column.broken, type_, broken & ~commas, values, count)
         elif commas is not None:
             is_fault = self.is_reserved or self.definition.type == "Character"
-            rule = rules.CARDINALITY if is_fault else rules.COMMA_IN_TEXT
+            rule = number if is_fault else rules.COMMA_IN_TEXT
             notes = column.broken if is_fault else column.remarks
             self._note(notes, rule, commas, values, count)
         self._note(column.broken, rules.OUT_OF_RANGE, self._range(cells), values, count)
@@ -113,8 +114,10 @@ class ColumnReader:
         column = Column(_scatter(lists, values.sites, count))
         wrong = rules.wrong_count(self.definition, lengths, alternates[values.sites])
         if wrong is not None:
-            self._note(column.broken, rules.CARDINALITY, wrong & ~missing, values, count)
-        for rule, mask in ((rules.VALUE_TYPE, broken), (rules.OUT_OF_RANGE, self._range(cells))):
+            number = rules.wrong_number(self.definition)
+            self._note(column.broken, number, wrong & ~missing, values, count)
+        type_ = rules.wrong_type(self.definition)
+        for rule, mask in ((type_, broken), (rules.OUT_OF_RANGE, self._range(cells))):
             if mask is not None:
                 of_value = np.logical_or.reduceat(mask, offsets[:-1])
                 self._note(column.broken, rule, of_value, values, count)

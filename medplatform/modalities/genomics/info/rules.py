@@ -11,18 +11,6 @@ from medplatform.modalities.genomics.header.definition import Definition
 from medplatform.modalities.genomics.info.items import Values
 from medplatform.modalities.genomics.rules import Rule
 
-VALUE_TYPE = Rule(
-    "info.value_type",
-    "INFO",
-    "A value is not of the type that the header, or the VCF specification, gives its key (section "
-    "1.4.2). Correct the value or the header.",
-)
-CARDINALITY = Rule(
-    "info.cardinality",
-    "INFO",
-    "A key has more or fewer values than its Number says for the alleles of the line (section "
-    "1.4.2). Correct the values or the header.",
-)
 FLAG_VALUE = Rule(
     "info.flag_with_value",
     "INFO",
@@ -89,6 +77,27 @@ NAMED_KEY = Rule(
     "INFO",
     "A key names a sample of the file. Its values were left out; rename the key.",
 )
+
+
+def wrong_type(definition: Definition) -> Rule:
+    """A value is not of its type."""
+    return Rule(
+        "info.value_type",
+        "INFO",
+        f"A value is not of the type {definition.type} that the header, or the VCF specification, "
+        f"gives its key (section 1.4.2). Correct the value or the header.",
+    )
+
+
+def wrong_number(definition: Definition) -> Rule:
+    """A key has more or fewer values than it must have."""
+    return Rule(
+        "info.cardinality",
+        "INFO",
+        f"A key has more or fewer values than Number={definition.number} asks for with the alleles "
+        f"of the line (section 1.4.2). Correct the values or the header.",
+    )
+
 
 _NOT_NEGATIVE = frozenset({"AC", "AF", "AN", "DP", "MQ0", "NS", "END"})
 _CIGAR = r"^(?:[0-9]+[MIDNSHP=X])+$"
