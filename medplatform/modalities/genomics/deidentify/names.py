@@ -32,6 +32,7 @@ _SHORTEST_ANY_CASE = 4
 _SHORTEST_WORD = 4
 _SHORTEST_OF_LONGEST = 3
 _MOST_WORDS = 4
+_SHORTEST_IN_KEY = 3
 _STUDY_WORDS = frozenset({
     "affected", "batch", "blood", "brother", "case", "cell", "child", "control", "daughter",
     "dna", "donor", "exome", "family", "father", "female", "genome", "germline", "index", "kit",
@@ -93,6 +94,19 @@ _compile = lru_cache(maxsize=1 << 13)(re.compile)
 def find_spellings(names: tuple[str, ...]) -> Spellings:
     """The spellings of names; the same ones are asked for with every batch of a file."""
     return Spellings(names)
+
+
+def is_named_in(key: str, names: Mapping[str, str]) -> bool:
+    """Whether a key of INFO or FORMAT names someone: within a word of it too, as it is written.
+
+    >>> names = {"NA12878": "s1", "Jane_Doe": "s2", "AC": "s3"}
+    >>> [is_named_in(key, names) for key in ("DPNA12878", "doe_jane", "na12878_dp", "AC", "ACGT")]
+    [True, True, True, False, False]
+    """
+    long = {name: label for name, label in names.items() if len(name) >= _SHORTEST_IN_KEY}
+    if any(name in key for name in long):
+        return True
+    return bool(long) and find_spellings(tuple(long)).replace(key, long) != key
 
 
 def _spell(name: str, *, has_twin: bool) -> Iterator[_Spelling]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from medplatform.modalities.genomics.deidentify.names import is_named_in
 from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
 from medplatform.modalities.genomics.format.cardinality import UNKNOWN, Alleles
 from medplatform.modalities.genomics.format.columns import LATEST_VERSION
 from medplatform.modalities.genomics.format.fields import Field, null_cells, read_field
 from medplatform.modalities.genomics.format.rules import (
     LOCAL_ALLELES,
+    NAMED_KEY,
     TEXT_DROPPED,
     TOO_MANY,
     UNDECLARED,
@@ -91,16 +93,26 @@ class FormatReader:
 
     Parameters
     ----------
+    names
+        Names of samples and patients -> what stands for them; keys that have one are left out.
     warn
         Is told, once, of what is left out or read as text.
     """
 
-    def __init__(self, header: Header, policy: TextPolicy, warn: Callable[[Rule], None]) -> None:
+    def __init__(
+        self,
+        header: Header,
+        policy: TextPolicy,
+        names: Mapping[str, str],
+        warn: Callable[[Rule], None],
+    ) -> None:
         self._header = header
         self._policy = policy
+        self._names = names
         self._warn = warn
         self._split_texts: dict[bytes, Keys] = {}
         self._known: dict[str, Definition] = {}
+        self._named: dict[str, bool] = {}
         self._warned: set[Rule] = set()
 
     def read(self, sites: Sites, packed: Packed) -> Formats:
@@ -130,6 +142,7 @@ class FormatReader:
         fields = {
             key: read_field(tokens, places, self._definition(key))
             for key, places in _places(keys).items()
+            if not self._names_someone(key)
         }
         local = fields.get(LOCAL)
         if local is not None and local.definition.type == "Integer":
@@ -167,6 +180,14 @@ class FormatReader:
                 self._known[key] = Definition(key, ".", "String")
                 self._warn_once(UNDECLARED)
         return self._known[key]
+
+    def _names_someone(self, key: str) -> bool:
+        if key not in self._named:
+            is_public = reserved_format(key, LATEST_VERSION) or self._policy.keeps(key)
+            self._named[key] = not is_public and is_named_in(key, self._names)
+        if self._named[key]:
+            self._warn_once(NAMED_KEY)
+        return self._named[key]
 
     def _keeps(self, definition: Definition) -> bool:
         if _is_number(definition) or self._policy.keeps(definition.id):

@@ -25,6 +25,11 @@ TEXT_DROPPED = Rule(
     "Texts of this key may name people, so they were left out. Keep them with the option "
     "text_keys where they cannot.",
 )
+NAMED_KEY = Rule(
+    "format.key_names_sample",
+    "FORMAT",
+    "A key names a sample of the file. Its values were left out; rename the key.",
+)
 
 
 def wrong_type(definition: Definition) -> Rule:

@@ -114,7 +114,7 @@ class CallReader:
         def warn(rule: Rule) -> None:
             report.warn(rule.code, rule.reason, element=rule.element)
 
-        self._formats = FormatReader(header, policy, warn)
+        self._formats = FormatReader(header, policy, names, warn)
 
     def read(self, sites: Sites) -> BatchCalls:
         """Read a batch."""

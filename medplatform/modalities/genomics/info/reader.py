@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from medplatform.modalities.genomics.annotation.layout import KEYS, find_layouts
+from medplatform.modalities.genomics.deidentify.names import is_named_in
 from medplatform.modalities.genomics.deidentify.record_ids import LINK_KEYS, RecordIds
 from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
 from medplatform.modalities.genomics.header.definition import Definition
@@ -22,7 +23,6 @@ from medplatform.modalities.genomics.rules import Rule
 _NO_KEY = frozenset({"", "."})
 _KEY = re.compile(r"[!-:<>-~]{1,100}")
 _FIRST_WITH_ESCAPES = 3
-_SHORTEST_NAME = 3
 _MOST_UNDECLARED = 256
 """Keys of one file that neither its header nor the specification defines."""
 _TEXT = ("String", "Character")
@@ -156,7 +156,8 @@ class InfoReader:
         return f"INFO/{key}" if self._is_defined(key) or self._policy.keeps(key) else "INFO"
 
     def _names_sample(self, key: str) -> bool:
-        return any(len(name) >= _SHORTEST_NAME and name in key for name in self.names)
+        is_reserved = reserved_info(key, self._header.version) is not None
+        return not is_reserved and not self._policy.keeps(key) and is_named_in(key, self.names)
 
     def _scrub(self, cells: pa.Array) -> pa.Array:
         return scrub(cells, self.names) if self.names else cells

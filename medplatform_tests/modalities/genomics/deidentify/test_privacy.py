@@ -109,11 +109,14 @@ def test_names_in_other_spellings_are_in_no_text(tmp_path: Path) -> None:
 ##contig=<ID=chr1,length=248956422>
 ##INFO=<ID=CLNDN,Number=.,Type=String,Description="Kept">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##INFO=<ID=DP_doe_jane,Number=1,Type=Integer,Description="Not kept">
 ##FORMAT=<ID=PID,Number=1,Type=String,Description="Kept">
+##FORMAT=<ID=johnsmith_AD,Number=1,Type=Integer,Description="Not kept">
 #CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO"""
     record = (
-        "chr1 100 . A G 50 johnsmith CLNDN=JOHNSMITH,johnsmith,Jane_Doe,John_Smith,Lynch_syndrome "
-        "GT:PID 0/1:JOHNSMITH 0/1:jane"
+        "chr1 100 . A G 50 johnsmith "
+        "CLNDN=JOHNSMITH,johnsmith,Jane_Doe,John_Smith,Lynch_syndrome;DP_doe_jane=5 "
+        "GT:PID:johnsmith_AD 0/1:JOHNSMITH:3 0/1:jane:4"
     )
     folder = tmp_path / "landing" / "genomics" / "one"
     folder.mkdir(parents=True)
