@@ -103,7 +103,8 @@ class FlatElements(Remarks):
 
     def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
         """The converted value; what cannot be converted is remarked on."""
-        found = self._by_path.get(item + path_of(keyword))
+        path = path_of(keyword)
+        found = self._by_path.get(item + path if item else path)
         if found is None or (value := self._value_of(found, keyword)) is None:
             return None
         try:

@@ -70,6 +70,8 @@ TASKS: dict[str, Task] = {
     "label_map": _read_label_map,
 }
 IDENTIFY = "identify"
+_NEW_OBJECTS = 5000
+"""Between collections: those of some twenty headers, and fewer than fill the memory."""
 READY = "ready"
 
 
@@ -98,7 +100,7 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
         "dicom": partial(read_dicom, policy=policy),
         "original": partial(_read_original, policy=policy),
     }
-    gc.freeze()  # what the libraries hold stays, so that no collection looks through it again
+    collect_seldom()
     connection.send(READY)
     while True:
         try:
@@ -112,6 +114,12 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
             answer = _read(tasks[task], path, spool, limits)
         _limit_time(0, limits)
         connection.send(answer)
+
+
+def collect_seldom() -> None:
+    """Have what the libraries hold stay, and few collections look through the elements of files."""
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 def _read(

@@ -1,7 +1,7 @@
 """The action codes of PS3.15 E.1 as functions of an element, and what is left to do with it."""
 
 from collections.abc import Callable, Iterable
-from enum import Enum
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from medplatform.modalities.imaging.deidentify import vocabulary
@@ -19,14 +19,14 @@ Function = Callable[[Element], Element | None]
 """What becomes of an element; None where it is removed, with its items if it is a sequence."""
 
 
-class Mark(Enum):
+class Mark(IntEnum):
     """What takes the key and is left to `finish`, or is settled per item."""
 
-    UID = "uid"
-    DATE = "date"
-    PATIENT = "patient"
-    TOKEN = "token"
-    CODE = "code"
+    UID = auto()
+    DATE = auto()
+    PATIENT = auto()
+    TOKEN = auto()
+    CODE = auto()
 
 
 class Action(NamedTuple):

@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Iterable
+from functools import lru_cache
 
 from medplatform.modalities.imaging.deidentify.actions import Mark
 from medplatform.modalities.imaging.deidentify.codes import settle_codes
@@ -11,9 +12,14 @@ from medplatform.modalities.imaging.deidentify.private import decode_private
 from medplatform.modalities.imaging.deidentify.rules import PATIENT_ID, rules_of
 from medplatform.modalities.imaging.deidentify.stamps import BURNED_IN_ANNOTATION, stamps_of
 from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten.element import SHORT_VRS
 
 __all__ = ["Prepared", "prepare"]
 
+TAG_DIGITS = 8
+_ODD = "13579BDF"
+_MOST_REMEMBERED = 1 << 12
+_LONGEST_SHARED = 64
 _BEHIND_ALL, _NEVER = "G", "H"  # the digits of tags are hexadecimal
 
 
@@ -31,9 +37,28 @@ def prepare(
         Burned In Annotation (0028,0301) then says.
     """
     preparing = _Preparing(policy, is_clean_of_text)
-    for element in elements:
-        preparing.take(element)
+    preparing.take(elements)
     return preparing.close()
+
+
+_Act = tuple[Element, Element | None, Mark | None, bool]
+"""An element, what becomes of it, its mark, and whether what stands in it is gone."""
+
+
+@lru_cache(maxsize=8)
+def _acts_of(policy: Policy) -> dict[int, _Act]:
+    """By `id`: files of a series share the elements in which they do not differ."""
+    return {}
+
+
+def _may_be_shared(element: Element) -> bool:
+    """Whether other files may have the same object (see `flatten.walker`): few values, and short.
+
+    Those of others would only fill the memory.
+    """
+    path, vr, _, text, number, binary = element
+    size = sum(map(len, text)) if text else len(number or binary or ())
+    return len(path) == TAG_DIGITS and vr in SHORT_VRS and size <= _LONGEST_SHARED
 
 
 class _Preparing:
@@ -41,48 +66,69 @@ class _Preparing:
 
     def __init__(self, policy: Policy, is_clean_of_text: bool) -> None:
         self._find = rules_of(policy).find
+        self._acts = _acts_of(policy)
         self._out: list[Element] = []
         self._marks: dict[Mark, list[int]] = {mark: [] for mark in Mark}
         self._creators: dict[str, int] = {}
         """Places of private creators of which no element has been kept, by block."""
-        self._skipped: str | None = None
         self._is_clean_of_text = is_clean_of_text
         self._stamps = stamps_of(policy, is_clean_of_text)
         self._stamped = 0
         self._next_stamp = self._stamps[0].tag
 
-    def take(self, element: Element) -> None:
-        """Act on an element, unless it stands in a sequence that is gone."""
+    def take(self, elements: Iterable[Element]) -> None:
+        """Act on elements, but for those in sequences that are gone."""
+        out, acts, skipped = self._out, self._acts, None
+        for element in elements:
+            path = element[0]
+            if skipped is not None:
+                if path.startswith(skipped):
+                    continue
+                skipped = None
+            if path >= self._next_stamp:
+                self._stamp(path)
+            if path == BURNED_IN_ANNOTATION and self._is_clean_of_text:
+                continue
+            if path[-5] in _ODD:
+                _, result, mark, is_gone = self._act_on_private(element)
+            else:
+                act = acts.get(id(element))
+                if act is None or act[0] is not element:
+                    act = self._act_on_standard(element)
+                _, result, mark, is_gone = act
+            if is_gone:
+                skipped = path + "["
+            if result is not None:
+                if mark is not None:
+                    self._marks[mark].append(len(out))
+                out.append(result)
+
+    def _act_on_standard(self, element: Element) -> _Act:
+        act = self._act(element, element)
+        if _may_be_shared(element):
+            if len(self._acts) >= _MOST_REMEMBERED:
+                self._acts.clear()
+            self._acts[id(element)] = act
+        return act
+
+    def _act_on_private(self, element: Element) -> _Act:
         path = element.path
-        if self._skipped is not None:
-            if path.startswith(self._skipped):
-                return
-            self._skipped = None
-        if path >= self._next_stamp:
-            self._stamp(path)
-        if path == BURNED_IN_ANNOTATION and self._is_clean_of_text:
-            return
-        tag = path[-8:]
-        is_private = tag[3] in "13579BDF"
-        if is_private:
-            if tag[4:6] == "00" and tag[6] != "0":
-                self._creators[path[:-4] + tag[6:]] = len(self._out)
-                self._out.append(element)
-                return
-            element = decode_private(element)
-        apply, mark = self._find(tag, element.vr, element.creator)
+        if path[-4:-2] == "00" and path[-2] != "0":
+            self._creators[path[:-4] + path[-2:]] = len(self._out)
+            return element, element, None, False
+        act = self._act(element, decode_private(element))
+        if act[1] is not None:
+            self._creators.pop(path[:-2], None)
+        return act
+
+    def _act(self, element: Element, decoded: Element) -> _Act:
+        path, vr, creator, _, _, _ = decoded
+        apply, mark = self._find(path[-TAG_DIGITS:], vr, creator)
         if path == PATIENT_ID:
             mark = Mark.PATIENT
-        result = apply(element)
-        if result is None or (result.vr == "SQ" and result.number == (0,)):
-            self._skipped = path + "["
-        if result is None:
-            return
-        if is_private:
-            self._creators.pop(path[:-2], None)
-        if mark is not None:
-            self._marks[mark].append(len(self._out))
-        self._out.append(result)
+        result = apply(decoded)
+        is_gone = vr == "SQ" and (result is None or result.number == (0,))
+        return element, result, mark, is_gone
 
     def close(self) -> Prepared:
         """The prepared data set."""

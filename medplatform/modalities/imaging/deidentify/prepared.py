@@ -1,6 +1,7 @@
 """What the reading process hands on: elements without anything that may be read, and marks."""
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from medplatform.modalities.imaging.flatten import Element
@@ -25,4 +26,5 @@ class Prepared(NamedTuple):
 
 
 def _restore(fields: tuple[tuple[Any, ...], ...], *marks: list[int]) -> Prepared:
-    return Prepared(list(map(Element._make, zip(*fields, strict=True))), *marks)
+    rows = zip(*fields, strict=True)
+    return Prepared(list(map(tuple.__new__, repeat(Element), rows)), *marks)

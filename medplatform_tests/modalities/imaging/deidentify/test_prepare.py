@@ -281,3 +281,18 @@ def test_a_uid_of_somebody_below_the_root_of_the_standard_is_replaced(
 ) -> None:
     assert pseudonymous_uid(identity, uid) == identity.uid(uid)
     assert terms.standard_uid(uid) is None
+
+
+def test_what_files_share_is_acted_on_by_the_policy_of_each() -> None:
+    same = [
+        Element("00080020", "DA", None, ("20200103",)),
+        Element("00080060", "CS", None, ("MR",)),
+        Element("00100040", "CS", None, ("F",)),
+    ]
+    for _ in range(2):
+        kept = {element.path: element.text for element in prepare(same, PLATFORM_POLICY).elements}
+        assert (kept["00080060"], kept["00100040"]) == (("MR",), ("F",))
+        assert prepare(same, PLATFORM_POLICY).dates
+        bare = {element.path: element.text for element in prepare(same, NOTHING).elements}
+        assert (bare["00080060"], bare["00100040"]) == (("MR",), ())
+        assert not prepare(same, NOTHING).dates
