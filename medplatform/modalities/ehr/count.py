@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from medplatform.modalities.breaks import count_openings, find_breaks
 from medplatform.modalities.ehr.issue import Issue, Refused
 from medplatform.modalities.ehr.outline import count_text, count_values
 from medplatform.modalities.ehr.sources.block import MAX_RECORD_BYTES
@@ -89,8 +90,9 @@ def _count_lines(tape: Tape) -> int:
 
 def _count_complete(lines: bytes) -> int:
     """The records of lines that each end in a newline."""
-    newlines = lines.count(b"\n")
-    objects = lines.startswith(b"{") + lines.count(b"\n{")
+    breaks = find_breaks(lines)
+    newlines = len(breaks)
+    objects = lines.startswith(b"{") + count_openings(lines, breaks, b"{")
     if objects == newlines and b'"Bundle"' not in lines:
         return newlines
     return sum(map(_count_line, lines.split(b"\n")[:-1]))

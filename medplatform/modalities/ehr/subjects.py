@@ -110,27 +110,27 @@ class Subjects:
         return self._choose_identifier(patient.content)
 
     def _choose_identifier(self, patient: Mapping[str, Any]) -> tuple[str | None, str] | Issue:
+        wanted = self._identity.default_system
         found = {
             (identifier.get("system"), value.strip())
             for identifier in patient.get("identifier") or ()
-            if (value := identifier.get("value")) and self._may_name(identifier)
+            if (value := identifier.get("value")) and _may_name(identifier, wanted)
         }
         if len(found) != 1:
             code = "subject.ambiguous" if found else "subject.missing"
             return make_issue(code, "Patient.identifier")
         return found.pop()
 
-    def _may_name(self, identifier: Mapping[str, Any]) -> bool:
-        """Whether this is the kind of identifier that names patients in this installation."""
-        if identifier.get("use") == "old":
-            return False
-        if wanted := self._identity.default_system:
-            return identifier.get("system") == wanted
-        return _is_record_number(identifier)
+
+def _may_name(identifier: Mapping[str, Any], wanted: str | None) -> bool:
+    """Whether this is the kind of identifier that names patients: of the system that is wanted."""
+    if identifier.get("use") == "old":
+        return False
+    if wanted:
+        return identifier.get("system") == wanted
+    kind = identifier.get("type")
+    return bool(kind) and any(map(_is_record_number, kind.get("coding") or ()))
 
 
-def _is_record_number(identifier: Mapping[str, Any]) -> bool:
-    return any(
-        coding.get("code") == _RECORD_NUMBER and coding.get("system") in _IDENTIFIER_TYPES
-        for coding in (identifier.get("type") or {}).get("coding") or ()
-    )
+def _is_record_number(coding: Mapping[str, Any]) -> bool:
+    return coding.get("code") == _RECORD_NUMBER and coding.get("system") in _IDENTIFIER_TYPES

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.json as pj
 
+from medplatform.modalities.breaks import count_openings, find_breaks
 from medplatform.modalities.ehr.columns.decimals import (
     count_wrapped,
     unwrap,
@@ -93,8 +94,9 @@ def _holds_one_object_a_line(text: bytes, lines: int) -> bool:
 
     Within valid JSON no line ends with a closing brace and the next begins with an opening one.
     """
-    breaks = lines - 1
-    is_between = text.count(b"\n") == breaks and text.count(b"}\n{") == breaks
+    breaks = find_breaks(text)
+    between = count_openings(text, breaks, b"{", b"}")
+    is_between = len(breaks) == between == lines - 1
     return is_between and text.startswith(b"{") and text.endswith(b"}")
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from medplatform.modalities.breaks import count_breaks, find_breaks
 from medplatform.modalities.content import CONTENT_CHUNK, Failure
 from medplatform.modalities.genomics.sources import open_content
 
@@ -80,9 +81,9 @@ class Lines:
 
 def _line_ends(content: bytes) -> np.ndarray:
     """Where the line ends of a text are (int64)."""
-    count = content.count(b"\n")
+    count = count_breaks(content)
     if len(content) < LONG_LINE_BYTES * count:
-        return np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+        return find_breaks(content)
     ends = np.empty(count, np.int64)
     place = -1
     for row in range(count):
@@ -175,7 +176,7 @@ class LineReader:
             text = self._stream.read(CONTENT_CHUNK)
             if not text:
                 break
-            count += text.count(b"\n")
+            count += count_breaks(text)
             _, has_end, rest = text.rpartition(b"\n")
             unended = len(rest) if has_end else unended + len(rest)
             if unended >= self._limit:
