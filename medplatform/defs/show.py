@@ -30,7 +30,7 @@ def schema_of_columns(columns: Sequence[Column], key: tuple[str, ...]) -> dg.Tab
             dg.TableColumn(
                 name=column.name,
                 type=str(column.dtype),
-                description=column.description + (f" Unit: {column.unit}." if column.unit else ""),
+                description=column.meaning,
                 constraints=dg.TableColumnConstraints(
                     nullable=not column.required,
                     unique=key == (column.name,),

@@ -33,7 +33,7 @@ class Column:
     """One column: its Arrow type, what it means, and which values are acceptable.
 
     `required` columns are never null. `values` lists the allowed codes, `minimum` and `maximum`
-    the plausible range (inclusive, in `unit`).
+    the plausible range (inclusive, in `unit`, a UCUM code: "1" of counts and ratios).
     """
 
     name: str
@@ -45,6 +45,12 @@ class Column:
     values: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def meaning(self) -> str:
+        """The description for a reader, with the unit where there is more to it than a number."""
+        has_unit = self.unit not in (None, "1")
+        return f"{self.description} Unit: {self.unit}." if has_unit else self.description
 
     @property
     def is_nested(self) -> bool:

@@ -233,11 +233,10 @@ def _source(table: Table | MartInput, asset_key: list[str]) -> dict[str, Any]:
 
 
 def _column(column: Column) -> dict[str, Any]:
-    unit = f" Unit: {column.unit}." if column.unit else ""
     return {
         "name": column.name,
         "data_type": sql_type(column.dtype),
-        "description": column.description + unit,
+        "description": column.meaning,
         "config": {"meta": {"phi": column.phi.value}},
     }
 
