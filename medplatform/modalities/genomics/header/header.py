@@ -20,6 +20,8 @@ DEFAULT_VERSION = 2
 MAX_HEADER_BYTES = 64 << 20
 MAX_HEADER_LINES = 1 << 18
 MAX_SAMPLES = 1_000_000
+MAX_NAME_BYTES = 256
+"""Of a sample; laboratories write some ten characters."""
 _VERSION = re.compile(rb"##fileformat=VCFv4\.(\d{1,3})\s*")
 _IDENTIFIED = frozenset({"INFO", "FORMAT", "FILTER", "ALT", "contig"})
 _OTHER_FORMATS = {
@@ -202,6 +204,13 @@ class _Draft:
             )
         columns = tuple(line.split(b"\t"))
         names = sample_names(line)
+        if any(len(name) > MAX_NAME_BYTES for name in names):
+            raise HeaderError(
+                "header.sample_name",
+                f"The line #CHROM has a sample name of more than {MAX_NAME_BYTES} bytes: it is "
+                f"damaged, or columns are not separated by tabs. Export the file again.",
+                samples=len(names),
+            )
         if columns[:8] != FIXED_COLUMNS or columns[8:9] not in ((), (b"FORMAT",)):
             raise HeaderError(
                 "header.columns",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from medplatform.modalities.genomics.header.header import MAX_NAME_BYTES
 from medplatform.modalities.genomics.reference.build import name_build
 
 CROSSWALK = "crosswalk.csv"
@@ -140,6 +141,11 @@ def _link(rows: Iterator[_Row]) -> Crosswalk:
             reason = f"The row has no {element}. Fill it in."
             crosswalk.remarks.append(Remark(link.line, f"crosswalk.no_{element}", element, reason))
             ambiguous.update({sample} if sample else ())
+        elif max(len(sample), len(link.patient_id)) > MAX_NAME_BYTES:
+            element = "sample_id" if len(sample) > MAX_NAME_BYTES else "patient_id"
+            reason = f"The {element} has more than {MAX_NAME_BYTES} characters. Correct it."
+            crosswalk.remarks.append(Remark(link.line, "crosswalk.too_long", element, reason))
+            ambiguous.add(sample)
         elif known and known[:2] != link[:2]:
             reason = "The sample is linked to another patient in an earlier row. Leave one of them."
             crosswalk.remarks.append(

@@ -208,3 +208,18 @@ def test_names_that_plink_doubled_are_explained(read: Read) -> None:
     reading = read({"calls.vcf": vcf(record, samples=samples), "crosswalk.csv": sheet})
     reasons = [row["reason"] for row in reading.refusals() if row["code"] == "subject.unresolved"]
     assert ["FID_IID" in reason for reason in reasons] == [True, True, False]
+
+
+def test_names_longer_than_any_link_nobody(read: Read) -> None:
+    sheet = f"sample_id,patient_id\nS1,{'p' * 300}\n{'s' * 300},p2\nS2,p3\n".encode()
+    reading = read({"calls.vcf": vcf(RECORD), "crosswalk.csv": sheet})
+    found = [code for code in reading.warnings() if code[1] == "crosswalk.too_long"]
+    assert found == [(2, "crosswalk.too_long"), (3, "crosswalk.too_long")]
+    assert len(reading.rows("genomics_sample")) == 1
+
+
+def test_a_file_with_a_sample_name_longer_than_any_is_refused(read: Read) -> None:
+    content = vcf(RECORD, samples=("S1", "a_" * 200))
+    reading = read({"calls.vcf": content, "crosswalk.csv": crosswalk("S1")})
+    assert ("file", 0, "header.sample_name") in reading.errors()
+    reading.assert_counts_add_up()
