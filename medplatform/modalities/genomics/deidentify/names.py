@@ -21,9 +21,10 @@ REPLACED_WORD = "redacted"
 
 _BEFORE, _BEHIND = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
 _ITEM_START, _ITEM_END = r"(?<![^|,;:&/=()<>\[\]])", r"(?![^|,;:&/=()<>\[\]])"
-_BETWEEN = r"[\s^,._-]"
+_BETWEEN = r"[\s^,._+-]"
 _NO_NAME = re.compile(r".|[0-9]{1,3}")
 """Single characters and small numbers: bases, codes and counts, which identify nobody."""
+_BETWEEN_WORDS_OF_KEYS = re.compile("[._-]")
 _SEPARATORS = re.compile(rf"{_BETWEEN}+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -99,14 +100,22 @@ def find_spellings(names: tuple[str, ...]) -> Spellings:
 def is_named_in(key: str, names: Mapping[str, str]) -> bool:
     """Whether a key of INFO or FORMAT names someone: within a word of it too, as it is written.
 
-    >>> names = {"NA12878": "s1", "Jane_Doe": "s2", "AC": "s3"}
-    >>> [is_named_in(key, names) for key in ("DPNA12878", "doe_jane", "na12878_dp", "AC", "ACGT")]
-    [True, True, True, False, False]
+    >>> names = {"NA12878": "s1", "Jane_Doelle": "s2", "AC": "s3", "100": "s4"}
+    >>> [is_named_in(key, names) for key in ("DPNA12878", "doelle_jane", "Doelle_af", "na12878_dp")]
+    [True, True, True, True]
+    >>> [is_named_in(key, names) for key in ("AC", "HIST100")]
+    [False, False]
     """
-    long = {name: label for name, label in names.items() if len(name) >= _SHORTEST_IN_KEY}
+    long = {
+        name: label
+        for name, label in names.items()
+        if len(name) >= _SHORTEST_IN_KEY and not _NO_NAME.fullmatch(name)
+    }
     if any(name in key for name in long):
         return True
-    return bool(long) and find_spellings(tuple(long)).replace(key, long) != key
+    items = _BETWEEN_WORDS_OF_KEYS.sub("|", key)
+    spellings = find_spellings(tuple(long))
+    return any(spellings.replace(text, long) != text for text in (key, items))
 
 
 def _spell(name: str, *, has_twin: bool) -> Iterator[_Spelling]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
@@ -29,6 +30,10 @@ class TextPolicy:
     def with_keys(cls, declared: Iterable[str] = ()) -> "TextPolicy":
         """The keys of public tools and archives, and those that are declared beside them."""
         return cls(_public_keys() | frozenset(declared))
+
+    def names(self, key: str) -> bool:
+        """Whether a key is among them as it is written, not by a pattern: then it names nobody."""
+        return key in self.keys
 
     def keeps(self, key: str) -> bool:
         """Whether texts of an INFO or FORMAT key may enter the lake.
@@ -87,14 +92,21 @@ def _scrub_lists(array: pa.ListArray, names: Mapping[str, str]) -> pa.Array:
 
 
 def _replace(texts: pa.Array, names: Mapping[str, str]) -> dict[str, str]:
-    """Texts that name someone, with names replaced."""
+    """Texts that name someone, with names replaced; then without percent signs for characters."""
     spellings = find_spellings(tuple(names))
-    column = pl.Series(texts.to_pylist(), dtype=pl.String)
-    folded = column.str.to_lowercase()
-    is_naming = folded.str.contains_any(spellings.clues.implode())
+    frame = pl.DataFrame({"text": pl.Series(texts.to_pylist(), dtype=pl.String)})
+    # Also what VCF does not escape is, by tools that write names as parts of addresses.
+    has_escape = pl.col("text").str.contains("%", literal=True)
+    plain = pl.col("text").map_elements(unquote, return_dtype=pl.String)
+    frame = frame.with_columns(
+        plain=pl.when(has_escape).then(plain).otherwise("text")
+        if frame.select(has_escape.any()).item()
+        else "text"
+    )
+    is_naming = pl.col("plain").str.to_lowercase().str.contains_any(spellings.clues.implode())
     replaced: dict[str, str] = {}
-    for text in column.filter(is_naming):
-        changed = spellings.replace(text, names)
-        if changed != text:
+    for text, written in frame.filter(is_naming).iter_rows():
+        changed = spellings.replace(written, names)
+        if changed != written:
             replaced[text] = changed
     return replaced

@@ -1,5 +1,6 @@
 """Names of samples, patients and files, planted everywhere: none reaches the lake or a log."""
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,18 +112,21 @@ def test_names_in_other_spellings_are_in_no_text(tmp_path: Path) -> None:
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 ##INFO=<ID=DP_doe_jane,Number=1,Type=Integer,Description="Not kept">
 ##FORMAT=<ID=PID,Number=1,Type=String,Description="Kept">
+##INFO=<ID=smith_af,Number=1,Type=Float,Description="Not kept">
+##FORMAT=<ID=lab_JohnSmith,Number=1,Type=Integer,Description="Not kept">
 ##FORMAT=<ID=johnsmith_AD,Number=1,Type=Integer,Description="Not kept">
 #CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO"""
     record = (
         "chr1 100 . A G 50 johnsmith "
-        "CLNDN=JOHNSMITH,johnsmith,Jane_Doe,John_Smith,Lynch_syndrome;DP_doe_jane=5 "
-        "GT:PID:johnsmith_AD 0/1:JOHNSMITH:3 0/1:jane:4"
+        "CLNDN=JOHNSMITH,johnsmith,Jane_Doe,John_Smith,Lynch_syndrome,Jane%20Doe;DP_doe_jane=5;"
+        "smith_af=0.1 GT:PID:johnsmith_AD:lab_JohnSmith 0/1:JOHNSMITH:3:1 0/1:jane:4:2"
     )
     folder = tmp_path / "landing" / "genomics" / "one"
     folder.mkdir(parents=True)
     samples = ("JohnSmith", "Doe^Jane")
     (folder / "a.vcf").write_bytes(vcf(record, samples=samples, header=header))
-    (folder / "delivery.json").write_text('{"subjects": "per_record"}')
+    options = {"subjects": "per_record", "text_keys": ["lab_*"]}
+    (folder / "delivery.json").write_text(json.dumps(options))
     lake = Lake(tmp_path / "lake")
     ingest_delivery(
         GENOMICS,

@@ -89,6 +89,9 @@ PEOPLE = {
         ("Kim_Lee", "token-4"),
         ("brca2_CASE", "token-8"),
         ("ab12/AB12", "token-5/token-6"),  # each as it is written
+        ("Jane%20Doe|x", "token-2|x"),  # as in an address
+        ("DOE+JANE", "token-2"),
+        ("john%5Fsmith%3B2", "token-1;2"),
         ("jane", "redacted"),
         ("G|Smith|JANE", "G|redacted|redacted"),
     ],
@@ -117,6 +120,11 @@ def test_words_that_may_mean_anything_stay(text: str) -> None:
 def test_names_of_letters_beyond_ascii_are_found_in_any_case() -> None:
     texts = pa.array(["JÖRG_MÜLLER", "müller.jörg"])
     assert scrub(texts, {"MüllerJörg": "token-1"}).to_pylist() == ["token-1"] * 2
+
+
+def test_texts_that_name_nobody_keep_their_percent_signs() -> None:
+    array = pa.array(["100%20", "Jane%20Roe", None])
+    assert scrub(array, {"Doe^John": "token-1"}) is array
 
 
 def test_small_names_alone_change_nothing() -> None:
