@@ -16,6 +16,7 @@ from medplatform.modalities.genomics.format.rules import (
     NAMED_KEY,
     TEXT_DROPPED,
     TOO_MANY,
+    TOO_MANY_KEYS,
     UNDECLARED,
     wrong_count,
     wrong_type,
@@ -28,6 +29,9 @@ from medplatform.modalities.genomics.header.reserved import reserved_format
 from medplatform.modalities.genomics.records.sites import Sites
 from medplatform.modalities.genomics.rules import Rule
 
+MOST_KEYS = 256
+"""Of one file: each takes memory for every record of a slice."""
+_MOST_TEXTS = 1 << 12
 SLICE_BYTES = 1 << 20
 """Of text that is cut at once: its arrays are some ten times as large."""
 
@@ -112,7 +116,7 @@ class FormatReader:
         self._warn = warn
         self._split_texts: dict[bytes, Keys] = {}
         self._known: dict[str, Definition] = {}
-        self._named: dict[str, bool] = {}
+        self._read_keys: dict[str, bool] = {}
         self._warned: set[Rule] = set()
 
     def read(self, sites: Sites, packed: Packed) -> Formats:
@@ -141,8 +145,7 @@ class FormatReader:
         faults: list[Broken] = [(TOO_MANY, _any(has_more))]
         fields = {
             key: read_field(tokens, places, self._definition(key))
-            for key, places in _places(keys).items()
-            if not self._names_someone(key)
+            for key, places in _places(keys, self._is_read).items()
         }
         local = fields.get(LOCAL)
         if local is not None and local.definition.type == "Integer":
@@ -165,6 +168,8 @@ class FormatReader:
         if text is None or text == b".":
             return _NOTHING
         if text not in self._split_texts:
+            if len(self._split_texts) == _MOST_TEXTS:
+                self._split_texts.clear()
             self._split_texts[text] = tuple(text.decode().split(":"))
         return self._split_texts[text]
 
@@ -181,13 +186,21 @@ class FormatReader:
                 self._warn_once(UNDECLARED)
         return self._known[key]
 
+    def _is_read(self, key: str) -> bool:
+        """Whether the values of a key are looked at: of the first `MOST_KEYS` that name nobody."""
+        if key not in self._read_keys:
+            if len(self._read_keys) == MOST_KEYS:
+                self._warn_once(TOO_MANY_KEYS)
+                return False
+            self._read_keys[key] = not self._names_someone(key)
+        return self._read_keys[key]
+
     def _names_someone(self, key: str) -> bool:
-        if key not in self._named:
-            is_public = reserved_format(key, LATEST_VERSION) or self._policy.keeps(key)
-            self._named[key] = not is_public and is_named_in(key, self._names)
-        if self._named[key]:
-            self._warn_once(NAMED_KEY)
-        return self._named[key]
+        is_public = reserved_format(key, LATEST_VERSION) or self._policy.names(key)
+        if is_public or not is_named_in(key, self._names):
+            return False
+        self._warn_once(NAMED_KEY)
+        return True
 
     def _keeps(self, definition: Definition) -> bool:
         if _is_number(definition) or self._policy.keeps(definition.id):
@@ -230,15 +243,15 @@ def _parts(samples: list[bytes | None]) -> Iterator[np.ndarray]:
         yield np.array(part)
 
 
-def _places(keys: list[Keys]) -> dict[str, np.ndarray]:
-    """Of each key but GT, its place in each record, -1 where it is not."""
+def _places(keys: list[Keys], is_read: Callable[[str], bool]) -> dict[str, np.ndarray]:
+    """Of each key that is read, but GT, its place in each record, -1 where it is not."""
     kinds = list(dict.fromkeys(keys))
     kind_of = {kind: number for number, kind in enumerate(kinds)}
     numbers = np.array([kind_of[names] for names in keys])
     every = dict.fromkeys(key for kind in kinds for key in kind if key != "GT")
     return {
         key: np.array([kind.index(key) if key in kind else -1 for kind in kinds])[numbers]
-        for key in every
+        for key in filter(is_read, every)
     }
 
 

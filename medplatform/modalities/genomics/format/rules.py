@@ -25,6 +25,12 @@ TEXT_DROPPED = Rule(
     "Texts of this key may name people, so they were left out. Keep them with the option "
     "text_keys where they cannot.",
 )
+TOO_MANY_KEYS = Rule(
+    "format.too_many_keys",
+    "FORMAT",
+    "The records have more different keys of FORMAT than are read. The values of the later ones "
+    "were left out; split the file, or leave out keys that nothing needs.",
+)
 NAMED_KEY = Rule(
     "format.key_names_sample",
     "FORMAT",
