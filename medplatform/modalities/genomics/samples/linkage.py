@@ -80,8 +80,10 @@ class Linkage:
         return self._crosswalk.links.get(sample) if self._crosswalk else None
 
     def builds(self, samples: Iterable[str | None]) -> set[str]:
-        """Genome builds that the crosswalk declares for some samples."""
-        links = (self.declared(sample) for sample in samples if sample)
+        """Genome builds that the crosswalk declares for the samples of a file."""
+        names = [sample for sample in samples if sample]
+        self.used.update(names)  # here too: of a file that is refused no patients are asked for
+        links = map(self.declared, names)
         return {link.build for link in links if link and link.build}
 
     def pseudonyms(self, samples: Iterable[str | None]) -> dict[str, str]:

@@ -223,3 +223,10 @@ def test_a_file_with_a_sample_name_longer_than_any_is_refused(read: Read) -> Non
     reading = read({"calls.vcf": content, "crosswalk.csv": crosswalk("S1")})
     assert ("file", 0, "header.sample_name") in reading.errors()
     reading.assert_counts_add_up()
+
+
+def test_samples_of_a_refused_file_are_not_called_unknown(read: Read) -> None:
+    sheet = b"sample_id,patient_id,genome_build\nS1,p1,GRCh37\nS9,p9,GRCh37\n"
+    reading = read({"calls.vcf": vcf(RECORD, samples=("S1",)), "crosswalk.csv": sheet})
+    assert ("file", 0, "build.conflict") in reading.errors()
+    assert reading.warnings() == [(3, "crosswalk.unknown_sample")]
