@@ -26,7 +26,7 @@ def exit_code(receipts: "Sequence[Receipt]") -> int:
 
 
 def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
-    """Print what became of the records, what was kept, and why records were refused."""
+    """Print what became of the records, what was kept, why records were refused, and remarks."""
     rows = [row for receipt in receipts for row in _rows(receipt)]
     if rows:
         print_table("Records", rows)
@@ -36,8 +36,10 @@ def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
     reasons = [row for receipt in refused for row in _reasons(receipt, lake)]
     if reasons:
         print_table("Why records were refused: the most frequent reasons", reasons)
-    for receipt in refused:
-        click.echo(f"See: medplatform quarantine {receipt.modality} -d {receipt.delivery}")
+    remarked = [receipt for receipt in receipts if receipt.is_new and _say_remarks(receipt, lake)]
+    for receipt in receipts:
+        if receipt in refused or receipt in remarked:
+            click.echo(f"See: medplatform quarantine {receipt.modality} -d {receipt.delivery}")
 
 
 def status_of(receipt: "Receipt") -> str:
@@ -78,6 +80,30 @@ def _say(receipt: "Receipt") -> None:
         )
     if receipt.problem:
         click.secho(receipt.problem, fg="red", err=True)
+
+
+def _say_remarks(receipt: "Receipt", lake: "Lake") -> bool:
+    """Say with which remarks records were read; whether there are any."""
+    found = _quarantine(receipt.entry, lake) if receipt.entry else None
+    if found is None:
+        return False
+    import polars as pl
+
+    is_remark = pl.col("severity") == "warning"
+    codes = (
+        found.filter(is_remark)
+        .group_by("code")
+        .len()
+        .sort(["len", "code"], descending=[True, False])
+    )
+    told = [f"{code} ({number})" for code, number in codes.collect().iter_rows()]
+    if not told:
+        return False
+    more = f" and {len(told) - _MOST_REASONS} other reasons" if len(told) > _MOST_REASONS else ""
+    click.echo(
+        f"{receipt.delivery} was read with remarks: {', '.join(told[:_MOST_REASONS])}{more}."
+    )
+    return True
 
 
 def _is_refused(receipt: "Receipt") -> bool:

@@ -51,3 +51,20 @@ def test_a_policy_that_fails_only_at_a_record_is_said_to_be_the_policys_fault(
     read = terminal.run("ingest", "ehr", _deliverable(tmp_path), "--one-subject-per-record")
     assert isinstance(read.exception, Misconfigured)
     assert "Patient..period says 'shift_date'" in str(read.exception)
+
+
+def test_remarks_are_said_with_the_command_that_shows_them(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    assert terminal.run("key", "create").exit_code == 0
+    calls = tmp_path / "calls.vcf"
+    columns = "#CHROM POS ID REF ALT QUAL FILTER INFO".replace(" ", "\t")
+    record = "chr1 100 . A G . . LABNOTE=x".replace(" ", "\t")
+    calls.write_text(f"##fileformat=VCFv4.2\n##reference=GRCh38\n{columns}\n{record}\n")
+    read = terminal.run("ingest", "genomics", calls, "-d", "2026-calls")
+    assert read.exit_code == 0
+    assert (
+        "2026-calls was read with remarks: info.text_not_kept (1), info.undeclared (1)."
+        in read.output
+    )
+    assert "See: medplatform quarantine genomics -d 2026-calls" in read.output
