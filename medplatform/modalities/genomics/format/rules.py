@@ -22,8 +22,8 @@ UNDECLARED = Rule(
 TEXT_DROPPED = Rule(
     "format.text_dropped",
     "FORMAT",
-    "Texts of this key may name people, so they were left out. Keep them with the option "
-    "text_keys where they cannot.",
+    "Texts of this key may name people, so they were left out. Where they cannot, keep them with "
+    "--text-key or text_keys in delivery.json.",
 )
 TOO_MANY_KEYS = Rule(
     "format.too_many_keys",

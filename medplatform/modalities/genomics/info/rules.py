@@ -69,8 +69,8 @@ COMMA_IN_TEXT = Rule(
 DROPPED_TEXT = Rule(
     "info.text_not_kept",
     "INFO",
-    "Texts of this key were left out: no public tool defines it, so they might name people. "
-    "Vouch for the key in delivery.json or the settings to keep them.",
+    "Texts of this key were left out: no public tool defines it, so they might name people. Where "
+    "they cannot, keep them with --text-key or text_keys in delivery.json.",
 )
 NAMED_KEY = Rule(
     "info.key_names_sample",
