@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
-from medplatform.modalities.delimited import DelimitedLines
+from medplatform.modalities.delimited import DelimitedLines, delimiter_of
 from medplatform.modalities.molecules.columns import Columns, find_columns, is_smiles_name
 from medplatform.modalities.molecules.records import (
     Delivered,
     Measured,
+    Place,
     Record,
     Remark,
     Structure,
     clip,
 )
-from medplatform.modalities.molecules.values import MAX_TEXT_CHARACTERS, Value, parse_value
+from medplatform.modalities.molecules.values import MAX_TEXT_CHARACTERS, parse_value
 from medplatform.modalities.options import DeliveryOptions
 from medplatform.modalities.text import TextLines, read_text
 
@@ -57,7 +58,8 @@ class TableFile:
         self._lines = lines
         self._table = DelimitedLines(lines, MAX_RECORD_BYTES)
         self._columns = find_columns(self._table.header, options)
-        self._too_long: set[int] = set()
+        # Where a comma is decimal it separates no cells, and spreadsheets write semicolons.
+        self._decimal_comma = _separator(self._table) == ";"
         self.remarks: list[Remark] = [("table.repeated_column", n) for n in self._columns.repeated]
 
     def records(self) -> Iterator[Delivered]:
@@ -71,13 +73,17 @@ class TableFile:
         columns = self._columns
         name, remarks = clip(None if columns.name is None else cells[columns.name])
         split = None if columns.split is None else cells[columns.split][:MAX_TEXT_CHARACTERS]
-        values, too_long = _values(columns, cells)
-        for place in too_long:
-            if place not in self._too_long:
-                self._too_long.add(place)
-                remarks = (*remarks, ("assay.text_too_long", place))
+        values: list[Measured] = []
+        too_long: list[Place] = []
+        for measured, made_of in _values(columns, cells, decimal_comma=self._decimal_comma):
+            beyond = [_place(i) for i in made_of if len(cells[i]) > MAX_TEXT_CHARACTERS]
+            too_long.extend(beyond)
+            if not beyond:
+                values.append(measured)
         structure = Structure(cells[columns.smiles])
-        return Record(number, offset, structure, name, split or None, tuple(values), remarks)
+        return Record(
+            number, offset, structure, name, split or None, tuple(values), tuple(too_long), remarks
+        )
 
 
 def is_header(line: bytes) -> bool:
@@ -95,22 +101,28 @@ def split_smiles(line: str) -> tuple[str, str]:
     return smiles, rest
 
 
-def _values(columns: Columns, cells: Sequence[str]) -> tuple[list[Measured], list[int]]:
-    """The values of a row that are not missing, and the columns whose text is too long."""
-    found: list[tuple[str, Value | None, str | None, int]] = []
-    if columns.measurement is not None:
-        of = columns.measurement
+def _separator(table: DelimitedLines) -> str | None:
+    if table.first is None:
+        return None
+    return delimiter_of(table.first.text[:MAX_RECORD_BYTES].decode("utf-8", "replace"))
+
+
+def _place(index: int) -> Place:
+    return Place(index + 1, index + 1)
+
+
+def _values(
+    columns: Columns, cells: Sequence[str], *, decimal_comma: bool
+) -> Iterator[tuple[Measured, tuple[int, ...]]]:
+    """The values of a row that are not missing, each with the columns whose text it keeps."""
+    if (of := columns.measurement) is not None:
         relation = None if of.relation is None else cells[of.relation]
-        unit = None if of.unit is None else cells[of.unit] or None
-        value = parse_value(cells[of.value], relation)
-        found.append((cells[of.type] or "value", value, unit, of.value + 1))
-    found.extend((a.name, parse_value(cells[a.index]), a.unit, a.index + 1) for a in columns.assays)
-    values, too_long = [], []
-    for assay_name, value, unit, place in found:
-        if value is None:
-            continue
-        if len(value.text) > MAX_TEXT_CHARACTERS:
-            too_long.append(place)
-        else:
-            values.append(Measured(assay_name, value, unit, place))
-    return values, too_long
+        value = parse_value(cells[of.value], relation, decimal_comma=decimal_comma)
+        if value is not None:
+            unit = None if of.unit is None else cells[of.unit] or None
+            measured = Measured(cells[of.type] or "value", value, unit, _place(of.value))
+            yield measured, tuple(i for i in (of.type, of.value, of.unit) if i is not None)
+    for assay in columns.assays:
+        value = parse_value(cells[assay.index], decimal_comma=decimal_comma)
+        if value is not None:
+            yield Measured(assay.name, value, assay.unit, _place(assay.index)), (assay.index,)

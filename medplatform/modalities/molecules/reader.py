@@ -25,6 +25,7 @@ from medplatform.modalities.molecules.repeats import Repeats
 from medplatform.modalities.molecules.sdf import SdfFile
 from medplatform.modalities.molecules.standard import Unusable
 from medplatform.modalities.molecules.tables import ASSAY, MOLECULE
+from medplatform.modalities.molecules.texts import Texts
 from medplatform.modalities.options import DeliveryOptions
 from medplatform.modalities.report import FileReport
 from medplatform.modalities.text import Bad, Blank, TextLines
@@ -83,6 +84,7 @@ class _FileReading:
         self._place = place
         self._is_copy = is_copy
         self._repeats = Repeats()
+        self._texts = Texts()
         self._molecules: list[dict[str, Any]] = []
         self._values: list[dict[str, Any]] = []
 
@@ -105,6 +107,8 @@ class _FileReading:
             return
         for number, place in self._repeats.conflicts():
             self._warn(number, ("assay.conflict", place))
+        for number, place in self._texts.among_numbers():
+            self._warn(number, ("assay.text", place))
 
     def _accept(self, record: Record) -> bool:
         if self._is_copy:
@@ -115,7 +119,7 @@ class _FileReading:
         except Unusable as error:
             self._refuse(Bad(record.number, record.offset, error.code))
             return False
-        for remark in record.remarks:
+        for remark in (*record.remarks, *self._texts.add(record)):
             self._warn(record.number, remark)
         lineage = {"source_id": self._report.source.source_id, "record_number": record.number}
         self._molecules.append(

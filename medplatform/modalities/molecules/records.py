@@ -16,13 +16,24 @@ class Structure(NamedTuple):
     is_molfile: bool = False
 
 
+class Place(NamedTuple):
+    """Where a value stands: a column of a table, or a property of a record of an SDF file.
+
+    `number` is what a remark names: that of the column, or of the property within its record.
+    `column` is the same in all records of the file: that number, or the name of the property.
+    """
+
+    number: int
+    column: int | str
+
+
 class Measured(NamedTuple):
-    """A value of an assay; `place` is the number of its column or property."""
+    """A value of an assay."""
 
     assay: str
     value: Value
     unit: str | None
-    place: int
+    place: Place
 
 
 Remark = tuple[str, int | None]
@@ -36,7 +47,8 @@ A number and no name: what a sender calls a column or property may be the name o
 class Record:
     """A record: where it stands, its structure, and what is said of it.
 
-    `number` is that of the line, in SDF files that of the molecule.
+    `number` is that of the line, in SDF files that of the molecule. `too_long` is where texts
+    stand for which a value was left out.
     """
 
     number: int
@@ -45,6 +57,7 @@ class Record:
     name: str | None = None
     split: str | None = None
     values: tuple[Measured, ...] = ()
+    too_long: tuple[Place, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
 

@@ -51,8 +51,14 @@ REASONS: dict[str, str] = {
     "molecule.no_inchi": "No standard InChI can be made of the structure, so nothing says which "
     "molecule it is. Correct it at its source.",
     "molecule.name_too_long": "The name is longer than 200 characters and is left empty.",
-    "assay.text_too_long": "Values of this column are longer than 64 characters and were left out: "
-    "free text is no class. Leave the column out, or name those to read in assay_columns.",
+    "assay.text_too_long": "Texts of this column are longer than 64 characters, and the values "
+    "that they are, or are the type or unit of, were left out: free text is no class. Leave the "
+    "column out, or name those to read in assay_columns.",
+    "assay.decimal_comma": "Values of this column have a comma between digits and were kept as "
+    "text: only in tables separated by semicolons it is known to be decimal. Write a point, or "
+    "separate the cells by semicolons.",
+    "assay.text": "The column has numbers, and in this record its first text that is none; texts "
+    "have no value_number. Correct them, or leave them empty where nothing was measured.",
     "assay.conflict": "An earlier record of the file gives the same molecule another value of the "
     "same assay. Both were kept: decide which counts before a model learns from them.",
 }

@@ -24,7 +24,7 @@ class Repeats:
         for assay, value, unit, place in record.values:
             column = self._assays.setdefault((assay, unit), len(self._assays))
             content = hash((value.relation, value.text if value.number is None else value.number))
-            self._values.extend((first, column, content, record.number, place))
+            self._values.extend((first, column, content, record.number, place.number))
         if first == record.number:
             return None
         self._repeated.add(first)

@@ -14,6 +14,7 @@ from medplatform.modalities.molecules.lined import MAX_RECORD_BYTES
 from medplatform.modalities.molecules.records import (
     Delivered,
     Measured,
+    Place,
     Record,
     Remark,
     Structure,
@@ -43,7 +44,6 @@ class SdfFile:
     def __init__(self, lines: TextLines, options: DeliveryOptions) -> None:
         self._lines = lines
         self._options = options
-        self._too_long: set[str] = set()
         self.remarks: list[Remark] = []
 
     def records(self) -> Iterator[Delivered]:
@@ -80,19 +80,19 @@ class SdfFile:
     ) -> Record:
         name, remarks = clip(self._name(properties) or title)
         remarks = (*remarks, *(("sdf.repeated_property", one) for one in repeated))
-        split, values = None, []
+        split, values, too_long = None, [], []
         for key, (place, text) in properties.items():
             if plain_name(key) in SPLIT_NAMES:
                 split = text[:MAX_TEXT_CHARACTERS] or None
             value = parse_value(text) if self._is_assay(key) else None
             if value is not None and len(value.text) > MAX_TEXT_CHARACTERS:
-                if key not in self._too_long:
-                    remarks = (*remarks, ("assay.text_too_long", place))
-                    self._too_long.add(key)
+                too_long.append(Place(place, key))
             elif value is not None:
-                values.append(Measured(key, value, unit_of(key), place))
+                values.append(Measured(key, value, unit_of(key), Place(place, key)))
         structure = Structure(molfile, is_molfile=True)
-        return Record(number, offset, structure, name, split, tuple(values), remarks)
+        return Record(
+            number, offset, structure, name, split, tuple(values), tuple(too_long), remarks
+        )
 
     def _name(self, properties: dict[str, _Property]) -> str | None:
         if self._options.id_column:

@@ -10,10 +10,9 @@ MAX_TEXT_CHARACTERS = 64
 _MISSING = frozenset(
     ("", "na", "n/a", "n.a.", "nan", "nd", "n.d.", "none", "null", "missing", "-", "--", ".", "?")
 )
-_NUMBER = re.compile(
-    r"(?P<relation><=|>=|<<|>>|<|>|=|~|≤|≥|≈)?\s*"
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-)
+_RELATION = r"(?P<relation><=|>=|<<|>>|<|>|=|~|≤|≥|≈)?\s*"
+_NUMBER = re.compile(_RELATION + r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_COMMA_NUMBER = re.compile(_RELATION + r"(?P<number>[+-]?\d+,\d+(?:[eE][+-]?\d+)?)")
 _RELATIONS = {"≤": "<=", "≥": ">=", "≈": "~", "<<": "<", ">>": ">"}
 _TRUTH = {"true": 1.0, "false": 0.0}
 _CONCENTRATION = "pM|nM|uM|µM|μM|mM"
@@ -32,19 +31,31 @@ class Value(NamedTuple):
     relation: str | None = None
 
 
-def parse_value(text: str, relation: str | None = None) -> Value | None:
-    """Read a value, None where it is missing. `relation` is that of a column of its own."""
+def parse_value(
+    text: str, relation: str | None = None, *, decimal_comma: bool = False
+) -> Value | None:
+    """Read a value, None where it is missing.
+
+    `relation` is that of a column of its own; `decimal_comma` reads `6,25` as a number too.
+    """
     text = text.strip()
     if text.lower() in _MISSING:
         return None
     if text.lower() in _TRUTH:
         return Value(text, _TRUTH[text.lower()], "=")
     match = _NUMBER.fullmatch(text)
-    if match is None or not math.isfinite(number := float(match["number"])):
+    if match is None and decimal_comma:
+        match = _COMMA_NUMBER.fullmatch(text)
+    if match is None or not math.isfinite(number := float(match["number"].replace(",", "."))):
         return Value(text)
     sign = match["relation"] or (relation or "").strip().strip("'") or "="
     sign = _RELATIONS.get(sign, sign)
     return Value(text, number, sign if sign in ("=", "<", "<=", ">", ">=", "~") else None)
+
+
+def has_comma(value: Value) -> bool:
+    """Whether a text would be a number if its comma were a decimal point."""
+    return value.number is None and _COMMA_NUMBER.fullmatch(value.text) is not None
 
 
 def unit_of(column: str) -> str | None:

@@ -99,6 +99,62 @@ def test_measurements_per_row_as_chembl_exports_them(read: Read) -> None:
     assert [row["compound_name"] for row in reading.molecules()] == ["CHEMBL25", "CHEMBL26"]
 
 
+def test_a_comma_between_semicolons_is_decimal(read: Read) -> None:
+    reading = read({"t.csv": "name;smiles;pIC50\na;CCO;6,25\nb;CCC;5.10\nc;CCN;<7,00\n"})
+    assert reading.values() == [
+        (2, "pIC50", 6.25, "=", None, "6,25"),
+        (3, "pIC50", 5.1, "=", None, "5.10"),
+        (4, "pIC50", 7, "<", None, "<7,00"),
+    ]
+    assert reading.notes("warning") == []
+
+
+def test_a_decimal_comma_is_no_other_value_than_a_decimal_point(read: Read) -> None:
+    reading = read({"t.csv": "smiles;pIC50\nCCO;6,25\nOCC;6.25\n"})
+    assert reading.notes("warning") == []
+
+
+@pytest.mark.parametrize("mark", [",", "\t"])
+def test_a_comma_in_other_tables_stays_text_with_a_remark(read: Read, mark: str) -> None:
+    text = 'smiles|Muster|y\nCCO|"1,5"|1\nCCC|"2,5"|2\nCCN|3|3\n'.replace("|", mark)
+    reading = read({"t.csv": text})
+    assert [value[2] for value in reading.values() if value[1] == "Muster"] == [None, None, 3]
+    assert reading.values()[0][5] == "1,5"
+    assert reading.notes("warning") == [(2, "assay.decimal_comma", "column 2")]
+
+
+def test_a_text_among_numbers_is_remarked_once_for_its_column(read: Read) -> None:
+    text = "smiles,y,class,z\nCCO,lost,CA,1\nCCC,1,CI,2\nCCN,??,CM,NA\nCCF,2 nM,CA,true\n"
+    reading = read({"t.csv": text})
+    assert reading.notes("warning") == [(2, "assay.text", "column 2")]
+
+
+def test_a_refused_record_takes_no_remark_of_its_column_along(read: Read) -> None:
+    long = "x" * 65
+    reading = read({"t.csv": f'smiles,a,b\nQQQ,{long},"1,5"\nCO,{long},"1,5"\nC,{long},"1,5"\n'})
+    assert reading.notes("warning") == [
+        (3, "assay.text_too_long", "column 2"),
+        (3, "assay.decimal_comma", "column 3"),
+    ]
+
+
+def test_the_type_and_unit_of_a_measurement_have_the_limit_of_a_value(read: Read) -> None:
+    long, most = "x" * 500_000, "u" * 64
+    reading = read(
+        {
+            "t.csv": "smiles,standard_type,standard_value,standard_units\n"
+            f"CCO,{long},1,nM\nCCC,Ki,2,{long}\nCCN,{long},3,nM\nCCF,{most},4,{most}\n"
+            f"CCCl,{long},,{long}\n"
+        }
+    )
+    assert reading.values() == [(5, most, 4, "=", most, "4")]
+    assert len(reading.molecules()) == 5
+    assert reading.notes("warning") == [
+        (2, "assay.text_too_long", "column 2"),
+        (3, "assay.text_too_long", "column 4"),
+    ]
+
+
 def test_a_quote_that_nobody_closes_damages_one_line(read: Read) -> None:
     reading = read({"t.csv": 'smiles,name\nCCO,"a\nCO,b\nC,"c, d"\nCN\nCN,x,y\nCN,x,,\n'})
     assert reading.errors() == [(n, "table.malformed") for n in (2, 5, 6)]

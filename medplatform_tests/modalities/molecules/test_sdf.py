@@ -76,6 +76,15 @@ def test_names_of_properties_stay_out_of_the_remarks(read: Read) -> None:
     ]
 
 
+def test_a_property_is_the_same_wherever_it_stands_in_its_record(read: Read) -> None:
+    text = record("CCO", y="1", z="1,5") + record("CCC", z="2,5", y="lost") + record("CC", y="no")
+    reading = read({"a.sdf": text})
+    assert reading.notes("warning") == [
+        (1, "assay.decimal_comma", "property 2"),
+        (2, "assay.text", "property 2"),
+    ]
+
+
 @pytest.mark.timeout(60)  # where each bracket is looked for again it takes an hour
 def test_a_line_of_brackets_takes_no_longer_than_another(read: Read) -> None:
     text = record("CCO").replace("$$$$", f">{'<' * 500_000}\n\n>  <y>\n1\n\n$$$$")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medplatform.modalities.molecules.values import parse_value, unit_of
+from medplatform.modalities.molecules.values import Value, has_comma, parse_value, unit_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,33 @@ from medplatform.modalities.molecules.values import parse_value, unit_of
 def test_a_value(text: str, number: float | None, relation: str | None) -> None:
     value = parse_value(text)
     assert value == (text, number, relation)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "relation"),
+    [
+        ("6,25", 6.25, "="),
+        ("-0,77", -0.77, "="),
+        ("> 1,5E-3", 0.0015, ">"),
+        ("6.25", 6.25, "="),
+        ("1,2,3", None, None),
+        ("1.234,5", None, None),
+        (",5", None, None),
+        ("5,", None, None),
+    ],
+)
+def test_a_decimal_comma_is_read_where_one_is_expected(
+    text: str, number: float | None, relation: str | None
+) -> None:
+    assert parse_value(text, decimal_comma=True) == (text, number, relation)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("6,25", True), ("<1,5", True), ("a,b", False), ("1,2,3", False)]
+)
+def test_a_comma_that_may_be_decimal_is_told_from_others(text: str, expected: bool) -> None:
+    assert parse_value(text) == Value(text)
+    assert has_comma(Value(text)) is expected
 
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "nan", "NULL", "-", "."])
