@@ -22,7 +22,6 @@ from medplatform.modalities.genomics.features.genotyped import (
     Genotyped,
     scan_genotyped,
 )
-from medplatform.modalities.genomics.genotypes.packed import MISSING
 from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.genomics.tables.annotation import ANNOTATION
@@ -177,7 +176,10 @@ def _places(lake: Lake, annotated: pl.DataFrame) -> pl.DataFrame:
 
 
 def _too_common(lake: Lake, places: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """The alleles that are more frequent in the lake than qualifies."""
+    """The alleles that are more frequent in the lake than qualifies.
+
+    Of several records of an allele in one file, the people are the same: the largest counts hold.
+    """
     place = ["delivery", "cohort_id", "variant_id"]
     counts = lake.scan(VARIANT).select(
         *("delivery", "variant_id", "called_count", "alternate_counts"),
@@ -188,11 +190,11 @@ def _too_common(lake: Lake, places: pl.DataFrame, thresholds: Thresholds) -> pl.
         places.lazy()
         .unique(["allele_id", *place])
         .join(counts, on=place)
+        .with_columns(copies=pl.col("alternate_counts").list.get(index, null_on_oob=True))
+        .group_by("allele_id", "delivery", "cohort_id")
+        .agg(pl.col("called_count", "copies").max())
         .group_by("allele_id")
-        .agg(
-            pl.col("called_count").sum(),
-            pl.col("alternate_counts").list.get(index, null_on_oob=True).sum().alias("copies"),
-        )
+        .agg(pl.col("called_count", "copies").sum())
         .filter(
             pl.col("called_count") >= thresholds.called_alleles,
             pl.col("copies") > pl.col("called_count") * thresholds.frequency,
@@ -217,10 +219,9 @@ def _count(
     recorded: dict[int, list[np.ndarray]] = {}
     matches = numbered.filter("has_genotypes").select(MATCH_COLUMNS).unique()
     for call in genotyped.calls(matches):
-        copies = (call.alleles == call.wanted.allele).sum(axis=1)
-        is_called = (call.alleles != MISSING).all(axis=1) | (copies > 0)
-        recorded.setdefault(call.wanted.number, []).append(call.patients)
-        for gene, is_high in rows_of[call.wanted.number]:
+        copies, is_called = call.copies, call.is_called
+        recorded.setdefault(call.number, []).append(call.patients)
+        for gene, is_high in rows_of[call.number]:
             alleles[gene, call.patients] += copies
             high[gene, call.patients] += copies * is_high
             variants[gene, call.patients] += copies > 0

@@ -16,12 +16,14 @@ from medplatform.lake import Lake
 from medplatform.modalities.genomics.clinvar.claims import PATHOGENIC
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.features.genotyped import (
+    ANOTHER,
     MATCH_COLUMNS,
     Call,
     Genotyped,
     scan_genotyped,
 )
-from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING
+from medplatform.modalities.genomics.features.phase import PhaseSet
+from medplatform.modalities.genomics.genotypes.packed import ABSENT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 
 ZYGOSITIES = ("hom", "hemi", "compound_het", "possible_compound_het", "het", "unknown")
@@ -47,11 +49,12 @@ SCHEMA = pl.Schema(
 )
 
 
-ANOTHER = -1
-"""Instead of the number of an allele in a record: the record has it not, but its place."""
+Haplotype = tuple[str, str, str, PhaseSet, int]
+"""Delivery, cohort, chromosome, phase set, and which of the two.
 
-Haplotype = tuple[str, str, int]
-"""Delivery, cohort, and which of the chromosomes."""
+Those that differ in the last alone are different chromosomes of a pair; of others that differ,
+nothing is known.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def compute_carriers(lake: Lake, clinvar: pl.LazyFrame, panels: pl.DataFrame) ->
     genotyped = Genotyped(lake)
     listed = _list_alleles(clinvar, panels)
     tally = _Tally(listed, genotyped)
-    for call in genotyped.calls(_places(lake, listed)):
+    for call in genotyped.calls(_places(lake, listed), with_phases=True):
         tally.add(call)
     places = tally.alleles.with_columns(LAST_POSITION)
     tally.add_covered(find_covered(lake, places), genotyped)
@@ -130,10 +133,9 @@ def _places(lake: Lake, listed: pl.DataFrame) -> pl.DataFrame:
         .join(wanted.select("number", *place), on=place)
         .select(*MATCH_COLUMNS[:4], pl.lit(ANOTHER, pl.Int32).alias("allele"))
         .collect(engine="streaming")
-        .sort("variant_id")
+        .join(exact, on=["number", "delivery", "cohort_id"], how="anti")
     )
-    unique = ["number", "delivery", "cohort_id"]
-    return pl.concat([exact, same_place]).unique(unique, keep="first", maintain_order=True)
+    return pl.concat([exact, same_place])
 
 
 class _Tally:
@@ -141,6 +143,7 @@ class _Tally:
 
     def __init__(self, listed: pl.DataFrame, genotyped: Genotyped) -> None:
         self.alleles = listed.unique("number").sort("number")
+        self._chromosomes: list[str] = self.alleles["chromosome"].to_list()
         self.genes: list[str] = listed["gene_symbol"].unique().sort().to_list()
         self.patients = genotyped.patients
         rows = {gene: row for row, gene in enumerate(self.genes)}
@@ -159,15 +162,29 @@ class _Tally:
 
     def add(self, call: Call) -> None:
         """Count the genotypes of one allele in one cohort."""
-        is_carried = (call.alleles == call.wanted.allele).any(axis=1) & (call.wanted.allele > 0)
-        is_assessed = is_carried | (call.alleles != MISSING).all(axis=1)
-        self._recorded.setdefault(call.wanted.number, []).append(call.patients)
-        for gene in self._genes[call.wanted.number]:
+        is_assessed = call.is_called
+        self._recorded.setdefault(call.number, []).append(call.patients)
+        carried = [
+            (int(call.patients[row]), self._finding(call, row))
+            for row in np.flatnonzero(call.copies).tolist()
+        ]
+        for gene in self._genes[call.number]:
             self.assessed[gene, call.patients] += is_assessed
             self.uncalled[gene, call.patients] += ~is_assessed
-            for row in np.flatnonzero(is_carried):
-                key = (gene, int(call.patients[row]))
-                self.findings.setdefault(key, []).append(_finding(call, int(row)))
+            for patient, finding in carried:
+                self.findings.setdefault((gene, patient), []).append(finding)
+
+    def _finding(self, call: Call, row: int) -> Finding:
+        if not call.is_whole[row]:
+            return Finding(call.number, "unknown", None)
+        copies = int(call.copies[row])
+        if copies == (call.alleles[row] != ABSENT).sum():
+            return Finding(call.number, "hemi" if copies == 1 else "hom", None)
+        phase = call.phases.get(int(call.patients[row]))
+        if phase is None:
+            return Finding(call.number, "het", None)
+        pair = (*call.cohort, self._chromosomes[call.number], phase.phase_set)
+        return Finding(call.number, "het", frozenset((*pair, place) for place in phase.places))
 
     def add_covered(self, covered: pl.DataFrame, genotyped: Genotyped) -> None:
         """Count alleles that lie in reference blocks, in patients without a record of them."""
@@ -179,36 +196,23 @@ class _Tally:
                 self.assessed[gene, others] += 1
 
 
-def _finding(call: Call, row: int) -> Finding:
-    alleles, phased = call.alleles[row], call.phased[row]
-    present = alleles != ABSENT
-    places = np.flatnonzero(alleles == call.wanted.allele)
-    if (alleles == MISSING).any():
-        return Finding(call.wanted.number, "unknown", None)
-    if len(places) == present.sum():
-        return Finding(call.wanted.number, "hemi" if len(places) == 1 else "hom", None)
-    haplotypes = frozenset((*call.cohort, int(place)) for place in places)
-    is_phased = bool(phased[present].all())
-    return Finding(call.wanted.number, "het", haplotypes if is_phased else None)
-
-
 def zygosity(findings: Sequence[Finding]) -> str:
     """The zygosity of a gene: of the alleles together, the strongest of ZYGOSITIES.
 
     Two alleles of one gene are a compound where they are on different chromosomes; where the
-    phase is not known, or of different files, that is possible only.
+    phase is not known, or not of one phase set of a file, that is possible only.
     """
     found = {finding.zygosity for finding in findings}
     pairs = list(combinations([f.haplotypes for f in findings if f.zygosity == "het"], 2))
-    if any(a and b and _same_file(a, b) and a.isdisjoint(b) for a, b in pairs):
+    if any(a and b and _are_comparable(a, b) and a.isdisjoint(b) for a, b in pairs):
         found.add("compound_het")
-    if any(not (a and b and _same_file(a, b)) for a, b in pairs):
+    if any(not (a and b and _are_comparable(a, b)) for a, b in pairs):
         found.add("possible_compound_het")
     return next(name for name in ZYGOSITIES if name in found)
 
 
-def _same_file(a: frozenset[Haplotype], b: frozenset[Haplotype]) -> bool:
-    return {place[:2] for place in a} == {place[:2] for place in b}
+def _are_comparable(a: frozenset[Haplotype], b: frozenset[Haplotype]) -> bool:
+    return {place[:-1] for place in a} == {place[:-1] for place in b}
 
 
 def status(zygosity: str | None, inheritance: str | None, *, is_assessed: bool) -> str:

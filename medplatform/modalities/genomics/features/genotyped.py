@@ -1,18 +1,21 @@
 """The genotypes of wanted alleles over all cohorts, patient by patient.
 
 A patient may have been sequenced several times. For each wanted allele the delivery that comes
-last by name counts, of those that have a record of it; two samples of a patient in one file are
-taken for one, the first.
+last by name counts, of those that have a record of it, and only without any such one a record of
+the same place; two samples of a patient in one file are taken for one, the first. An allele may
+stand in several records of a file (`allele.repeated`): they are one call.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.genotypes.packed import unpack
+from medplatform.modalities.genomics.features.phase import PHASE_COLUMNS, Phase, find_phase
+from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, unpack
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
 
 BATCH_ROWS = 512
@@ -23,8 +26,14 @@ Cohort = tuple[str, str]
 MATCH_COLUMNS = ("number", "delivery", "cohort_id", "variant_id", "allele")
 """What is wanted: number of the wanted allele, and where its genotypes are.
 
-`allele` is its index in the record, -1 where the record is of the same place without the allele.
+`allele` is its index in the record, ANOTHER where the record is of the same place without it.
 """
+
+ANOTHER = -1
+"""Instead of the index of an allele in a record: the record has it not, but its place."""
+
+WANTED = 1
+"""In `Call.alleles`: the wanted allele. Any other is 0."""
 
 
 def scan_genotyped(lake: Lake) -> pl.LazyFrame:
@@ -47,18 +56,52 @@ class Wanted(NamedTuple):
     superseded_by: tuple[Cohort, ...]
 
 
-class Call(NamedTuple):
-    """Genotypes of one wanted allele in one cohort.
+class Record(NamedTuple):
+    """A record that has genotypes of wanted alleles; `formats` are cells of further columns."""
 
-    `alleles` and `phased` are as `genotypes.unpack` gives them, one row per patient; `patients`
-    are their numbers in `Genotyped.patients`.
+    cohort: Cohort
+    variant_id: str
+    wanted: list[Wanted]
+    genotypes: bytes
+    sample_count: int
+    formats: Mapping[str, pa.ListScalar]
+
+
+class Call(NamedTuple):
+    """Genotypes of one wanted allele in one cohort, whichever records it stands in.
+
+    Attributes
+    ----------
+    number
+        Of the wanted allele.
+    patients
+        Their numbers in `Genotyped.patients`.
+    alleles : int8, patients x ploidy
+        WANTED, 0 for any other allele, MISSING or ABSENT.
+    phases
+        By number of the patient, where the phase of the wanted allele was asked for and is known.
     """
 
-    wanted: Wanted
+    number: int
     cohort: Cohort
     patients: np.ndarray
     alleles: np.ndarray
-    phased: np.ndarray
+    phases: Mapping[int, Phase]
+
+    @property
+    def copies(self) -> np.ndarray:
+        """Copies of the wanted allele per patient (int64)."""
+        return (self.alleles == WANTED).sum(axis=1)
+
+    @property
+    def is_whole(self) -> np.ndarray:
+        """Whether all alleles of a patient's genotype were called (bool)."""
+        return (self.alleles != MISSING).all(axis=1)
+
+    @property
+    def is_called(self) -> np.ndarray:
+        """Whether the genotype tells if the patient has the allele (bool): `./1` does."""
+        return self.is_whole | (self.copies > 0)
 
 
 class Genotyped:
@@ -98,7 +141,7 @@ class Genotyped:
     def columns(
         self, cohort: Cohort, superseded_by: tuple[Cohort, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Sample indices of a cohort and their patients, without patients of later cohorts."""
+        """Sample indices of a cohort and their patients, without those of cohorts before it."""
         key = (cohort, superseded_by)
         if key not in self._known:
             columns, patients = self._samples[cohort]
@@ -119,39 +162,113 @@ class Genotyped:
         ------
         Cohort, what is wanted of the record, its packed genotypes, and their sample count.
         """
+        for record in self._records(matches):
+            yield record.cohort, record.wanted, record.genotypes, record.sample_count
+
+    def calls(self, matches: pl.DataFrame, *, with_phases: bool = False) -> Iterator[Call]:
+        """The genotypes of wanted alleles (see `cells`), once per allele and cohort."""
+        key = ["number", "delivery", "cohort_id"]
+        repeated = matches.group_by(key).len().filter(pl.col("len") > 1)
+        expected = {(row[0], row[1:3]): row[3] for row in repeated.select(*key, "len").iter_rows()}
+        waiting: dict[tuple[int, Cohort], list[tuple[str, Call]]] = {}
+        for record in self._records(matches, PHASE_COLUMNS if with_phases else ()):
+            for call in self._calls_of(record, with_phases):
+                place = (call.number, call.cohort)
+                if place not in expected:
+                    yield call
+                    continue
+                waiting.setdefault(place, []).append((record.variant_id, call))
+                if len(waiting[place]) == expected[place]:
+                    yield _merge(waiting.pop(place))
+        yield from map(_merge, waiting.values())
+
+    def _records(self, matches: pl.DataFrame, formats: Sequence[str] = ()) -> Iterator[Record]:
+        """The records that hold wanted alleles, with the columns `formats` where they have them."""
+        if matches.is_empty():
+            return
         wanted = _wanted(matches)
         names = matches["variant_id"].unique().implode()
         columns = ["delivery", "cohort_id", "variant_id", "genotypes", "sample_count"]
-        if matches.is_empty():
-            return
-        for batch in self._lake.iter_batches(GENOTYPE, columns, BATCH_ROWS):
+        for batch in self._lake.iter_batches(GENOTYPE, [*columns, *formats], BATCH_ROWS):
             mask = pl.Series(batch.column("variant_id")).is_in(names).to_arrow()
-            for row in batch.filter(mask).to_pylist():
+            rows = batch.filter(mask)
+            known = [name for name in formats if name in rows.schema.names]
+            for index, row in enumerate(rows.select(columns).to_pylist()):
                 cohort = (row["delivery"], row["cohort_id"])
                 found = wanted.get((cohort, row["variant_id"]))
                 if found and cohort in self._samples and row["genotypes"] is not None:
-                    yield cohort, found, row["genotypes"], row["sample_count"]
+                    cells = {name: rows.column(name)[index] for name in known}
+                    cells = {name: cell for name, cell in cells.items() if cell.is_valid}
+                    content = (row["genotypes"], row["sample_count"])
+                    yield Record(cohort, row["variant_id"], found, *content, cells)
 
-    def calls(self, matches: pl.DataFrame) -> Iterator[Call]:
-        """The genotypes of wanted alleles; see `cells`."""
-        for cohort, wanted, cell, samples in self.cells(matches):
-            alleles, phased = unpack(cell, samples)
-            for each in wanted:
-                columns, patients = self.columns(cohort, each.superseded_by)
-                if len(columns):
-                    yield Call(each, cohort, patients, alleles[columns], phased[columns])
+    def _calls_of(self, record: Record, with_phases: bool) -> Iterator[Call]:
+        """What one record says of each allele that is wanted of it."""
+        alleles, phased = unpack(record.genotypes, record.sample_count)
+        for number, allele, superseded_by in record.wanted:
+            columns, patients = self.columns(record.cohort, superseded_by)
+            if not len(columns):
+                continue
+            found = alleles[columns]
+            recoded = np.where(found < 0, found, (found == allele) * WANTED).astype(np.int8)
+            call = Call(number, record.cohort, patients, recoded, {})
+            if with_phases:
+                rows = np.flatnonzero(call.is_whole & (call.copies > 0))
+                known = _find_phases(record, allele, columns[rows], alleles, phased)
+                phases = zip(patients[rows].tolist(), known, strict=True)
+                call = call._replace(phases={patient: phase for patient, phase in phases if phase})
+            yield call
+
+
+def _find_phases(
+    record: Record, allele: int, samples: np.ndarray, alleles: np.ndarray, phased: np.ndarray
+) -> Iterator[Phase | None]:
+    """The phase of an allele in some samples, of the unpacked genotypes of all."""
+    for sample in samples.tolist():
+        yield find_phase(record.formats, sample, alleles[sample], phased[sample], allele)
+
+
+def _merge(calls: Sequence[tuple[str, Call]]) -> Call:
+    """One call of several, each with the name of its record, of one allele and cohort.
+
+    Of each patient the record counts that was called; then the one with most copies, all alleles
+    called, a known phase, and the first name.
+    """
+    ordered = [call for _, call in sorted(calls, key=lambda named: named[0])]
+    patients = ordered[0].patients
+    ploidy = max(call.alleles.shape[1] for call in ordered)
+    ranks = []  # of each record one row, of patients
+    for call in ordered:
+        rank = call.is_called * (ploidy + 1) + call.copies
+        is_phased = np.isin(patients, list(call.phases))
+        ranks.append(rank * 4 + call.is_whole * 2 + is_phased)
+    best = np.argmax(ranks, axis=0)
+    alleles = np.full((len(patients), ploidy), ABSENT, np.int8)
+    phases: dict[int, Phase] = {}
+    for number, call in enumerate(ordered):
+        rows = np.flatnonzero(best == number)
+        alleles[rows, : call.alleles.shape[1]] = call.alleles[rows]
+        chosen = set(patients[rows].tolist())
+        phases |= {patient: phase for patient, phase in call.phases.items() if patient in chosen}
+    return ordered[0]._replace(alleles=alleles, phases=phases)
 
 
 def _wanted(matches: pl.DataFrame) -> dict[tuple[Cohort, str], list[Wanted]]:
-    """What is wanted of each record, with the later cohorts that have the same allele."""
+    """What is wanted of each record, with the cohorts that count before it.
+
+    Those are the later ones that have the same allele, and before records of ANOTHER one all that
+    have it.
+    """
     found: dict[tuple[Cohort, str], list[Wanted]] = {}
-    sorted_matches = matches.select(MATCH_COLUMNS).sort("number", "delivery", "cohort_id")
-    later: Sequence[Cohort] = ()
+    ascending = matches.select(MATCH_COLUMNS).sort(
+        "number", pl.col("allele") != ANOTHER, "delivery", "cohort_id", "variant_id", "allele"
+    )
+    before: Sequence[Cohort] = ()
     last = None
-    for number, delivery, cohort_id, variant_id, allele in reversed(sorted_matches.rows()):
-        later = later if number == last else ()
+    for number, delivery, cohort_id, variant_id, allele in reversed(ascending.rows()):
+        before = before if number == last else ()
         cohort = (delivery, cohort_id)
-        others = tuple(other for other in later if other != cohort)
+        others = tuple(other for other in before if other != cohort)
         found.setdefault((cohort, variant_id), []).append(Wanted(number, allele, others))
-        later, last = (cohort, *others), number
+        before, last = (cohort, *others), number
     return found

@@ -1,4 +1,4 @@
-"""Gene burden and carriers, of small cohorts whose answers are worked out by hand."""
+"""Carriers in small cohorts whose answers are worked out by hand, and panels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,17 +9,11 @@ import pytest
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.clinvar.table import read_clinvar
-from medplatform.modalities.genomics.features.burden import Thresholds, compute_burden
 from medplatform.modalities.genomics.features.carriers import compute_carriers, status
 from medplatform.modalities.genomics.features.panel import PanelError, read_panels
-from medplatform.privacy import Identity
-from medplatform_tests.modalities.genomics.conftest import HEADER, Publish, crosswalk, vcf
+from medplatform_tests.modalities.genomics.conftest import HEADER, Publish
+from medplatform_tests.modalities.genomics.features.conftest import BLOCKS, cohort
 
-CSQ = (
-    "##INFO=<ID=CSQ,Number=.,Type=String,Description="
-    '"Format: Allele|Consequence|IMPACT|SYMBOL|Feature|gnomADe_AF">\n'
-)
-ANNOTATED = HEADER.replace("##contig", CSQ + "##contig", 1)
 CLINVAR = """\
 ##fileformat=VCFv4.1
 ##fileDate=2025-01-05
@@ -31,100 +25,15 @@ CLINVAR = """\
 1	300	13	G	T	.	.	CLNDN=D;CLNREVSTAT=exp;CLNSIG=Pathogenic;GENEINFO=BBB:2|AAA:1
 1	400	14	C	A	.	.	CLNDN=D;CLNSIG=Uncertain_significance;GENEINFO=AAA:1
 X	500	15	C	A	.	.	CLNDN=D;CLNSIG=Pathogenic/Likely_pathogenic;GENEINFO=XXX:3
+Y	600	16	C	A	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=XXX:3
 """
+PHASED = HEADER.replace(
+    "##contig",
+    '##FORMAT=<ID=PID,Number=1,Type=String,Description="">\n'
+    '##FORMAT=<ID=PGT,Number=1,Type=String,Description="">\n##contig',
+    1,
+)
 Rows = dict[str, dict[str, Any]]
-
-
-def cohort(
-    *records: str, header: str = HEADER, samples: tuple[str, ...] = ("S1", "S2")
-) -> dict[str, bytes]:
-    return {
-        "calls.vcf": vcf(*records, samples=samples, header=header),
-        "crosswalk.csv": crosswalk(*samples),
-    }
-
-
-@pytest.fixture
-def name_of(identity: Identity) -> Callable[[str], str]:
-    known = {identity.subject(None, f"patient-S{n}").patient_id: f"S{n}" for n in range(1, 5)}
-    return known.__getitem__
-
-
-@pytest.fixture
-def burden(lake: Lake, name_of: Callable[[str], str]) -> Callable[..., dict]:
-    """Patient and gene -> alleles, of high impact, variants, assessed, uncalled."""
-
-    def compute(**thresholds: Any) -> dict:
-        rows = compute_burden(lake, Thresholds(**thresholds)).rows()
-        return {(name_of(patient), gene): tuple(counts) for patient, gene, *counts in rows}
-
-    return compute
-
-
-def annotated(position: int, alleles: str, annotation: str, genotypes: str) -> str:
-    reference, alternates = alleles.split(">")
-    return f"chr1 {position} . {reference} {alternates} . . CSQ={annotation} GT {genotypes}"
-
-
-def test_burden_counts_rare_damaging_alleles_per_gene(
-    publish: Publish, burden: Callable[..., dict]
-) -> None:
-    publish(
-        "d",
-        cohort(
-            annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|0.0001", "0/1 1|1"),
-            annotated(200, "A>G", "G|missense_variant|MODERATE|AAA|T1|", "./. 0/1"),
-            annotated(300, "A>G", "G|missense_variant|MODERATE|AAA|T1|0.02", "1/1 1/1"),
-            annotated(400, "A>G", "G|synonymous_variant|LOW|AAA|T1|", "1/1 1/1"),
-            annotated(
-                500,
-                "A>G,T",
-                "T|missense_variant|MODERATE|AAA|T1|,G|stop_lost|HIGH|BBB|T2|0.001&0.002",
-                "1/2 ./2",
-            ),
-            header=ANNOTATED,
-        ),
-    )
-    assert burden() == {
-        ("S1", "AAA"): (1 + 1, 1, 2, 2, 1),
-        ("S2", "AAA"): (2 + 1 + 1, 2, 3, 3, 0),
-        ("S1", "BBB"): (1, 1, 1, 1, 0),
-        ("S2", "BBB"): (0, 0, 0, 0, 1),
-    }
-    assert burden(frequency=0.5)["S1", "AAA"] == (4, 1, 3, 3, 1)
-    assert burden(impacts=("HIGH",))["S1", "AAA"] == (1, 1, 1, 1, 0)
-
-
-def test_an_allele_that_is_common_in_the_lake_does_not_qualify(
-    publish: Publish, burden: Callable[..., dict]
-) -> None:
-    publish(
-        "d",
-        cohort(annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1 0/0"), header=ANNOTATED),
-    )
-    assert burden(called_alleles=4, frequency=0.2) == {}
-    assert burden(called_alleles=5, frequency=0.2)["S1", "AAA"] == (1, 1, 1, 1, 0)
-
-
-def test_an_annotation_holds_for_the_allele_in_every_delivery_and_the_last_one_counts(
-    publish: Publish, burden: Callable[..., dict]
-) -> None:
-    publish(
-        "2024",
-        cohort(annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1 0/1"), header=ANNOTATED),
-    )
-    publish("2025", cohort("chr1 100 . A G . . . GT 1/1 0/0", samples=("S1", "S3")))
-    assert burden() == {
-        ("S1", "AAA"): (2, 2, 1, 1, 0),
-        ("S2", "AAA"): (1, 1, 1, 1, 0),
-        ("S3", "AAA"): (0, 0, 0, 1, 0),
-    }
-
-
-def test_without_annotations_there_is_no_burden(lake: Lake, publish: Publish) -> None:
-    assert compute_burden(lake).is_empty()
-    publish("d", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
-    assert compute_burden(lake).is_empty()
 
 
 @pytest.fixture
@@ -227,10 +136,159 @@ def test_the_last_delivery_counts(publish: Publish, carriers: Callable[..., Rows
     assert (found["S1"]["status"], found["S2"]["status"]) == ("none_found", "carrier")
 
 
-BLOCKS = (
-    "chr1 90 . A <NON_REF> . . END=250 GT:DP 0/0:30 0/0:9",
-    "chr1 300 . G <NON_REF> . . END=300 GT:DP ./.:0 0/0:9",
+@pytest.mark.parametrize("later", ["A ACCC . . . GT 0/0", "A C . . . GT ./.", "A C . . . GT 0/1"])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_record_of_the_allele_counts_before_those_of_its_place_in_any_delivery(
+    publish: Publish, carriers: Callable[..., Rows], later: str, order: str
+) -> None:
+    for name, alleles in zip(order, ["A G . . . GT 1/1", later], strict=True):
+        publish(name, cohort(f"chr1 100 . {alleles}", samples=("S1",)))
+    row = carriers(inheritance="AD")["S1"]
+    assert (row["status"], row["pathogenic_alleles"], row["zygosity"]) == ("fits", 1, "hom")
+    assert (row["assessed_alleles"], row["uncalled_alleles"]) == (1, 0)
+
+
+def test_other_alleles_of_the_place_count_for_patients_without_a_record_of_the_allele(
+    publish: Publish, carriers: Callable[..., Rows]
+) -> None:
+    """The last delivery of them, and in it a record that was called."""
+    publish("a", cohort("chr1 100 . A G . . . GT 0/1", samples=("S1",)))
+    publish("b", cohort("chr1 100 . A C . . . GT 0/0 0/0 ./.", samples=("S1", "S2", "S3")))
+    publish(
+        "c",
+        cohort(
+            "chr1 100 . A C . . . GT ./. ./.",
+            "chr1 100 . A T . . . GT ./. 0/0",
+            samples=("S2", "S3"),
+        ),
+    )
+    assert {name: row["status"] for name, row in carriers().items()} == {
+        "S1": "carrier",
+        "S2": "not_assessed",
+        "S3": "none_found",
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "zygosity"),
+    [
+        ("GT:PS 0|1:100", "GT:PS 1|0:100", "compound_het"),
+        ("GT:PS 0|1:100", "GT:PS 0|1:100", "het"),
+        ("GT:PS 0|1:100", "GT:PS 1|0:200", "possible_compound_het"),
+        ("GT:PS 0|1:100", "GT:PS 0|1:200", "possible_compound_het"),
+        ("GT:PS 0|1:100", "GT 0|1", "possible_compound_het"),
+        ("GT:PS 0|1:.", "GT:PS 1|0:.", "possible_compound_het"),
+        ("GT:PS 0/1:100", "GT:PS 1/0:100", "possible_compound_het"),
+        ("GT:PSL 0|1:a,b", "GT:PSL 1|0:a,b", "compound_het"),
+        ("GT:PSL 0|1:a,b", "GT:PSL 0|1:c,d", "possible_compound_het"),
+        ("GT:PID 0|1:100_A_G", "GT:PID 1|0:100_A_G", "compound_het"),
+        ("GT:PID 0|1:100_A_G", "GT:PID 1|0:200_C_T", "possible_compound_het"),
+        ("GT:PGT:PID 0/1:0|1:100_A_G", "GT:PGT:PID 0/1:1|0:100_A_G", "compound_het"),
+        ("GT:PGT:PID 0/1:0|1:100_A_G", "GT:PGT:PID 0/1:0|1:100_A_G", "het"),
+        ("GT:PGT:PID 0/1:0|1:100_A_G", "GT:PGT:PID 0/1:1|0:200_C_T", "possible_compound_het"),
+        ("GT:PGT:PID 0/1:.:.", "GT:PGT:PID 0/1:.:.", "possible_compound_het"),
+        ("GT:PGT:PID 0/1:0|1:100_A_G", "GT:PGT:PID 0/1:.:100_A_G", "possible_compound_het"),
+    ],
 )
+def test_haplotypes_are_compared_within_a_phase_set(
+    publish: Publish, carriers: Callable[..., Rows], first: str, second: str, zygosity: str
+) -> None:
+    records = (f"chr1 100 . A G . . . {first}", f"chr1 200 . CT C . . . {second}")
+    publish("d", cohort(*records, header=PHASED, samples=("S1",)))
+    row = carriers()["S1"]
+    expected = {"compound_het": "fits", "possible_compound_het": "possibly_fits", "het": "carrier"}
+    assert (row["zygosity"], row["status"]) == (zygosity, expected[zygosity])
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "zygosity"),
+    [
+        ("Type=String,Number=1", "200", "possible_compound_het"),
+        ("Type=String,Number=1", "100", "compound_het"),
+        ("Type=Integer,Number=.", "200", "possible_compound_het"),
+        ("Type=Integer,Number=.", "100", "compound_het"),
+    ],
+)
+def test_phase_sets_are_read_however_the_header_types_them(
+    publish: Publish, carriers: Callable[..., Rows], kind: str, other: str, zygosity: str
+) -> None:
+    line = f'##FORMAT=<ID=PS,{kind},Description="">\n##contig'
+    records = (
+        "chr1 100 . A G . . . GT:PS 0|1:100",
+        f"chr1 200 . CT C . . . GT:PS 1|0:{other}",
+    )
+    header = HEADER.replace("##contig", line, 1)
+    publish("d", cohort(*records, header=header, samples=("S1",)))
+    assert carriers()["S1"]["zygosity"] == zygosity
+
+
+def test_a_phase_set_is_that_of_the_sample(publish: Publish, carriers: Callable[..., Rows]) -> None:
+    publish(
+        "d",
+        cohort(
+            "chr1 100 . A G . . . GT:PS 0|1:100 0|1:100",
+            "chr1 200 . CT C . . . GT:PS 1|0:200 1|0:100",
+        ),
+    )
+    found = carriers()
+    assert (found["S1"]["status"], found["S2"]["status"]) == ("possibly_fits", "fits")
+
+
+def test_haplotypes_of_two_chromosomes_or_two_files_are_not_compared(
+    publish: Publish, carriers: Callable[..., Rows]
+) -> None:
+    publish("d", cohort("chrX 500 . C A . . . GT 0|1 0|1", "chrY 600 . C A . . . GT 1|0 ./."))
+    publish("e", cohort("chrY 600 . C A . . . GT 1|0", samples=("S2",)))
+    found = carriers("XXX")
+    assert {row["zygosity"] for row in found.values()} == {"possible_compound_het"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "zygosity"),
+    [
+        ("./.", "1/1", "hom"),
+        ("1/1", "./.", "hom"),
+        ("0/0", "0/1", "het"),
+        ("1/1", "0/1", "hom"),
+        ("./1", "0/1", "het"),
+        ("0/0", "./.", None),
+    ],
+)
+@pytest.mark.parametrize("others", ["0/0", "0/0/0"])  # the records need not be of equal ploidy
+def test_of_two_records_of_an_allele_the_called_one_with_most_copies_counts(
+    publish: Publish,
+    carriers: Callable[..., Rows],
+    first: str,
+    second: str,
+    zygosity: str | None,
+    others: str,
+) -> None:
+    publish(
+        "d",
+        cohort(
+            f"chr1 100 . A G . . . GT {first} 0/0",
+            f"chr1 100 . A T,G . . . GT {second.replace('1', '2')} {others}",
+        ),
+    )
+    row = carriers()["S1"]
+    assert row["zygosity"] == zygosity
+    assert (row["assessed_alleles"], row["uncalled_alleles"]) == (1, 0)
+    assert len(row["allele_ids"] or []) == (zygosity is not None)
+
+
+def test_of_two_equal_calls_of_an_allele_the_phased_one_counts(
+    publish: Publish, carriers: Callable[..., Rows]
+) -> None:
+    publish(
+        "d",
+        cohort(
+            "chr1 100 . A G . . . GT 0/1 0|1",
+            "chr1 100 . A T,G . . . GT 0|2 0/2",
+            "chr1 200 . CT C . . . GT 1|0 0|1",
+        ),
+    )
+    found = carriers()
+    assert (found["S1"]["zygosity"], found["S2"]["zygosity"]) == ("compound_het", "het")
 
 
 def test_what_a_reference_block_covers_was_assessed(
@@ -251,19 +309,6 @@ def test_a_record_counts_before_a_block(publish: Publish, carriers: Callable[...
     assert (found["S2"]["assessed_alleles"], found["S2"]["uncalled_alleles"]) == (2, 1)
 
 
-def test_burden_knows_the_reference_from_blocks(
-    publish: Publish, burden: Callable[..., dict]
-) -> None:
-    record = annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1")
-    publish("a", cohort(record, header=ANNOTATED, samples=("S3",)))
-    publish("b", cohort(*BLOCKS))
-    assert burden() == {
-        ("S1", "AAA"): (0, 0, 0, 1, 0),
-        ("S2", "AAA"): (0, 0, 0, 1, 0),
-        ("S3", "AAA"): (1, 1, 1, 1, 0),
-    }
-
-
 @pytest.mark.parametrize(("end", "assessed"), [(200, 0), (201, 1)])
 def test_a_deletion_was_assessed_where_a_block_covers_all_its_bases(
     publish: Publish, carriers: Callable[..., Rows], end: int, assessed: int
@@ -272,22 +317,11 @@ def test_a_deletion_was_assessed_where_a_block_covers_all_its_bases(
     assert carriers()["S1"]["assessed_alleles"] == assessed  # of the listed 200 CT>C
 
 
-@pytest.mark.parametrize(("end", "rows"), [(128, 1), (129, 2)])
-def test_burden_takes_a_deletion_for_assessed_where_a_block_covers_all_its_bases(
-    publish: Publish, burden: Callable[..., dict], end: int, rows: int
-) -> None:
-    deletion = annotated(100, f"{'ACGTTGCATG' * 3}>A", "-|frameshift_variant|HIGH|AAA|T1|", "0/1")
-    publish("a", cohort(deletion, header=ANNOTATED, samples=("S3",)))
-    publish("b", cohort(f"chr1 90 . A <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
-    assert len(burden()) == rows
-
-
 def test_a_record_without_genotypes_does_not_count(
-    publish: Publish, carriers: Callable[..., Rows], burden: Callable[..., dict]
+    publish: Publish, carriers: Callable[..., Rows]
 ) -> None:
     """Not even where it comes last: a called record and a block say more."""
-    genotypes = annotated(100, "A>G", "G|stop_gained|HIGH|AAA|T1|", "0/1")
-    publish("a", cohort(genotypes, header=ANNOTATED, samples=("S1",)))
+    publish("a", cohort("chr1 100 . A G . . . GT 0/1", samples=("S1",)))
     publish("b", cohort("chr1 90 . T <NON_REF> . . END=150 GT 0/0", samples=("S2",)))
     publish("c", cohort("chr1 100 . A G . . . DP 7 8"))
     found = carriers()
@@ -296,7 +330,6 @@ def test_a_record_without_genotypes_does_not_count(
         "S2": "none_found",
     }
     assert {row["uncalled_alleles"] for row in found.values()} == {0}
-    assert burden() == {("S1", "AAA"): (1, 1, 1, 1, 0), ("S2", "AAA"): (0, 0, 0, 1, 0)}
 
 
 @pytest.mark.parametrize(

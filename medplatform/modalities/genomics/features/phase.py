@@ -1,0 +1,88 @@
+"""On which of a patient's chromosomes an allele is, and with which others that can be compared.
+
+A phased genotype tells the chromosomes apart only within its phase set: FORMAT/PS (VCF 4.5,
+section 1.6.2), the list PSL of VCF 4.4, or PID of GATK. All phased genotypes of a chromosome
+without any of these keys are one set, as the specification says. GATK before 4.1 leaves GT
+unphased and writes the phased genotype of the reference and one allele into PGT.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from medplatform.modalities.genomics.genotypes.packed import ABSENT
+
+PhaseSet = tuple[str, str]
+"""Column of the key, and its value as text."""
+
+WHOLE: PhaseSet = ("", "")
+"""The set of phased genotypes whose record has no key of phase sets."""
+
+_PHYSICAL_SET, _PHYSICAL_GENOTYPE = "format_PID", "format_PGT"
+_SETS = (
+    *("format_PS", "format_PS_text", "format_PS_list", "format_PS_text_list"),
+    *("format_PSL", _PHYSICAL_SET),
+)
+PHASE_COLUMNS = (*_SETS, _PHYSICAL_GENOTYPE)
+"""Columns of genomics_genotype, where a file has them; PS is named after its type in the header."""
+
+_PHYSICAL_PLACE = {"1|0": 0, "0|1": 1}
+"""Which chromosome of PGT has the allele."""
+
+
+class Phase(NamedTuple):
+    """The places in a phased genotype that an allele has, and the phase set of the genotype."""
+
+    phase_set: PhaseSet
+    places: frozenset[int]
+
+
+def find_phase(
+    cells: Mapping[str, pa.ListScalar],
+    sample: int,
+    alleles: np.ndarray,
+    phased: np.ndarray,
+    allele: int,
+) -> Phase | None:
+    """The phase of an allele that a sample carries.
+
+    Parameters
+    ----------
+    cells
+        The cells of a record in PHASE_COLUMNS, of the keys that it has: a list over all samples.
+    sample
+        Index in them.
+    alleles, phased
+        The genotype, as `genotypes.unpack` gives it: one value per allele.
+    allele
+        Its index in the record.
+
+    Returns
+    -------
+    None where the phase is not known, or not within which set.
+    """
+    is_there = alleles != ABSENT
+    if phased[is_there].all():
+        phase_set = _phase_set(cells, sample)
+        places = frozenset(np.flatnonzero(alleles == allele).tolist())
+        return phase_set and Phase(phase_set, places)
+    physical_set = _text(cells, _PHYSICAL_SET, sample)
+    place = _PHYSICAL_PLACE.get(_text(cells, _PHYSICAL_GENOTYPE, sample) or "")
+    if physical_set is None or place is None or sorted(alleles[is_there]) != [0, allele]:
+        return None
+    return Phase((_PHYSICAL_SET, physical_set), frozenset({place}))
+
+
+def _phase_set(cells: Mapping[str, pa.ListScalar], sample: int) -> PhaseSet | None:
+    """The phase set of a phased genotype; None where keys are there, but not their values."""
+    keys = [key for key in _SETS if key in cells]
+    values = ((key, _text(cells, key, sample)) for key in keys)
+    known = ((key, value) for key, value in values if value is not None)
+    return next(known, None if keys else WHOLE)
+
+
+def _text(cells: Mapping[str, pa.ListScalar], key: str, sample: int) -> str | None:
+    value = cells[key].values[sample].as_py() if key in cells else None
+    return None if value is None else str(value)
