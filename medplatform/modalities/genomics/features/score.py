@@ -1,16 +1,20 @@
 """Polygenic scores: for each patient the sum of effect weight times copies of the effect allele.
 
-A variant of a scoring file matches a record of the same build, chromosome and position that has
-the effect allele and, where it is stated, the other allele. Where the alleles as written do not
-match, single bases are tried on the other strand, unless they are each other's complement. A
-variant that matches no record of a file, or several, does not count there.
+A variant of a scoring file matches a record that has, at its build, chromosome and position, the
+effect allele and the other allele, as written or as normalised; one of the two may be the
+reference. Where the other allele is not stated, only alleles that replace bases by as many match.
+Where the alleles as stated do not match, single bases are tried on the other strand, unless they
+are each other's complement. A variant that matches no record of a file, or several, does not count
+there.
 
-A missing genotype counts as the mean of the called ones in its cohort, the default of PLINK 1.9
-`--score`. A variant that a patient's files do not have at all is not known to be the reference,
-unless a reference block of a gVCF file covers it: it adds nothing, and `matched_variants` shows it.
+A missing genotype, `./1` too, counts as the mean of the called ones in its cohort, the default of
+PLINK 1.9 `--score`. A variant that a patient's files do not have at all is not known to be the
+reference, unless a reference block of a gVCF file covers it: it adds nothing, and
+`matched_variants` shows it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import cast
 
@@ -74,10 +78,11 @@ def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     genotyped = Genotyped(lake)
     totals = _Totals(variants, len(scores), len(genotyped.patients))
     for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants)):
-        for variant in wanted:
-            copies = dosage([cell], [variant.allele], samples)[0]
+        for number, same in groupby(wanted, lambda variant: variant.number):
+            variant, *others = same
+            copies = _count(cell, [variant.allele, *(other.allele for other in others)], samples)
             columns, patients = genotyped.columns(cohort, variant.superseded_by)
-            totals.add(variant.number, copies, columns, patients)
+            totals.add(number, copies, columns, patients)
     for number, copies, patients in _covered(lake, variants, genotyped):
         totals.add_covered(number, copies, patients)
     return _frame(scores, genotyped.patients, totals.sums, totals.matched)
@@ -117,6 +122,12 @@ def _number(scores: Sequence[ScoringFile]) -> pl.DataFrame:
     return pl.concat(frames, how="vertical_relaxed").with_columns(
         pl.int_range(pl.len(), dtype=pl.Int64).alias("number")
     )
+
+
+def _count(cell: bytes, alleles: Sequence[int], samples: int) -> np.ndarray:
+    """Copies of any of the alleles in each sample (int8), MISSING where one was not called."""
+    copies = dosage([cell] * len(alleles), alleles, samples)
+    return np.maximum(copies.sum(axis=0, dtype=np.int8), MISSING)
 
 
 class _Totals:

@@ -5,13 +5,22 @@ import polars as pl
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.features.genotyped import MATCH_COLUMNS, scan_genotyped
+from medplatform.modalities.genomics.features.score_sites import (
+    BASES,
+    PLACE,
+    find_sites,
+    trim_forms,
+    with_complements,
+    written_forms,
+)
 from medplatform.modalities.genomics.tables import VARIANT
 
-_PLACE = ["genome_build", "chromosome", "position"]
 _EFFECT, _OTHER, _REFERENCE = (
     pl.col(name) for name in ("effect_allele", "other_allele", "reference_allele")
 )
+_ALTERNATES = pl.col("alternate_alleles")
 _IS_SINGLE_BASE = ((_EFFECT.str.len_bytes() == 1) & (_OTHER.str.len_bytes() == 1)).fill_null(False)
+_FORM = ("number", *PLACE, "effect_allele", "other_allele")
 
 
 def match_records(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
@@ -24,30 +33,87 @@ def match_records(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    One row per variant and cohort that has it: `genotyped.MATCH_COLUMNS`; `allele` is the index
-    of the effect allele.
+    Rows per variant and cohort that has it: `genotyped.MATCH_COLUMNS`; `allele` is the index of an
+    allele whose copies count, of one record. There are several where the effect allele is a
+    reference base that other alleles of the record leave as it is.
     """
     if variants.is_empty():
         return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
-    wanted = _with_complements(variants)
-    found = (
-        scan_genotyped(lake)
-        .select(
-            *_PLACE,
-            *("delivery", "cohort_id", "variant_id"),
-            pl.concat_list("reference_allele", "alternate_alleles").alias("alleles"),
-        )
-        .join(wanted.lazy(), on=_PLACE)
-        .filter(_OTHER.is_null() | (pl.col("alleles").list.contains(_OTHER) & (_OTHER != _EFFECT)))
-        .with_columns(allele=pl.int_ranges(pl.col("alleles").list.len(), dtype=pl.Int32))
-        .explode("alleles", "allele")
-        .filter(pl.col("alleles") == _EFFECT)
-        .collect(engine="streaming")
-    )
+    wanted = with_complements(written_forms(variants.select(_FORM)))
+    sites = find_sites(lake, scan_genotyped(lake), wanted)
+    found = pl.concat([_match(site, wanted) for site in sites]).collect(engine="streaming")
     match = ["number", "delivery", "cohort_id"]
-    return (
+    # A record may say the same in both forms, and then it is one match.
+    is_same = [*match, "variant_id", "allele"]
+    matched = (
         found.filter(pl.col("is_complement") == pl.col("is_complement").min().over(match))
+        .sort("is_left", descending=True)
+        .unique(is_same, keep="first")
         .filter(pl.len().over(match) == 1)
+    )
+    return pl.concat([matched.select(MATCH_COLUMNS), _leaving_base(matched)])
+
+
+def _match(sites: pl.LazyFrame, wanted: pl.DataFrame) -> pl.LazyFrame:
+    """The alleles of sites that are effect alleles of variants."""
+    alleles = pl.concat_list("reference_allele", "alternate_alleles")
+    numbers = pl.concat_list(pl.lit(0, pl.Int32), "allele_numbers")
+    return (
+        sites.join(wanted.lazy(), on=PLACE)
+        .with_columns(alleles.alias("effects"), numbers.alias("allele"))
+        .filter(_OTHER.is_null() | (pl.col("effects").list.contains(_OTHER) & (_OTHER != _EFFECT)))
+        .explode("effects", "allele")
+        .filter(pl.col("effects") == _EFFECT, _is_told())
+        .with_columns(is_left=_may_be_left())
+        .select(
+            *(*MATCH_COLUMNS, "is_complement", "is_left"),
+            pl.when("is_left").then("record_reference").alias("record_reference"),
+            pl.when("is_left").then("record_alternates").alias("record_alternates"),
+            (pl.col("position") - pl.col("record_position")).alias("offset"),
+        )
+    )
+
+
+def _is_told() -> pl.Expr:
+    """Whether a site tells that an allele of the same text is the effect allele.
+
+    Without the other allele, `A` is a base: of `AT A` it is the reference, of `A AT` too. Two
+    alternate alleles are alleles of one variant only if both are of the length of the reference.
+    """
+    length, reference_length = _EFFECT.str.len_bytes(), _REFERENCE.str.len_bytes()
+    lengths = _ALTERNATES.list.eval(
+        pl.element().filter(pl.element().str.contains(BASES)).str.len_bytes()
+    )
+    is_reference = pl.col("allele") == 0
+    is_replaced = (lengths.list.len() == 0) | lengths.list.contains(reference_length)
+    is_as_long = length == reference_length
+    alone = pl.when(is_reference).then(is_replaced).otherwise(is_as_long)
+    are_alternates = is_as_long & (_OTHER.str.len_bytes() == length)
+    stated = is_reference | (_OTHER == _REFERENCE) | are_alternates
+    return pl.when(_OTHER.is_null()).then(alone).otherwise(stated)
+
+
+def _may_be_left() -> pl.Expr:
+    """Whether the effect allele is a reference base, and other alleles may leave it as it is."""
+    is_base = (_EFFECT.str.len_bytes() == 1) & (_OTHER.str.len_bytes().fill_null(1) == 1)
+    return is_base & (pl.col("allele") == 0) & (pl.col("record_alternates").list.len() > 1)
+
+
+def _leaving_base(matched: pl.DataFrame) -> pl.DataFrame:
+    """The alternate alleles that leave a reference base as it is, which is the effect allele.
+
+    Of `AT GT,A` the deletion has the base `A`, of `A G,AT` the insertion.
+    """
+    alternate, offset = pl.col("record_alternates"), pl.col("offset")
+    reference = pl.col("record_reference")
+    return (
+        matched.filter("is_left")
+        .with_columns(allele=pl.int_ranges(1, alternate.list.len() + 1, dtype=pl.Int32))
+        .explode("record_alternates", "allele")
+        .filter(
+            alternate.str.starts_with(reference.str.head(offset + 1))
+            | alternate.str.ends_with(reference.str.slice(offset))
+        )
         .select(MATCH_COLUMNS)
     )
 
@@ -69,15 +135,13 @@ def match_blocks(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
     """
     if variants.is_empty():
         return pl.DataFrame(schema={"number": pl.Int64})
-    written = _with_complements(variants).select(
-        "number", *_PLACE, "effect_allele", "other_allele", "is_complement"
-    )
+    written = with_complements(trim_forms(variants.select(_FORM)))
     from_records = _find_references(lake, written)
     bases = written.filter(_IS_SINGLE_BASE)
     places = pl.concat(
         [
-            bases.select("number", *_PLACE, pl.col("position").alias("last_position")),
-            _choose(from_records).filter(~_IS_SINGLE_BASE).select("number", *_PLACE, LAST_POSITION),
+            bases.select("number", *PLACE, pl.col("position").alias("last_position")),
+            _choose(from_records).filter(~_IS_SINGLE_BASE).select("number", *PLACE, LAST_POSITION),
         ]
     ).unique("number")
     covered = find_covered(lake, places)
@@ -90,15 +154,14 @@ def match_blocks(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
 
 def _find_references(lake: Lake, written: pl.DataFrame) -> pl.DataFrame:
     """The variants with `reference_allele`, by each record that tells it."""
-    alternates = pl.col("alternate_alleles")
-    has_both = (alternates.list.contains(_EFFECT) & (_REFERENCE == _OTHER)) | (
-        alternates.list.contains(_OTHER) & (_REFERENCE == _EFFECT)
+    has_both = (_ALTERNATES.list.contains(_EFFECT) & (_REFERENCE == _OTHER)) | (
+        _ALTERNATES.list.contains(_OTHER) & (_REFERENCE == _EFFECT)
     )
     base = pl.when(_IS_SINGLE_BASE).then(_REFERENCE.str.head(1)).otherwise(_REFERENCE)
+    records = lake.scan(VARIANT).with_columns(cohort_id="source_id")
     return (
-        lake.scan(VARIANT)
-        .select(*_PLACE, "reference_allele", "alternate_alleles")
-        .join(written.lazy(), on=_PLACE)
+        pl.concat(find_sites(lake, records, written))
+        .join(written.lazy(), on=PLACE)
         .filter(_IS_SINGLE_BASE | has_both)
         .select(*written.columns, base.alias("reference_allele"))
         .unique()
@@ -115,20 +178,3 @@ def _choose(references: pl.DataFrame) -> pl.DataFrame:
     return fitting.filter(
         pl.col("is_complement") == pl.col("is_complement").min().over("number")
     ).filter(pl.len().over("number") == 1)
-
-
-def _with_complements(variants: pl.DataFrame) -> pl.DataFrame:
-    """The variants and, for single bases that are not palindromic, their other strand."""
-    bases, complements = ["A", "C", "G", "T"], ["T", "G", "C", "A"]
-    alleles = pl.col("effect_allele", "other_allele")
-    flipped = variants.filter(
-        pl.col("effect_allele").is_in(bases),
-        pl.col("other_allele").is_in(bases),
-        pl.col("effect_allele").replace(bases, complements) != pl.col("other_allele"),
-    ).with_columns(alleles.replace(bases, complements))
-    return pl.concat(
-        [
-            variants.with_columns(is_complement=pl.lit(False)),
-            flipped.with_columns(is_complement=pl.lit(True)),
-        ]
-    )

@@ -1,6 +1,5 @@
-"""Polygenic scores against values worked out by hand."""
+"""Polygenic scores against values worked out by hand, and against PLINK."""
 
-import gzip
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,50 +9,30 @@ import polars as pl
 import pytest
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.features.matrix import find_alleles, read_dosages
 from medplatform.modalities.genomics.features.score import compute_scores, describe_scores
 from medplatform.modalities.genomics.features.scoring_file import (
     ScoringFile,
     ScoringFileError,
     read_scoring_file,
 )
+from medplatform.modalities.genomics.genotypes.packed import MISSING
+from medplatform.modalities.genomics.tables import SAMPLE
 from medplatform.privacy import Identity
-from medplatform_tests.modalities.genomics.conftest import HEADER, Publish, crosswalk, vcf
-
-COLUMNS = "chr_name\tchr_position\teffect_allele\tother_allele\teffect_weight"
-Scores = dict[str, tuple[object, int, int]]
-
-
-def scoring_file(
-    folder: Path, *rows: str, columns: str = COLUMNS, build: str = "GRCh38", name: str = "s.txt"
-) -> Path:
-    path = folder / name
-    lines = ["###PGS CATALOG SCORING FILE", f"#genome_build={build}", columns]
-    text = "\n".join([*lines, *(row.replace(" ", "\t") for row in rows)]) + "\n"
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
-    return path
+from medplatform_tests.modalities.genomics.conftest import Publish, crosswalk, vcf
+from medplatform_tests.modalities.genomics.features.conftest import cohort
+from medplatform_tests.modalities.genomics.features.scoring import (
+    COLUMNS,
+    Scores,
+    score_with,
+    scoring_file,
+)
 
 
 @pytest.fixture
 def score(tmp_path: Path, lake: Lake, identity: Identity) -> Callable[..., Scores]:
     """Scores of the patients of samples S1 to S4: score, matched, listed."""
-
-    def compute(*rows: str, **options: str) -> Scores:
-        frame = compute_scores(lake, [scoring_file(tmp_path, *rows, **options)])
-        names = {identity.subject(None, f"patient-S{n}").patient_id: f"S{n}" for n in range(1, 5)}
-        return {
-            names[row["patient_id"]]: (
-                pytest.approx(row["score"]),
-                row["matched_variants"],
-                row["listed_variants"],
-            )
-            for row in frame.iter_rows(named=True)
-        }
-
-    return compute
-
-
-def cohort(*records: str, samples: tuple[str, ...] = ("S1", "S2")) -> dict[str, bytes]:
-    return {"calls.vcf": vcf(*records, samples=samples), "crosswalk.csv": crosswalk(*samples)}
+    return score_with(lake, identity, tmp_path)
 
 
 def test_weights_times_copies(publish: Publish, score: Callable[..., Scores]) -> None:
@@ -88,39 +67,16 @@ def test_a_missing_genotype_counts_as_the_mean_of_the_cohort(
     assert found == {"S1": (1, 1, 2), "S2": (2, 1, 2), "S3": (1, 1, 2), "S4": (0, 1, 2)}
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        ("1 100 G A 1", 1),
-        ("1 100 A G 1", 1),
-        ("1 100 C T 1", 1),  # the other strand
-        ("1 100 G . 1".replace(" .", " "), 1),  # no other allele stated
-        ("1 100 G C 1", None),  # another variant at the same place
-        ("1 100 T G 1", None),
-        ("1 101 G A 1", None),
-        ("2 100 G A 1", None),
-        ("chr1 100 G A 1", 1),
-        ("1 200 A T 1", 2),  # palindromic: as written, never flipped
-        ("1 200 T A 1", 0),
-        ("1 300 C A 1", None),  # split over two records, other allele unknown below
-        ("1 300 G A 1", 1),
-        ("1 300 A  1", None),
-    ],
-)
-def test_matching_of_alleles(
-    publish: Publish, score: Callable[..., Scores], row: str, expected: int | None
+def test_a_genotype_called_in_part_is_missing_in_scores_and_in_the_matrix(
+    publish: Publish, lake: Lake, score: Callable[..., Scores]
 ) -> None:
-    publish(
-        "d",
-        cohort(
-            "chr1 100 . A G . . . GT 0/1",
-            "chr1 200 . A T . . . GT 0/0",
-            "chr1 300 . A G . . . GT 0/1",
-            "chr1 300 . A T . . . GT 0/0",
-            samples=("S1",),
-        ),
-    )
-    assert score(row) == ({} if expected is None else {"S1": (expected, 1, 1)})
+    """As PLINK has it; burden and carriers count the allele that `./1` names."""
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1 ./1 1|.", samples=("S1", "S2", "S3")))
+    assert score("1 100 G A 1") == dict.fromkeys(("S1", "S2", "S3"), (1, 1, 1))
+    matrix = read_dosages(lake, find_alleles(lake))
+    assert sorted(matrix.dosages[0].tolist()) == [MISSING, MISSING, 1]
+    called = matrix.samples["sample_id"].to_list()[matrix.dosages[0].argmax()]
+    assert called == lake.scan(SAMPLE).filter(sample_index=0).collect()["sample_id"].item()
 
 
 def test_dominant_and_recessive_weights(publish: Publish, score: Callable[..., Scores]) -> None:
@@ -154,120 +110,6 @@ def test_weights_of_dosages(publish: Publish, score: Callable[..., Scores]) -> N
     assert found == {"S1": (-1, 1, 1), "S2": (3, 1, 1), "S3": (0.5, 1, 1), "S4": (mean, 1, 1)}
 
 
-def test_a_reference_block_is_the_reference(publish: Publish, score: Callable[..., Scores]) -> None:
-    """Which allele that is, is known where a block begins or any record is."""
-    publish("a", cohort("chr1 100 . A G . . . GT 0/1", samples=("S3",)))
-    blocks = (
-        "chr1 90 . A <NON_REF> . . END=150 GT:DP 0/0:30 ./.:0",
-        "chr1 200 . C <NON_REF> . . END=400 GT:DP 0/0:30 0/0:30",
-        "chr1 500 . T <NON_REF> . . END=600 GT:DP 0:30 0/0:30",
-    )
-    publish("b", cohort(*blocks))
-    assert score(
-        "1 100 A G 1",  # the effect allele is the reference
-        "1 200 G C 10",
-        "1 300 G C 100",  # within a block, and no record says which allele is the reference
-        "1 500 A G 1000",  # the other strand
-    ) == {"S1": (2 + 1000, 3, 4), "S2": (2000, 2, 4), "S3": (1, 1, 4)}
-
-
-INSERTION = "1 100 AT A 1", "1 100 A AT 10"
-"""Copies of the longer allele, and ten times those of the shorter one."""
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        (None, None),
-        ("chr1 100 . A G", None),  # tells the base only
-        ("chr1 100 . A ATT", None),
-        ("chr1 100 . A AT", (20, 2)),
-        ("chr1 100 . AT A", (2, 2)),
-        ("chr1 100 . A G,AT", (20, 2)),
-    ],
-)
-def test_an_indel_in_a_block_needs_a_record_that_says_which_allele_is_the_reference(
-    publish: Publish,
-    score: Callable[..., Scores],
-    record: str | None,
-    expected: tuple[int, int] | None,
-) -> None:
-    """The base at which a block begins is the first of both alleles."""
-    if record:
-        publish("a", cohort(f"{record} . . . GT 0/0", samples=("S2",)))
-    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
-    found = score(*INSERTION).get("S1")
-    assert found == (expected and (*expected, 2))
-
-
-def test_an_indel_that_is_written_both_ways_at_a_place_matches_no_block(
-    publish: Publish, score: Callable[..., Scores]
-) -> None:
-    records = ("chr1 100 . A AT . . . GT 0/0", "chr1 100 . AT A . . . GT 0/0")
-    publish("a", cohort(*records, samples=("S2",)))
-    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
-    assert "S1" not in score(*INSERTION)
-
-
-@pytest.mark.parametrize(("end", "expected"), [(103, {}), (104, {"S1": (10, 1, 1)})])
-def test_a_deletion_lies_in_a_block_that_covers_all_its_bases(
-    publish: Publish, score: Callable[..., Scores], end: int, expected: Scores
-) -> None:
-    publish("a", cohort("chr1 102 . ACG A . . . GT 0/0", samples=("S2",)))
-    publish("b", cohort(f"chr1 90 . T <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
-    found = score("1 102 ACG A 5")
-    assert found.pop("S2") == (10, 1, 1)
-    assert found == expected
-
-
-def test_an_effect_allele_without_its_other_allele_matches_no_block(
-    publish: Publish, score: Callable[..., Scores]
-) -> None:
-    """A may be the base, or what a deletion leaves."""
-    publish("b", cohort("chr1 100 . A <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
-    assert score("1 100 A  1") == {}
-
-
-def test_a_record_without_a_call_counts_before_a_block(
-    publish: Publish, score: Callable[..., Scores]
-) -> None:
-    publish("a", cohort("chr1 100 . A G . . . GT ./.", samples=("S1",)))
-    publish("b", cohort("chr1 90 . T <NON_REF> . . END=200 GT 0/0 0/0"))
-    assert score("1 100 A G 1") == {"S2": (2, 1, 1)}
-
-
-def test_a_record_without_genotypes_does_not_count(
-    publish: Publish, score: Callable[..., Scores]
-) -> None:
-    publish("a", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
-    publish("b", cohort("chr1 100 . A G . . . DP 7 8", "chr1 200 . A G . . . DP 7 8"))
-    assert score("1 100 G A 1", "1 200 G A 1") == {"S1": (1, 1, 2), "S2": (2, 1, 2)}
-
-
-def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) -> None:
-    columns = f"{COLUMNS}\tis_haplotype\tis_diplotype\tis_interaction\tis_dominant\tis_recessive"
-    rows = (
-        "1 100 G A 1 False False False False False",
-        "1 100 G A 1 False False False False False",
-        "1 100 G A 1 True False False False False",
-        "1 100 G A 1 False True False False False",
-        "1 100 G A x False False True False False",
-        "1 100 G A 1 False False False True True",
-        "1  G A 1 False False False False False",
-        "6 100 P N 1 False False False False False",
-        "1 200 A T 1 False False False False False",
-    )
-    score = read_scoring_file(scoring_file(tmp_path, *rows, columns=columns))
-    assert dict(score.skipped) == dict.fromkeys(
-        (
-            *("contradiction", "diplotype", "duplicate", "haplotype", "interaction"),
-            *("no_bases", "no_position"),
-        ),
-        1,
-    )
-    assert (score.listed, score.variants.height, score.strand_ambiguous) == (9, 2, 1)
-
-
 def test_scores_are_described_before_they_are_computed(
     publish: Publish, lake: Lake, tmp_path: Path
 ) -> None:
@@ -280,19 +122,6 @@ def test_scores_are_described_before_they_are_computed(
         ("here", "GRCh38", 2, 1, "1 no_position", 0, 2, 0),
         ("there", "GRCh37", 1, 1, None, 0, 0, 2),
     ]
-
-
-def test_another_build_never_matches(publish: Publish, score: Callable[..., Scores]) -> None:
-    publish("d", cohort("chr1 100 . A G . . . GT 0/1 1/1"))
-    assert score("1 100 G A 1", build="hg19") == {}
-    assert len(score("1 100 G A 1", build="hg38")) == 2
-
-
-def test_an_unknown_build_never_matches(publish: Publish, score: Callable[..., Scores]) -> None:
-    header = HEADER.replace("248956422", "1000")
-    content = vcf("chr1 100 . A G . . . GT 0/1 1/1", header=header)
-    publish("d", {"calls.vcf": content, "crosswalk.csv": crosswalk("S1", "S2")})
-    assert score("1 100 G A 1") == {}
 
 
 def test_files_of_a_patient_add_up_and_the_last_delivery_wins(
@@ -347,43 +176,6 @@ def test_without_genotypes_or_scores_the_result_is_empty(lake: Lake, tmp_path: P
     assert empty.is_empty()
     assert empty.schema == compute_scores(lake, [scoring_file(tmp_path, "1 100 G A 1")]).schema
     assert empty.schema["score"] == pl.Float64
-
-
-def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
-    path = tmp_path / "PGS1.txt"
-    path.write_text(
-        "#genome_build=GRCh37\n#HmPOS_build=GRCh38\n"
-        "rsID\tchr_name\tchr_position\teffect_allele\teffect_weight\thm_inferOtherAllele\t"
-        "hm_chr\thm_pos\n"
-        "rs1\t1\t100\tA\t0.5\tG\t1\t200\nrs2\t1\t101\tA\t0.5\t\t\t\n"
-    )
-    score = read_scoring_file(path)
-    assert (score.build, score.listed) == ("GRCh38", 2)
-    assert score.variants.rows() == [("1", 200, "A", "G", "additive", 0.5, None)]
-
-
-@pytest.mark.parametrize(
-    ("columns", "row", "build", "message"),
-    [
-        ("rsID\teffect_allele\teffect_weight", "rs1 A 1", "GRCh38", "chr_name, chr_position"),
-        (COLUMNS, "1 100 A G 1", "NR", "genome_build"),
-        (COLUMNS, "1 100 A G high", "GRCh38", "not a number"),
-        (COLUMNS.replace("effect_weight", "dosage_0_weight"), "1 1 A G 1", "hg38", "effect_weight"),
-    ],
-)
-def test_an_unusable_scoring_file_says_the_remedy(
-    tmp_path: Path, columns: str, row: str, build: str, message: str
-) -> None:
-    with pytest.raises(ScoringFileError, match=message):
-        read_scoring_file(scoring_file(tmp_path, row, columns=columns, build=build))
-
-
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8bxx", b"\xff\xfe", b"#genome_build=hg38\n"])
-def test_no_table_is_no_scoring_file(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "s.txt"
-    path.write_bytes(content)
-    with pytest.raises(ScoringFileError, match=r"pgscatalog\.org"):
-        read_scoring_file(path)
 
 
 @pytest.fixture

@@ -1,10 +1,76 @@
-"""Which scoring files can be used, and what is said of the others."""
+"""Which scoring files can be used, what of them, and what is said of the others."""
 
 from pathlib import Path
 
-from medplatform.modalities.genomics.features.scoring_file import find_unusable
+import pytest
 
-COLUMNS = "chr_name\tchr_position\teffect_allele\tother_allele\teffect_weight"
+from medplatform.modalities.genomics.features.scoring_file import (
+    ScoringFileError,
+    find_unusable,
+    read_scoring_file,
+)
+from medplatform_tests.modalities.genomics.features.scoring import COLUMNS, scoring_file
+
+
+def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) -> None:
+    columns = f"{COLUMNS}\tis_haplotype\tis_diplotype\tis_interaction\tis_dominant\tis_recessive"
+    rows = (
+        "1 100 G A 1 False False False False False",
+        "1 100 G A 1 False False False False False",
+        "1 100 G A 1 True False False False False",
+        "1 100 G A 1 False True False False False",
+        "1 100 G A x False False True False False",
+        "1 100 G A 1 False False False True True",
+        "1  G A 1 False False False False False",
+        "6 100 P N 1 False False False False False",
+        "1 200 A T 1 False False False False False",
+    )
+    score = read_scoring_file(scoring_file(tmp_path, *rows, columns=columns))
+    assert dict(score.skipped) == dict.fromkeys(
+        (
+            *("contradiction", "diplotype", "duplicate", "haplotype", "interaction"),
+            *("no_bases", "no_position"),
+        ),
+        1,
+    )
+    assert (score.listed, score.variants.height, score.strand_ambiguous) == (9, 2, 1)
+
+
+def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
+    path = tmp_path / "PGS1.txt"
+    path.write_text(
+        "#genome_build=GRCh37\n#HmPOS_build=GRCh38\n"
+        "rsID\tchr_name\tchr_position\teffect_allele\teffect_weight\thm_inferOtherAllele\t"
+        "hm_chr\thm_pos\n"
+        "rs1\t1\t100\tA\t0.5\tG\t1\t200\nrs2\t1\t101\tA\t0.5\t\t\t\n"
+    )
+    score = read_scoring_file(path)
+    assert (score.build, score.listed) == ("GRCh38", 2)
+    assert score.variants.rows() == [("1", 200, "A", "G", "additive", 0.5, None)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "build", "message"),
+    [
+        ("rsID\teffect_allele\teffect_weight", "rs1 A 1", "GRCh38", "chr_name, chr_position"),
+        (COLUMNS, "1 100 A G 1", "NR", "genome_build"),
+        (COLUMNS, "1 100 A G high", "GRCh38", "not a number"),
+        (COLUMNS.replace("effect_weight", "dosage_0_weight"), "1 1 A G 1", "hg38", "effect_weight"),
+    ],
+)
+def test_an_unusable_scoring_file_says_the_remedy(
+    tmp_path: Path, columns: str, row: str, build: str, message: str
+) -> None:
+    with pytest.raises(ScoringFileError, match=message):
+        read_scoring_file(scoring_file(tmp_path, row, columns=columns, build=build))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8bxx", b"\xff\xfe", b"#genome_build=hg38\n"])
+def test_no_table_is_no_scoring_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "s.txt"
+    path.write_bytes(content)
+    with pytest.raises(ScoringFileError, match=r"pgscatalog\.org"):
+        read_scoring_file(path)
 
 
 def write(path: Path, columns: str, *rows: str) -> Path:
