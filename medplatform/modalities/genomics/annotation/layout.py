@@ -7,14 +7,17 @@ from typing import Literal
 
 Tool = Literal["vep", "snpeff", "bcftools"]
 
-KEYS = ("CSQ", "ANN", "BCSQ")
+_USUAL: Mapping[str, Tool] = {"CSQ": "vep", "ANN": "snpeff", "BCSQ": "bcftools"}
+
+KEYS = tuple(_USUAL)
 """The keys that hold annotations by convention; a header may give any other the same format."""
 
 _FORMAT = re.compile(r"Format:\s*(?P<fields>[^\s'\"]*\|[^\s'\"]*)", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?P<fields>[^']*\|[^']*)'")
 _TOOLS: tuple[tuple[Tool, frozenset[str]], ...] = (
     ("snpeff", frozenset({"Allele", "Annotation", "Annotation_Impact"})),
-    ("vep", frozenset({"Allele", "Consequence", "Feature"})),
+    # All others may be left out with `vep --fields`.
+    ("vep", frozenset({"Allele", "Consequence"})),
     ("bcftools", frozenset({"Consequence", "gene", "transcript"})),
 )
 # Variant annotations in VCF format, version 1.0 (2015), and bcftools csq: always these fields.
@@ -63,10 +66,31 @@ def find_layouts(descriptions: Mapping[str, str]) -> dict[str, Layout]:
     return {key: layout for key, layout in found.items() if layout is not None}
 
 
-def _layout(key: str, description: str) -> Layout | None:
+def find_missing(key: str, description: str) -> tuple[str, ...]:
+    """The fields that a stated format lacks, so that its annotations cannot be read, sorted.
+
+    Empty where it can be read, or states no format at all. Where formats of several tools are
+    equally near, it is that of the tool that uses the key by convention.
+
+    >>> find_missing("CSQ", "Consequence annotations. Format: Allele|IMPACT|SYMBOL")
+    ('Consequence',)
+    """
+    fields = set(_stated_fields(description))
+    if not fields or _layout(key, description):
+        return ()
+    lacks = [(wanted - fields, _USUAL.get(key) != tool) for tool, wanted in _TOOLS]
+    nearest, _ = min(lacks, key=lambda lack: (len(lack[0]), lack[1]))
+    return tuple(sorted(nearest))
+
+
+def _stated_fields(description: str) -> tuple[str, ...]:
+    """The fields of the format that a description states; empty where it states none."""
     stated = _FORMAT.search(description) or _QUOTED.search(description)
-    if stated:
-        fields = _unique(name.strip() for name in stated["fields"].split("|"))
+    return _unique(name.strip() for name in stated["fields"].split("|")) if stated else ()
+
+
+def _layout(key: str, description: str) -> Layout | None:
+    if fields := _stated_fields(description):
         for tool, wanted in _TOOLS:
             if wanted <= set(fields):
                 return Layout(key, tool, fields)

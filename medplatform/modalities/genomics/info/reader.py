@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from medplatform.modalities.genomics.annotation.layout import KEYS, find_layouts
+from medplatform.modalities.genomics.annotation.layout import KEYS, find_layouts, find_missing
 from medplatform.modalities.genomics.deidentify.names import is_named_in
 from medplatform.modalities.genomics.deidentify.record_ids import LINK_KEYS, RecordIds
 from medplatform.modalities.genomics.deidentify.texts import TextPolicy, scrub
@@ -90,8 +90,7 @@ class InfoReader:
                 sites = items.values(key).sites
                 broken.append((rules.KEY_SYNTAX, rules.spread(mask, sites, items.count)))
             elif key in KEYS and key not in self._annotations:
-                rule = rules.NO_FORMAT._replace(element=f"INFO/{key}")
-                self._remark(rule, int(items.values(key).sites[0]), remarks)
+                self._remark(self._no_format(key), int(items.values(key).sites[0]), remarks)
             elif key not in self._annotations:
                 reader = self._reader(key, items, remarks)
                 if reader is not None:
@@ -111,6 +110,11 @@ class InfoReader:
             if (found := mask & is_good).any():
                 self._remark(rule, int(found.argmax()), remarks)
         return remarks
+
+    def _no_format(self, key: str) -> Rule:
+        known = self._header.info.get(key)
+        missing = find_missing(key, known.description) if known else ()
+        return rules.no_format(f"INFO/{key}", missing)
 
     def _reader(self, key: str, items: Items, remarks: list[Remark]) -> ColumnReader | None:
         """The reader of a key, made when it is first met; None where its values are left out."""

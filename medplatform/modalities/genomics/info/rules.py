@@ -3,6 +3,8 @@
 # pyarrow.compute makes its functions when it is imported.
 # pyright: reportAttributeAccessIssue=false
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +41,20 @@ NO_FORMAT = Rule(
     "The header does not say which fields the annotations have, so they were left out. Its line of "
     "the key must end with Format: and their names: annotate the file again.",
 )
+
+
+def no_format(element: str, missing: Sequence[str]) -> Rule:
+    """The remark on annotations whose format is not stated, or lacks fields."""
+    rule = NO_FORMAT._replace(element=element)
+    if not missing:
+        return rule
+    lacks = f"The format that the header states for the annotations lacks {', '.join(missing)}"
+    return rule._replace(
+        reason=f"{lacks}, so they were left out. Annotate the file again with all fields that say "
+        "which allele has which consequence."
+    )
+
+
 UNDECLARED = Rule(
     "info.undeclared",
     "INFO",

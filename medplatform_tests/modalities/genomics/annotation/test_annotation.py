@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medplatform.modalities.genomics.annotation.alleles import allele_number
-from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts
+from medplatform.modalities.genomics.annotation.layout import Layout, find_layouts, find_missing
 from medplatform.modalities.genomics.annotation.rows import (
     Annotations,
     Records,
@@ -18,9 +18,12 @@ from medplatform.modalities.genomics.annotation.rows import (
     open_column,
 )
 from medplatform.modalities.genomics.annotation.split import field_column, split_annotations
+from medplatform.modalities.genomics.tables.annotation import ANNOTATION
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, crosswalk, vcf
 
 VEP = "Consequence annotations. Format: Allele|Consequence|IMPACT|SYMBOL|Feature|LoF_info"
+# `vep --fields` may leave out all but the allele and the consequence.
+FEW = "Consequence annotations. Format: Allele|Consequence|IMPACT|SYMBOL|Gene|HGVSc|MAX_AF"
 SNPEFF = (
     "Functional annotations: 'Allele | Annotation | Annotation_Impact | Gene_Name | Gene_ID | "
     "Feature_Type | Feature_ID | Transcript_BioType | Rank | HGVS.c | HGVS.p | "
@@ -53,6 +56,8 @@ def read_info(
     [
         ("CSQ", VEP, "vep", 6),
         ("vep", VEP, "vep", 6),
+        ("CSQ", FEW, "vep", 7),
+        ("CSQ", "Format: Allele|Consequence", "vep", 2),
         ("ANN", SNPEFF, "snpeff", 16),
         ("ANN", "Functional annotations", "snpeff", 16),
         ("ANN", VEP, "vep", 6),
@@ -70,6 +75,25 @@ def test_the_header_says_how_annotations_are_written(
 def test_a_key_without_a_format_has_no_layout() -> None:
     descriptions = {"CSQ": "Consequences", "DP": "Depth (a|b)", "GENEINFO": "Format: symbol|id"}
     assert find_layouts(descriptions) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "description", "missing"),
+    [
+        ("CSQ", "Format: Allele|IMPACT|SYMBOL|Feature", ("Consequence",)),
+        ("CSQ", "Format: Consequence|SYMBOL|Feature", ("Allele",)),
+        ("CSQ", "Format: IMPACT|SYMBOL", ("Allele", "Consequence")),
+        ("ANN", "'Allele | Annotation | Gene_Name'", ("Annotation_Impact",)),
+        ("BCSQ", "Format: Consequence|gene|biotype", ("transcript",)),
+        ("CSQ", VEP, ()),
+        ("CSQ", FEW, ()),
+        ("CSQ", "Consequences", ()),
+    ],
+)
+def test_a_format_that_cannot_be_read_lacks_fields(
+    key: str, description: str, missing: tuple[str, ...]
+) -> None:
+    assert find_missing(key, description) == missing
 
 
 def test_fields_become_columns() -> None:
@@ -259,6 +283,26 @@ def test_a_file_is_read_with_its_annotations(read: Read) -> None:
     assert numbers["annotation.fields"] == rows[1]["record_number"]
 
 
+def test_a_file_whose_annotations_name_no_transcript_is_read(read: Read) -> None:
+    """Two transcripts say the same then: both stay, as two annotations."""
+    twice = ",".join(["G|stop_gained|HIGH|AAA|G1|c.1A>G|0.001"] * 2)
+    record = f"chr1 100 . A G . . CSQ={twice},-|intron_variant|MODIFIER|AAA||| GT 0/1 0/0"
+    files = {
+        "calls.vcf": vcf(record, header=csq_header(FEW)),
+        "crosswalk.csv": crosswalk("S1", "S2"),
+    }
+    reading = read(files)
+    rows = reading.rows("genomics_annotation")
+    assert [row["annotation_number"] for row in rows] == [1, 2, 3]
+    assert [row["allele_number"] for row in rows] == [1, 1, None]
+    assert [row["feature_id"] for row in rows] == [None, None, None]
+    assert {row["gene_symbol"] for row in rows} == {"AAA"}
+    assert [row["impact"] for row in rows] == ["HIGH", "HIGH", "MODIFIER"]
+    assert [row["csq_MAX_AF"] for row in rows] == ["0.001", "0.001", None]
+    assert len({tuple(row[name] for name in ANNOTATION.key) for row in rows}) == 3
+    assert reading.refusals() == []
+
+
 @pytest.mark.parametrize("header", [HEADER, csq_header("Consequences")])
 def test_annotations_without_a_format_are_remarked_on(read: Read, header: str) -> None:
     record = "chr1 100 . A G . . CSQ=G|a|LOW GT 0/1 0/1"
@@ -267,6 +311,15 @@ def test_annotations_without_a_format_are_remarked_on(read: Read, header: str) -
     assert reading.rows("genomics_annotation") == []
     found = [(row["code"], row["element"], row["severity"]) for row in reading.refusals()]
     assert found == [("annotation.no_format", "INFO/CSQ", "warning")]
+
+
+def test_the_remark_names_the_field_that_the_format_lacks(read: Read) -> None:
+    record = "chr1 100 . A G . . CSQ=G|LOW|AAA GT 0/1 0/1"
+    header = csq_header("Format: Allele|IMPACT|SYMBOL")
+    files = {"calls.vcf": vcf(record, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
+    (remark,) = read(files).refusals()
+    assert (remark["code"], remark["element"]) == ("annotation.no_format", "INFO/CSQ")
+    assert "lacks Consequence, so they were left out" in remark["reason"]
 
 
 def test_names_of_samples_do_not_stay_in_annotations(read: Read) -> None:
