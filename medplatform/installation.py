@@ -109,8 +109,9 @@ class Installation:
 
     @property
     def scoring_files(self) -> list[Path]:
-        """PGS Catalog scoring files under reference/pgs."""
-        return sorted((self.settings.reference / "pgs").glob("*.txt*"))
+        """PGS Catalog scoring files under reference/pgs: *.txt and *.txt.gz."""
+        folder = self.settings.reference / "pgs"
+        return sorted([*folder.glob("*.txt"), *folder.glob("*.txt.gz")])
 
     def pending_deliveries(self) -> list[str]:
         """Closed deliveries that wait in landing, as modality/name."""

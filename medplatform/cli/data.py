@@ -1,7 +1,9 @@
 """Commands about data that were read: what was refused, the marts, and caches of images."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from medplatform.installation import Installation
     from medplatform.lake import LedgerEntry
     from medplatform.modalities import Modality
+    from medplatform.warehouse import BuildResult
 
 _RECORD = ("modality", "delivery", "source_id", "unit", "record_number")
 _CAUSE = ("modality", "delivery", "source_id", "file", "unit", "code", "element")
@@ -128,9 +131,8 @@ def _print_causes(
 def build_marts() -> None:
     """Score and assess genotypes, assemble volumes of images, and build the marts with dbt."""
     from medplatform.cli.cohort_flow import cohort_flow
-    from medplatform.modalities import TABLES
     from medplatform.modalities.genomics.features.scoring_file import find_unusable
-    from medplatform.warehouse import POLYGENIC_SCORE, build
+    from medplatform.warehouse import POLYGENIC_SCORE
     from medplatform.warehouse.genomics_features import find_references, write_features
     from medplatform.warehouse.genomics_qc import write_genomics_qc
     from medplatform.warehouse.scores import write_polygenic_scores
@@ -146,19 +148,12 @@ def build_marts() -> None:
     unusable = find_unusable(installation.scoring_files)
     usable = [path for path in installation.scoring_files if path not in unusable]
     scores = write_polygenic_scores(installation.lake, usable, settings.marts)
-    features = write_features(
-        installation.lake, find_references(settings.reference), settings.marts
-    )
+    references = find_references(settings.reference)
+    features = write_features(installation.lake, references, settings.marts)
+    unusable |= features.unusable
     assembled = write_volumes(installation.lake, settings.marts)
     assessed = write_genomics_qc(installation.lake, settings.marts)
-    root = settings.data / "dbt"
-    result = build(
-        installation.lake,
-        list(TABLES.values()),
-        root=root,
-        marts=settings.marts,
-        views=installation.views,
-    )
+    result = _run_dbt(installation, unusable)
     marts = {
         **result.marts,
         POLYGENIC_SCORE.name: scores.height,
@@ -167,12 +162,34 @@ def build_marts() -> None:
         **features.rows,
     }
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in marts.items()])
-    if flow := cohort_flow(root):
+    if flow := cohort_flow(settings.data / "dbt"):
         print_table("From patients to rows of patient_features", flow)
     if unusable:
-        raise click.ClickException(
-            "All was built but the scores of these files:\n" + "\n".join(unusable.values())
+        raise click.ClickException("\n".join(["All else was built.", *_tell_unusable(unusable)]))
+
+
+def _run_dbt(installation: "Installation", unusable: Mapping[Path, str]) -> "BuildResult":
+    """Build the marts of SQL; what else is to be mended is told with what dbt finds."""
+    from medplatform.modalities import TABLES
+    from medplatform.warehouse import WarehouseError, build
+
+    try:
+        return build(
+            installation.lake,
+            list(TABLES.values()),
+            root=installation.settings.data / "dbt",
+            marts=installation.settings.marts,
+            views=installation.views,
         )
+    except WarehouseError as error:
+        raise WarehouseError("\n".join([str(error), *_tell_unusable(unusable)])) from error
+
+
+def _tell_unusable(reasons: Mapping[Path, str]) -> list[str]:
+    """Which files of the folder reference are not in the marts, and why."""
+    if not reasons:
+        return []
+    return ["Nothing of these reference files is in the marts:", *reasons.values()]
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """What genotypes mean as assets: ClinVar, gene burden, carriers, and each patient in one row."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -8,6 +9,7 @@ from pyarrow.types import is_list
 
 from medplatform.defs import show
 from medplatform.defs.ingest import lake_key
+from medplatform.defs.references import usable_result, usable_spec
 from medplatform.installation import Installation
 from medplatform.lake import Phi
 from medplatform.modalities import TABLES
@@ -62,7 +64,8 @@ def genomics_feature_assets() -> list[dg.AssetsDefinition]:
                 asset=_key(PATIENT_GENOMICS),
                 description="Who joins features of genomes to patients relies on one row each: a "
                 "patient who is missing would be taken for one without a sample.",
-            )
+            ),
+            *(usable_spec(_key(table)) for table in (CLINVAR_ALLELE, CARRIER_STATUS)),
         ],
         group_name="genomics",
         description="Counts rare damaging alleles per gene and pathogenic ones per gene of a "
@@ -74,12 +77,16 @@ def genomics_feature_assets() -> list[dg.AssetsDefinition]:
         settings = installation.settings
         references = find_references(settings.reference)
         features = write_features(installation.lake, references, settings.marts)
+        checks = {
+            CLINVAR_ALLELE.name: [_usable(CLINVAR_ALLELE, references.clinvar, features)],
+            CARRIER_STATUS.name: [_usable(CARRIER_STATUS, references.panels, features)],
+            PATIENT_GENOMICS.name: [_one_row(installation, features)],
+        }
         for table in FEATURE_TABLES:
-            is_last = table is PATIENT_GENOMICS
             yield dg.MaterializeResult(
                 asset_key=_key(table),
                 metadata=_metadata(features, references, table),
-                check_results=[_one_row(installation, features)] if is_last else [],
+                check_results=checks.get(table.name, []),
             )
 
     return [compute_genomic_features]
@@ -134,7 +141,7 @@ def _of_table(
     return {}
 
 
-def _text(found: tuple[object, ...], absence: str) -> dg.MetadataValue:
+def _text(found: tuple[Path, ...], absence: str) -> dg.MetadataValue:
     text = f"{len(found)} files" if found else f"{absence}, so the mart is empty."
     return dg.MetadataValue.text(text)
 
@@ -148,3 +155,8 @@ def _one_row(installation: Installation, features: Features) -> dg.AssetCheckRes
         description=f"{problems} patients have no row, or several." if problems else None,
         metadata={"value": problems, "threshold": 0},
     )
+
+
+def _usable(table: MartInput, files: tuple[Path, ...], features: Features) -> dg.AssetCheckResult:
+    reasons = [features.unusable[path] for path in files if path in features.unusable]
+    return usable_result(_key(table), reasons)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +15,7 @@ from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from medplatform.defs import show
 from medplatform.defs.dbt_translator import Translator
 from medplatform.defs.ingest import lake_key
+from medplatform.defs.references import usable_result, usable_spec
 from medplatform.installation import Installation
 from medplatform.modalities import TABLES
 from medplatform.warehouse import (
@@ -117,8 +118,10 @@ def _at_rest(invocation: DbtCliInvocation, events: Iterator[Any]) -> DbtEventIte
 
 
 def _polygenic_score() -> dg.AssetsDefinition:
+    key = dg.AssetKey(["marts", POLYGENIC_SCORE.name])
+
     @dg.asset(
-        key=["marts", POLYGENIC_SCORE.name],
+        key=key,
         deps=[
             lake_key(TABLES[name])
             for name in (
@@ -132,10 +135,15 @@ def _polygenic_score() -> dg.AssetsDefinition:
         group_name="warehouse",
         tags={"modality": "genomics", "phi": "genotype"},
         metadata={"dagster/column_schema": _column_schema(POLYGENIC_SCORE)},
+        check_specs=[usable_spec(key)],
     )
     def polygenic_score(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
+        from medplatform.modalities.genomics.features.scoring_file import find_unusable
+
         marts = installation.settings.marts
-        scores = write_polygenic_scores(installation.lake, installation.scoring_files, marts)
+        unusable = find_unusable(installation.scoring_files)
+        usable = [path for path in installation.scoring_files if path not in unusable]
+        scores = write_polygenic_scores(installation.lake, usable, marts)
         summary = scores.group_by("score_name").agg(
             pl.len().alias("patients"),
             pl.col("matched_variants").min().alias("fewest matched"),
@@ -151,17 +159,18 @@ def _polygenic_score() -> dg.AssetsDefinition:
                 "scoring_files": len(installation.scoring_files),
                 "scores": show.markdown(summary),
                 # Also those that no patient has: of another build, or skipped row by row.
-                "files": show.markdown(_describe_scores(installation)),
-            }
+                "files": show.markdown(_describe_scores(installation, usable)),
+            },
+            check_results=[usable_result(key, list(unusable.values()))],
         )
 
     return polygenic_score
 
 
-def _describe_scores(installation: Installation) -> pl.DataFrame:
+def _describe_scores(installation: Installation, files: Sequence[Path]) -> pl.DataFrame:
     from medplatform.modalities.genomics.features.score import describe_scores
 
-    return describe_scores(installation.lake, installation.scoring_files)
+    return describe_scores(installation.lake, files)
 
 
 def _ucum_conversion() -> dg.AssetsDefinition:

@@ -1,8 +1,8 @@
 """The marts of what genotypes mean, which no SQL computes: genotypes are packed."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -35,18 +35,31 @@ class References:
 
 
 def find_references(folder: Path) -> References:
-    """The files under reference/clinvar (*.vcf, *.vcf.gz) and reference/panels (*.csv)."""
+    """The files under reference/clinvar (*.vcf, *.vcf.gz) and reference/panels (*.csv).
+
+    NCBI publishes an index (.vcf.gz.tbi) and a checksum (.vcf.gz.md5) beside each file of ClinVar.
+    """
+    clinvar = (*folder.glob("clinvar/*.vcf"), *folder.glob("clinvar/*.vcf.gz"))
     return References(
-        clinvar=tuple(sorted(folder.glob("clinvar/*.vcf*"))),
+        clinvar=tuple(sorted(clinvar)),
         panels=tuple(sorted(folder.glob("panels/*.csv"))),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The marts as they stand."""
+    """The marts as they stand.
+
+    Attributes
+    ----------
+    folder
+        Where their files are.
+    unusable
+        The reference files that could not be used, and why: nothing of them is in the marts.
+    """
 
     folder: Path
+    unusable: Mapping[Path, str] = field(default_factory=dict[Path, str])
 
     @property
     def rows(self) -> dict[str, int]:
@@ -65,20 +78,17 @@ class Features:
 def write_features(lake: Lake, references: References, marts: Path) -> Features:
     """Compute and replace the four marts; ClinVar only where its files are other than before.
 
-    Deleted patients have no row.
-
-    Raises
-    ------
-    ClinVarError, PanelError
-        A reference file cannot be used; the message names it.
+    Deleted patients have no row. A reference file that cannot be used is left out, and told in
+    `Features.unusable`. Its marts are replaced all the same: as they were, they would keep
+    patients who were deleted since.
     """
     from medplatform.modalities.genomics.features.burden import compute_burden
     from medplatform.modalities.genomics.features.carriers import compute_carriers
-    from medplatform.modalities.genomics.features.panel import read_panels
+    from medplatform.modalities.genomics.features.panel import find_unusable_panels, read_panels
 
-    features = Features(marts)
-    panels = read_panels(references.panels)
-    _write_clinvar(references.clinvar, marts)
+    unusable = find_unusable_panels(references.panels)
+    panels = read_panels([path for path in references.panels if path not in unusable])
+    features = Features(marts, _write_clinvar(references.clinvar, marts) | unusable)
     deleted = pl.col("patient_id").is_in(find_deleted_patients(lake))
     burden = compute_burden(lake).filter(~deleted)
     write_input(GENE_BURDEN, _typed(GENE_BURDEN, burden), marts)
@@ -98,16 +108,28 @@ def find_patients_without_row(lake: Lake, features: Features) -> int:
     return missing + rows.filter(pl.col("len") > 1).height
 
 
-def _write_clinvar(paths: Sequence[Path], marts: Path) -> None:
-    from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_clinvar
+def _write_clinvar(paths: Sequence[Path], marts: Path) -> dict[Path, str]:
+    """Replace clinvar_allele where its files changed; the files that cannot be used, and why."""
+    from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_usable
 
-    inputs = _digest(paths)
-    if digest_of_inputs(CLINVAR_ALLELE, marts) == inputs:
-        return
-    alleles = pl.concat([pl.DataFrame(schema=SCHEMA), *(read_clinvar(path) for path in paths)])
+    if _is_written_from(paths, marts):
+        return {}
+    tables, unusable = read_usable(paths)
+    alleles = pl.concat([pl.DataFrame(schema=SCHEMA), *tables.values()])
     newest = alleles.sort("release_date", descending=True, nulls_last=True, maintain_order=True)
     unique = newest.unique("allele_id", keep="first").sort("allele_id")
+    inputs = _digest(list(tables))
     write_input(CLINVAR_ALLELE, _typed(CLINVAR_ALLELE, unique), marts, inputs=inputs)
+    return unusable
+
+
+def _is_written_from(paths: Sequence[Path], marts: Path) -> bool:
+    """Whether clinvar_allele is made of just these files: then all of them could be used."""
+    try:
+        return digest_of_inputs(CLINVAR_ALLELE, marts) == _digest(paths)
+    except OSError:
+        # A file that cannot be opened is told by who reads it.
+        return False
 
 
 def _digest(paths: Sequence[Path]) -> str:

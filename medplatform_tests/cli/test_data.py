@@ -15,7 +15,9 @@ from medplatform.lake import Lake, Refusal, SourceEntry
 from medplatform.modalities import MODALITIES
 from medplatform.privacy import Identity, KeyRing, create_key
 from medplatform.synthetic.demo import IDENTIFIER_SYSTEM, MASTER_KEY
+from medplatform.warehouse import BuildResult, WarehouseError
 from medplatform_tests.cli.conftest import Terminal
+from medplatform_tests.warehouse.records import publish
 
 
 @pytest.fixture
@@ -331,3 +333,50 @@ def test_an_empty_lake_gives_no_mart(ready: Terminal) -> None:
     done = ready.run("build")
     assert done.exit_code == 1
     assert "Ingest first" in done.output
+
+
+@pytest.fixture
+def unusable(ready: Terminal) -> list[Path]:
+    """One file of each kind of reference that cannot be used, and a lake of one patient."""
+    rows = {"ehr_patient": [{"patient_id": "ann", "birth_year": 1960}]}
+    publish(ready.settings.lake, "monday", rows)
+    contents = {
+        "pgs/score.txt": "no score\n",
+        "clinvar/clinvar.vcf.gz": "no VCF\n",
+        "panels/onco.csv": "gene,moi\nCFTR,AR\nCFTR,AD\nBRCA2,Mendelian\n",
+    }
+    for name, text in contents.items():
+        path = ready.settings.reference / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return [ready.settings.reference / name for name in contents]
+
+
+def test_reference_files_that_cannot_be_used_are_told_when_all_else_was_built(
+    ready: Terminal, unusable: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medplatform.warehouse.build", lambda *_, **__: BuildResult(nodes=()))
+    monkeypatch.setattr("medplatform.cli.cohort_flow.cohort_flow", lambda _: [])
+    done = ready.run("build")
+    assert done.exit_code == 1
+    marts, _, told = done.output.partition("All else was built.")
+    assert all(name in marts for name in ("polygenic_score", "imaging_series", "carrier_status"))
+    assert all(f"{path}" in told for path in unusable)
+    assert "onco.csv, line 3, CFTR: listed twice (AR and AD)" in told
+    assert "onco.csv, line 4, BRCA2: inheritance 'Mendelian'" in told
+    for path in unusable:
+        path.unlink()
+    assert ready.run("build").exit_code == 0
+
+
+def test_reference_files_that_cannot_be_used_are_told_where_a_model_fails_too(
+    ready: Terminal, unusable: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WarehouseError("dbt found problems.")
+
+    monkeypatch.setattr("medplatform.warehouse.build", fail)
+    done = ready.run("build")
+    assert isinstance(done.exception, WarehouseError)
+    assert str(done.exception).startswith("dbt found problems.\n")
+    assert all(f"{path}" in str(done.exception) for path in unusable)

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from medplatform.defs.genomics_features import genomics_feature_assets
+from medplatform.defs.references import ALL_USABLE
+from medplatform.defs.warehouse import warehouse_assets
+from medplatform.installation import Installation
 from medplatform.lake import Lake
+from medplatform.settings import Settings
 from medplatform.warehouse.genomics_feature_tables import (
     CARRIER_STATUS,
     CLINVAR_ALLELE,
@@ -20,6 +26,7 @@ from medplatform.warehouse.genomics_features import (
     find_references,
     write_features,
 )
+from medplatform.warehouse.inputs import POLYGENIC_SCORE
 from medplatform_tests.warehouse.records import publish
 
 CLINVAR = """\
@@ -154,6 +161,99 @@ def test_clinvar_is_read_again_only_where_its_files_changed(
     write_features(lake, references, marts)
     assert features.path(CLINVAR_ALLELE).stat().st_ino != first
     assert set(features.scan(CARRIER_STATUS).collect()["status"]) == {"not_assessed"}
+
+
+def test_what_ncbi_publishes_beside_a_file_is_none(references: References, tmp_path: Path) -> None:
+    folder = tmp_path / "reference"
+    for name in ("c.vcf.gz", "c.vcf.gz.tbi", "c.vcf.gz.md5", "c.vcf.gz.csi", "c.vcf_papu.txt"):
+        (folder / "clinvar" / name).touch()
+    found = find_references(folder)
+    assert [path.name for path in found.clinvar] == ["c.vcf", "c.vcf.gz"]
+    assert found.panels == references.panels
+
+
+@pytest.fixture
+def unusable(tmp_path: Path, references: References) -> list[Path]:
+    """Three files that cannot be used, beside those that can: one older, two newer by name."""
+    folder = tmp_path / "reference"
+    contents = {
+        "clinvar/a.vcf": "##fileformat=VCFv4.1\n",
+        "clinvar/d.vcf.gz": "no VCF",
+        "panels/onco.csv": "gene,moi\nAAA,AD\nAAA,AR\n",
+    }
+    for name, text in contents.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in contents]
+
+
+def test_files_that_cannot_be_used_are_all_told_and_stop_nothing_else(
+    lake: Lake, references: References, unusable: list[Path], tmp_path: Path
+) -> None:
+    good = write_features(lake, references, tmp_path / "good")
+    found = find_references(tmp_path / "reference")
+    features = write_features(lake, found, tmp_path / "marts")
+    assert sorted(features.unusable) == unusable
+    assert all(str(path) in reason for path, reason in features.unusable.items())
+    # Told each time, not only where ClinVar is read because its files changed.
+    assert write_features(lake, found, tmp_path / "marts").unusable == features.unusable
+    for table in FEATURE_TABLES:
+        assert features.scan(table).collect().equals(good.scan(table).collect())
+    assert not good.unusable
+
+
+def test_a_file_that_was_mended_is_told_no_more(
+    lake: Lake, unusable: list[Path], tmp_path: Path
+) -> None:
+    found = find_references(tmp_path / "reference")
+    write_features(lake, found, tmp_path / "marts")
+    old, newer, panel = unusable
+    old.write_text(CLINVAR.replace("\t100\t", "\t200\t"))
+    newer.write_text(CLINVAR.replace("\t100\t", "\t300\t"))
+    panel.write_text("gene\nBBB\n")
+    features = write_features(lake, found, tmp_path / "marts")
+    assert not features.unusable
+    assert sorted(features.scan(CLINVAR_ALLELE).collect()["position"]) == [100, 200, 300]
+    assert set(features.scan(CARRIER_STATUS).collect()["panel"]) == {"heart", "onco"}
+
+
+def test_dagster_tells_the_same_of_the_asset_that_lacks_a_file(
+    lake: Lake, unusable: list[Path], tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path)
+    installation = Installation(settings)
+    installation.lake = lake
+    done = dg.materialize(genomics_feature_assets(), resources={"installation": installation})
+    checks = {
+        check.asset_key.path[-1]: check
+        for check in done.get_asset_check_evaluations()
+        if check.check_name == ALL_USABLE
+    }
+    reasons = write_features(lake, find_references(settings.reference), tmp_path / "m").unusable
+    clinvar, carriers = checks["clinvar_allele"], checks["carrier_status"]
+    assert not clinvar.passed and not carriers.passed
+    assert clinvar.description == "\n".join(reasons[path] for path in unusable[:2])
+    assert carriers.description == reasons[unusable[2]]
+
+
+def test_dagster_computes_the_other_scores_where_a_file_cannot_be_used(
+    lake: Lake, tmp_path: Path
+) -> None:
+    installation = Installation(Settings(data=tmp_path))
+    installation.lake = lake
+    folder = installation.settings.reference / "pgs"
+    folder.mkdir(parents=True)
+    columns = "chr_name\tchr_position\teffect_allele\tother_allele\teffect_weight"
+    (folder / "good.txt").write_text(f"#genome_build=GRCh38\n{columns}\n1\t100\tG\tA\t1\n")
+    (folder / "bad.txt").write_text("no scoring file\n")
+    (folder / "good.txt.gz.md5").write_text("0  good.txt.gz\n")
+    key = dg.AssetKey(["marts", POLYGENIC_SCORE.name])
+    (score,) = (each for each in warehouse_assets() if key in each.keys)
+    done = dg.materialize([score], resources={"installation": installation})
+    (check,) = done.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == (ALL_USABLE, False)
+    assert "bad.txt" in (check.description or "") and "good" not in (check.description or "")
+    scores = pl.read_parquet(installation.settings.marts / f"{POLYGENIC_SCORE.name}.parquet")
+    assert set(scores["score_name"]) == {"good"}
 
 
 def test_a_deleted_patient_has_no_row(lake: Lake, references: References, tmp_path: Path) -> None:

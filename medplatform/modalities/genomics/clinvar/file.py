@@ -14,7 +14,7 @@ from medplatform.modalities.genomics.reference.build import BuildConflict, resol
 SITE = "https://ftp.ncbi.nlm.nih.gov/pub/clinvar/"
 BLOCK_BYTES = 32 << 20
 _LINE_BYTES = 1 << 20
-_CONTIG = re.compile(r"##contig=<ID=([^,>]+),.*?length=(\d+)")
+_CONTIG = re.compile(r"##contig=<ID=([^,>]+),.*?length=(\d{1,12})\b")
 _COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 
 

@@ -7,6 +7,7 @@ record of a patient: a file that cannot be used raises, and the message may name
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
@@ -82,6 +83,18 @@ def read_clinvar(path: Path) -> pl.DataFrame:
         .sort("allele_id", -pl.col("review_stars"), rank, "variation_id")
         .unique("allele_id", keep="first", maintain_order=True)
     )
+
+
+def read_usable(paths: Sequence[Path]) -> tuple[dict[Path, pl.DataFrame], dict[Path, str]]:
+    """The tables of the files that can be used, and why the others cannot."""
+    tables: dict[Path, pl.DataFrame] = {}
+    unusable: dict[Path, str] = {}
+    for path in paths:
+        try:
+            tables[path] = read_clinvar(path)
+        except ClinVarError as error:
+            unusable[path] = str(error)
+    return tables, unusable
 
 
 def _alleles(records: pl.DataFrame, header: Header) -> pl.DataFrame:

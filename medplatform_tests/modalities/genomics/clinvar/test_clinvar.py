@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from medplatform.modalities.genomics.clinvar.file import ClinVarError
-from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_clinvar
+from medplatform.modalities.genomics.clinvar.table import SCHEMA, read_clinvar, read_usable
 
 HEADER = """\
 ##fileformat=VCFv4.1
@@ -71,6 +71,7 @@ def test_what_is_said_of_an_allele(tmp_path: Path) -> None:
         (HEADER.replace("CLNDN", "XYZ"), "keys of ClinVar"),
         (HEADER.replace("2025-01-05", "2024-13-45"), "fileDate"),
         (HEADER.replace("GRCh38", "GRCh38\n##contig=<ID=1,length=249250621>"), "does not agree"),
+        (HEADER.replace("reference=GRCh38", f"contig=<ID=1,length={'9' * 5000}>"), "genome build"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, header: str, message: str) -> None:
@@ -92,6 +93,17 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ClinVarError, match="whole"):
         read_clinvar(path)
+
+
+def test_a_file_that_cannot_be_used_does_not_stop_the_others(tmp_path: Path) -> None:
+    good = write(tmp_path, "CLNSIG=Benign", name="good.vcf")
+    bad = write(tmp_path, "CLNSIG=Benign", header=HEADER.replace("CLNDN", "XYZ"), name="bad.vcf")
+    folder = tmp_path / "folder.vcf"
+    folder.mkdir()
+    tables, unusable = read_usable([bad, folder, good])
+    assert [path for path, table in tables.items() if table.height == 1] == [good]
+    assert list(unusable) == [bad, folder]
+    assert all(reason.startswith(f"{path}: ") for path, reason in unusable.items())
 
 
 @pytest.mark.real

@@ -179,7 +179,7 @@ def test_of_very_many_keys_the_first_are_read(read: Read, monkeypatch: pytest.Mo
     monkeypatch.setattr("medplatform.modalities.genomics.format.reading.MOST_KEYS", 3)
     records = [f"chr1 {n + 100} . A C . . . GT:K{n}:DP 0/1:x:7 0/1:y:8" for n in range(5)]
     header = HEADER.rsplit("#CHROM", 1)[0]
-    columns = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT S1 S2".split()
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", "S1", "S2"]
     text = header + "\t".join(columns) + "\n" + "\n".join(records).replace(" ", "\t") + "\n"
     reading = read({"a.vcf": text.encode(), "crosswalk.csv": crosswalk("S1", "S2")})
     assert variant_errors(reading) == []
