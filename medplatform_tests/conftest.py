@@ -1,4 +1,4 @@
-"""What holds for all tests: the longest files come first.
+"""What holds for all tests: the longest files come first, and names are the same in all workers.
 
 Each worker takes whole files, and the last to end decides how long the suite takes.
 """
@@ -42,3 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {root / name: number for number, name in enumerate(LONGEST)}
     assert all(path.exists() for path in order)
     items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name compressed bytes by their argument: in gzip is the second in which they were made."""
+    return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
