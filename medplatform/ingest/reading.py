@@ -35,7 +35,7 @@ from medplatform.quality import Finding, count_identity, is_rejected, rules_of, 
 from medplatform.quality.validate import columns_read, combine
 from medplatform.synthetic.demo import is_foreign
 
-_CELLS_VALIDATED = 1_000_000
+_CELLS_VALIDATED = 700_000
 """At once: what Great Expectations makes of them takes about 60 MB."""
 
 
