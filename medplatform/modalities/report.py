@@ -1,6 +1,7 @@
 """What became of the records of one delivered file: refusals, remarks and counts."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Source
@@ -55,17 +56,7 @@ class FileReport:
         self, code: str, reason: str, record_number: int = 0, element: str | None = None
     ) -> None:
         """Note something about a file that is read nevertheless."""
-        self.stage.refuse(
-            Refusal(
-                source_id=self.source.source_id,
-                file=self.source.label,
-                record_number=record_number,
-                code=code,
-                reason=reason,
-                element=element,
-                severity="warning",
-            )
-        )
+        self._note("file", record_number, code, reason, element, severity="warning")
 
     def _note(
         self,
@@ -75,6 +66,7 @@ class FileReport:
         reason: str,
         element: str | None = None,
         byte_offset: int | None = None,
+        severity: Literal["error", "warning"] = "error",
     ) -> None:
         self.stage.refuse(
             Refusal(
@@ -86,5 +78,6 @@ class FileReport:
                 reason=reason,
                 element=element,
                 byte_offset=byte_offset,
+                severity=severity,
             )
         )
