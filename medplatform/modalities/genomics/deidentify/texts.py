@@ -31,7 +31,7 @@ class TextPolicy:
         """The keys of public tools and archives, and those that are declared beside them."""
         return cls(_public_keys() | frozenset(declared))
 
-    def names(self, key: str) -> bool:
+    def lists(self, key: str) -> bool:
         """Whether a key is among them as it is written, not by a pattern: then it names nobody."""
         return key in self.keys
 

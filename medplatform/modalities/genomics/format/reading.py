@@ -196,7 +196,7 @@ class FormatReader:
         return self._read_keys[key]
 
     def _names_someone(self, key: str) -> bool:
-        is_public = reserved_format(key, LATEST_VERSION) or self._policy.names(key)
+        is_public = reserved_format(key, LATEST_VERSION) or self._policy.lists(key)
         if is_public or not is_named_in(key, self._names):
             return False
         self._warn_once(NAMED_KEY)

@@ -161,7 +161,7 @@ class InfoReader:
 
     def _names_sample(self, key: str) -> bool:
         is_reserved = reserved_info(key, self._header.version) is not None
-        return not (is_reserved or self._policy.names(key)) and is_named_in(key, self.names)
+        return not (is_reserved or self._policy.lists(key)) and is_named_in(key, self.names)
 
     def _scrub(self, cells: pa.Array) -> pa.Array:
         return scrub(cells, self.names) if self.names else cells

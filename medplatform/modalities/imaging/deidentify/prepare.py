@@ -16,7 +16,7 @@ from medplatform.modalities.imaging.flatten.element import SHORT_VRS
 
 __all__ = ["Prepared", "prepare"]
 
-TAG_DIGITS = 8
+_TAG_DIGITS = 8
 _ODD = "13579BDF"
 _MOST_REMEMBERED = 1 << 12
 _LONGEST_SHARED = 64
@@ -58,7 +58,7 @@ def _may_be_shared(element: Element) -> bool:
     """
     path, vr, _, text, number, binary = element
     size = sum(map(len, text)) if text else len(number or binary or ())
-    return len(path) == TAG_DIGITS and vr in SHORT_VRS and size <= _LONGEST_SHARED
+    return len(path) == _TAG_DIGITS and vr in SHORT_VRS and size <= _LONGEST_SHARED
 
 
 class _Preparing:
@@ -123,7 +123,7 @@ class _Preparing:
 
     def _act(self, element: Element, decoded: Element) -> _Act:
         path, vr, creator, _, _, _ = decoded
-        apply, mark = self._find(path[-TAG_DIGITS:], vr, creator)
+        apply, mark = self._find(path[-_TAG_DIGITS:], vr, creator)
         if path == PATIENT_ID:
             mark = Mark.PATIENT
         result = apply(decoded)
