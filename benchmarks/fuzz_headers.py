@@ -83,8 +83,8 @@ def check(data: bytes) -> str:
 
 
 def same(some: Sequence[Element], others: Sequence[Element]) -> bool:
-    """Whether elements are equal; a NaN equals a NaN."""
-    return list(map(repr, some)) == list(map(repr, others))
+    """Whether elements are equal; a NaN equals a NaN, but 1 is not 1.0."""
+    return list(map(repr, map(tuple, some))) == list(map(repr, map(tuple, others)))
 
 
 def read_corpus(folder: Path) -> list[bytes]:

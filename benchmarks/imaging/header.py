@@ -34,22 +34,26 @@ def medplatform(files: Sequence[Path], out: Path) -> None:
     from medplatform.lake import Stage
     from medplatform.modalities.delivery import Source
     from medplatform.modalities.imaging.account import Record
-    from medplatform.modalities.imaging.deidentify import PLATFORM_POLICY, prepare
+    from medplatform.modalities.imaging.deidentify import PLATFORM_POLICY, prepare, rules_of
     from medplatform.modalities.imaging.header import read_header
     from medplatform.modalities.imaging.opening import DicomFile
-    from medplatform.modalities.imaging.records import Limits
+    from medplatform.modalities.imaging.records import Header, Limits
     from medplatform.modalities.imaging.rows import instance_row
     from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
+    from medplatform.modalities.imaging.transport import Receiver, Sender
     from medplatform.privacy import Identity, KeyRing
 
     identity = Identity(KeyRing(b"b" * 32), out / "vault", default_system="urn:mrn")
     stage = Stage(out / "stage", "0")
+    keeps_private = rules_of(PLATFORM_POLICY).may_keep_private
+    sender, receiver = Sender(), Receiver()
     record = Record(Source(files[0], "0" * 64, 0), "instance", 1)
     for path in files:
-        file = DicomFile(path, Limits())
+        file = DicomFile(path, Limits(), keeps_private)
         header = read_header(file.elements)
         header.prepared = prepare(file.elements, PLATFORM_POLICY)
-        header = pickle.loads(pickle.dumps(header))
+        answer = pickle.loads(pickle.dumps(sender.answer(header, 0)))
+        header: Header = receiver.header(answer)
         subject = identity.subject_of_issuer(None, header.patient_id or "none")
         instance_id = identity.uid(header.sop_instance_uid or "")
         row = instance_row(record, header, instance_id, subject, identity)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,9 @@ IDENTITY_MAP = "identity.sqlite"
 MAX_SHIFT_DAYS = 365
 _KINDS_KEPT = 8
 """Of which the last tokens are remembered, about 1 MB each."""
+_UIDS_KEPT = 1 << 12
+_LONGEST_UID = 64
+"""Of DICOM (PS3.5 9.1), but not of all files."""
 _BASE32 = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
 DateLike = TypeVar("DateLike", date, datetime)
 
@@ -316,7 +320,16 @@ class Identity:
 
     def uid(self, value: str) -> str:
         """A DICOM UID under 2.25 (PS3.5 B.2) in place of a UID; equal in, equal out."""
-        return f"2.25.{int.from_bytes(self.keys.mac('uid', value.strip())[:16], 'big')}"
+        value = value.strip()
+        return self._frequent_uid(value) if len(value) <= _LONGEST_UID else self._uid(value)
+
+    @lru_cache(maxsize=_UIDS_KEPT)  # noqa: B019 - an identity lives as long as its process
+    def _frequent_uid(self, value: str) -> str:
+        """Of a study or series, say, whose files all name it."""
+        return self._uid(value)
+
+    def _uid(self, value: str) -> str:
+        return f"2.25.{int.from_bytes(self.keys.mac('uid', value)[:16], 'big')}"
 
     def _pseudonym(self, purpose: str, *parts: str) -> str:
         digest = self.keys.mac(purpose, *parts)[:16]

@@ -82,20 +82,24 @@ TERM_LISTS: dict[str, tuple[str, Set[str]]] = {
 """Columns of several defined terms."""
 
 
+def read_measures(elements: FlatElements) -> dict[str, Any]:
+    """The columns of `imaging_instance` that say how much there was of what."""
+    numbers = {name: _number(elements, source) for name, source in NUMBERS.items()}
+    return {**numbers, "echo_number": elements.read("EchoNumbers", to_first_integer)}
+
+
 def read_acquisition(elements: FlatElements) -> dict[str, Any]:
-    """The columns of `imaging_instance` that say how the image was acquired."""
+    """The other columns of `imaging_instance` that say how the image was acquired."""
     spacing = elements.read("ImagerPixelSpacing", lambda value: to_numbers(value, 2))
     row, column = spacing or (None, None)
     phase = elements.shared("InPlanePhaseEncodingDirection", "MRFOVGeometrySequence")
     return {
-        **{name: _number(elements, source) for name, source in NUMBERS.items()},
         **{name: elements.choice(*source) for name, source in TERMS.items()},
         **{name: elements.choices(*source) for name, source in TERM_LISTS.items()},
         **_tracer(elements),
         "convolution_kernel": elements.known(
             "ConvolutionKernel", elements.read("ConvolutionKernel", to_texts), is_kernel
         ),
-        "echo_number": elements.read("EchoNumbers", to_first_integer),
         "echo_train_length": elements.read("EchoTrainLength", to_integer),
         "imager_spacing_row_mm": row,
         "imager_spacing_column_mm": column,

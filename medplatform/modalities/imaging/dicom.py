@@ -18,6 +18,7 @@ from medplatform.modalities.imaging.deidentify import (
     Treatment,
     pixel_treatment,
     prepare,
+    rules_of,
 )
 from medplatform.modalities.imaging.deidentify.columns import withhold, withhold_moment
 from medplatform.modalities.imaging.description import (
@@ -46,7 +47,7 @@ def read_dicom(path: Path, limits: Limits, policy: Policy = PLATFORM_POLICY) -> 
         The file is not DICOM, damaged, too large, or its pixels cannot be decoded; also while
         the cells are read.
     """
-    file = DicomFile(path, limits)
+    file = DicomFile(path, limits, rules_of(policy.of_lake).may_keep_private)
     header = read_header(file.elements)
     with _named(header):
         treatment = pixel_treatment(file.elements, policy)

@@ -40,10 +40,12 @@ class Remarks:
             self.remark("dicom.unknown_term", keyword)
         return known if any(known) else None
 
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Note problems that are not noted yet."""
+        self.problems += [problem for problem in problems if problem not in self.problems]
+
     def _note(self, code: str, tag: int) -> None:
-        problem = Problem(code, _written(tag))
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.add([Problem(code, _written(tag))])
 
 
 class Elements(Remarks):
@@ -89,22 +91,35 @@ class FlatElements(Remarks):
     """The same over flattened elements, which are found by their paths.
 
     An `item` is the path of what holds an element, with its dot; "" is the data set itself.
+
+    Attributes
+    ----------
+    asked
+        The paths that were looked for, whether there is an element or not.
     """
 
     def __init__(self, elements: Iterable[Element]) -> None:
         super().__init__()
         self._by_path = {found[0]: found for found in elements}
-        self.groups = self.item("SharedFunctionalGroupsSequence")
+        self.asked: set[str] = set()
+
+    def find(self, paths: Iterable[str]) -> list[Element | None]:
+        """The elements with these paths."""
+        return list(map(self._by_path.get, paths))
+
+    def _ask(self, path: str) -> Element | None:
+        self.asked.add(path)
+        return self._by_path.get(path)
 
     def value(self, keyword: str, item: str = "") -> Any:
         """The value of an element, a list of several; None where it is absent, empty or broken."""
-        found = self._by_path.get(item + path_of(keyword))
+        found = self._ask(item + path_of(keyword))
         return None if found is None else self._value_of(found, keyword)
 
     def read(self, keyword: str, convert: Callable[[Any], T], item: str = "") -> T | None:
         """The converted value; what cannot be converted is remarked on."""
         path = path_of(keyword)
-        found = self._by_path.get(item + path if item else path)
+        found = self._ask(item + path if item else path)
         if found is None or (value := self._value_of(found, keyword)) is None:
             return None
         try:
@@ -146,26 +161,28 @@ class FlatElements(Remarks):
 
     def remark_broken(self) -> None:
         """Note all standard elements whose bytes are not of their VR."""
-        for path, found in self._by_path.items():
-            if found[5] is not None and found.is_broken and path[-5] in "02468ACE":
-                self._note("dicom.bad_value", int(path[-8:], 16))
+        with_bytes = [found for found in self._by_path.values() if found[5] is not None]
+        for found in with_bytes:
+            if found.is_broken and found.path[-5] in "02468ACE":
+                self._note("dicom.bad_value", int(found.path[-8:], 16))
 
     def has(self, keyword: str, item: str = "") -> bool:
         """Whether there is such an element."""
-        return item + path_of(keyword) in self._by_path
+        return self._ask(item + path_of(keyword)) is not None
 
     def item(self, keyword: str, item: str = "") -> str | None:
         """The first item of a sequence, None where there is none."""
         path = item + path_of(keyword)
-        found = self._by_path.get(path)
+        found = self._ask(path)
         is_there = found is not None and found.vr == "SQ" and found.number and found.number[0]
         return f"{path}[0]." if is_there else None
 
     def shared(self, keyword: str, sequence: str) -> str:
         """Where an element stands: at the top, or in the functional group of all frames."""
-        if self.groups is None or self.has(keyword):
+        groups = self.item("SharedFunctionalGroupsSequence")
+        if groups is None or self.has(keyword):
             return ""
-        return self.item(sequence, self.groups) or ""
+        return self.item(sequence, groups) or ""
 
 
 @lru_cache(maxsize=1024)

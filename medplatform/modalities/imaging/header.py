@@ -3,7 +3,7 @@
 Never raises, whatever the elements hold (see `elements`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,11 +12,13 @@ from medplatform.modalities.imaging.acquisition import (
     NUMBERS,
     first_tracer,
     read_acquisition,
+    read_measures,
 )
 from medplatform.modalities.imaging.deidentify.code_strings import is_image_type
 from medplatform.modalities.imaging.elements import FlatElements
 from medplatform.modalities.imaging.flatten import Element
 from medplatform.modalities.imaging.records import Header
+from medplatform.modalities.imaging.remembered import Remembered
 from medplatform.modalities.imaging.tables import IMAGING_INSTANCE
 from medplatform.modalities.imaging.values import (
     to_all_numbers,
@@ -76,8 +78,10 @@ _SIGN = 1 << 15
 def read_header(elements: Iterable[Element]) -> Header:
     """All that is kept of a data set in columns, and what is needed to de-identify it."""
     found = FlatElements(elements)
-    offset = found.read("TimezoneOffsetFromUTC", to_offset) or UTC
-    study_at = _date_and_time(found, "Study", offset)
+    columns: dict[str, Any] = {}
+    for read in _OF_SERIES:
+        columns |= read(found)
+    study_at, series_at = columns.pop("study_at"), columns.pop("series_at")
     header = Header(
         sop_instance_uid=found.read("SOPInstanceUID", to_uid),
         study_uid=found.read("StudyInstanceUID", to_uid),
@@ -86,21 +90,15 @@ def read_header(elements: Iterable[Element]) -> Header:
         patient_id=found.read("PatientID", to_text),
         issuer=found.read("IssuerOfPatientID", to_text),
         study_at=study_at,
-        acquired_at=found.read("AcquisitionDateTime", lambda value: to_moment(value, offset))
-        or _date_and_time(found, "Acquisition", offset),
-        series_at=_date_and_time(found, "Series", offset),
-        content_at=_date_and_time(found, "Content", offset),
-        injected_at=_injection(found, offset),
-        columns={
-            **_description(found),
-            **_pixels(found),
-            **_values(found),
-            **_geometry(found),
-            **read_acquisition(found),
-            "patient_age_years": _age(found, study_at),
-        },
+        acquired_at=found.read(
+            "AcquisitionDateTime", lambda value: to_moment(value, _offset(found))
+        )
+        or _date_and_time(found, "Acquisition"),
+        series_at=series_at,
+        content_at=_date_and_time(found, "Content"),
+        injected_at=_injection(found),
+        columns=columns | _plausible(_of_instance(found), found),
     )
-    _drop_implausible(header.columns, found)
     found.remark_broken()
     header.problems = found.problems
     return header
@@ -117,7 +115,6 @@ def _description(elements: FlatElements) -> dict[str, Any]:
         "presentation_intent": elements.term("PresentationIntentType", terms.PRESENTATION_INTENTS),
         "series_number": elements.read("SeriesNumber", to_integer),
         "acquisition_number": elements.read("AcquisitionNumber", to_integer),
-        "instance_number": elements.read("InstanceNumber", to_integer),
         "patient_sex": elements.term("PatientSex", terms.SEXES),
         "body_part": elements.choice("BodyPartExamined", terms.BODY_PARTS),
         "laterality": elements.choice("ImageLaterality", terms.LATERALITIES)
@@ -141,31 +138,43 @@ def _pixels(elements: FlatElements) -> dict[str, Any]:
         "bits_allocated": elements.read("BitsAllocated", to_positive),
         "bits_stored": elements.read("BitsStored", to_positive),
         "high_bit": elements.read("HighBit", to_integer),
-        "is_signed": elements.read("PixelRepresentation", to_flag),
         "photometric": elements.read("PhotometricInterpretation", to_photometric),
         "is_lossy": elements.term("LossyImageCompression", terms.LOSSY),
         "lossy_ratio": elements.read("LossyImageCompressionRatio", to_first_number),
     }
 
 
-def _values(elements: FlatElements) -> dict[str, Any]:
+def _rescaling(elements: FlatElements) -> dict[str, Any]:
     rescale = elements.shared("RescaleSlope", "PixelValueTransformationSequence")
-    window = elements.shared("WindowCenter", "FrameVOILUTSequence")
-    centers = elements.read("WindowCenter", to_all_numbers, window)
-    widths = elements.read("WindowWidth", to_all_numbers, window)
     return {
         "rescale_slope": elements.read("RescaleSlope", to_number, rescale),
         "rescale_intercept": elements.read("RescaleIntercept", to_number, rescale),
         "rescale_type": elements.choice("RescaleType", terms.RESCALE_TYPES, rescale),
+        "has_modality_lut": elements.item("ModalityLUTSequence") is not None,
+    }
+
+
+def _of_instance(elements: FlatElements) -> dict[str, Any]:
+    """What differs between the images of a series, or may."""
+    window = elements.shared("WindowCenter", "FrameVOILUTSequence")
+    centers = elements.read("WindowCenter", to_all_numbers, window)
+    widths = elements.read("WindowWidth", to_all_numbers, window)
+    position = elements.shared("ImagePositionPatient", "PlanePositionSequence")
+    return {
+        "instance_number": elements.read("InstanceNumber", to_integer),
         "window_center": centers[0] if centers else None,
         "window_width": widths[0] if widths else None,
         "window_centers": centers,
         "window_widths": widths,
         "voi_lut_function": elements.choice("VOILUTFunction", terms.VOI_FUNCTIONS, window),
-        "has_modality_lut": elements.item("ModalityLUTSequence") is not None,
+        "is_signed": elements.read("PixelRepresentation", to_flag),
         "pixel_padding_value": _padding(elements),
         "smallest_pixel_value": elements.read("SmallestImagePixelValue", to_integer),
         "largest_pixel_value": elements.read("LargestImagePixelValue", to_integer),
+        "slice_location_mm": elements.read("SliceLocation", to_number),
+        "image_position_mm": elements.read(
+            "ImagePositionPatient", lambda value: to_numbers(value, 3), position
+        ),
     }
 
 
@@ -187,7 +196,6 @@ def _geometry(elements: FlatElements) -> dict[str, Any]:
     measures = elements.shared("PixelSpacing", "PixelMeasuresSequence")
     thickness = elements.shared("SliceThickness", "PixelMeasuresSequence")
     between = elements.shared("SpacingBetweenSlices", "PixelMeasuresSequence")
-    position = elements.shared("ImagePositionPatient", "PlanePositionSequence")
     orientation = elements.shared("ImageOrientationPatient", "PlaneOrientationSequence")
     spacing = elements.read("PixelSpacing", lambda value: to_numbers(value, 2), measures)
     row, column = spacing or (None, None)
@@ -196,23 +204,30 @@ def _geometry(elements: FlatElements) -> dict[str, Any]:
         "pixel_spacing_column_mm": column,
         "slice_thickness_mm": elements.read("SliceThickness", to_number, thickness),
         "spacing_between_slices_mm": elements.read("SpacingBetweenSlices", to_number, between),
-        "slice_location_mm": elements.read("SliceLocation", to_number),
-        "image_position_mm": elements.read(
-            "ImagePositionPatient", lambda value: to_numbers(value, 3), position
-        ),
         "image_orientation": elements.read(
             "ImageOrientationPatient", lambda value: to_numbers(value, 6), orientation
         ),
     }
 
 
-def _drop_implausible(columns: dict[str, Any], elements: FlatElements) -> None:
-    """Leave empty what is outside the range that the table declares, with a remark."""
-    for name, (minimum, maximum) in _RANGES.items():
-        value = columns.get(name)
+def _plausible(columns: dict[str, Any], elements: FlatElements) -> dict[str, Any]:
+    """The columns without what is outside the range that the table declares, with a remark."""
+    for name in columns.keys() & _RANGES.keys():
+        minimum, maximum = _RANGES[name]
+        value = columns[name]
         if value is not None and not minimum <= value <= maximum:
             columns[name] = None
             elements.remark("dicom.bad_value", _KEYWORDS[name])
+    return columns
+
+
+def _times_and_age(elements: FlatElements) -> dict[str, Any]:
+    study_at = _date_and_time(elements, "Study")
+    return {
+        "study_at": study_at,
+        "series_at": _date_and_time(elements, "Series"),
+        "patient_age_years": _age(elements, study_at),
+    }
 
 
 def _age(elements: FlatElements, study_at: datetime | None) -> int | None:
@@ -225,19 +240,46 @@ def _age(elements: FlatElements, study_at: datetime | None) -> int | None:
     return None if age is None else min(age, OLDEST_AGE)
 
 
-def _injection(elements: FlatElements, offset: timezone) -> datetime | None:
+def _injection(elements: FlatElements) -> datetime | None:
     """When the first tracer was injected."""
     item = first_tracer(elements)
     if item is None:
         return None
+    offset = _offset(elements)
     return elements.read(
         "RadiopharmaceuticalStartDateTime", lambda value: to_moment(value, offset), item
     )
 
 
-def _date_and_time(elements: FlatElements, prefix: str, offset: timezone) -> datetime | None:
+def _date_and_time(elements: FlatElements, prefix: str) -> datetime | None:
     day = elements.read(f"{prefix}Date", to_date)
     if day is None:
         return None
     seconds = elements.read(f"{prefix}Time", to_time) or timedelta()
-    return (datetime(day.year, day.month, day.day, tzinfo=offset) + seconds).astimezone(UTC)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=_offset(elements))
+    return (midnight + seconds).astimezone(UTC)
+
+
+def _offset(elements: FlatElements) -> timezone:
+    return elements.read("TimezoneOffsetFromUTC", to_offset) or UTC
+
+
+def _remembered(read: Callable[[FlatElements], dict[str, Any]]) -> Remembered:
+    return Remembered(lambda elements: _plausible(read(elements), elements))
+
+
+_OF_SERIES = tuple(
+    map(
+        _remembered,
+        (
+            _description,
+            _pixels,
+            _rescaling,
+            _geometry,
+            _times_and_age,
+            read_acquisition,
+            read_measures,
+        ),
+    )
+)
+"""What seldom differs between the images of a series."""

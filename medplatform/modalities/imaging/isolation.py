@@ -25,6 +25,7 @@ from medplatform.modalities.imaging.records import (
     Limits,
     SpoolFull,
 )
+from medplatform.modalities.imaging.transport import Receiver
 
 _TIMERS = (-signal.SIGPROF, -signal.SIGALRM)
 
@@ -78,6 +79,7 @@ class ReadingProcess:
         self._spool = TemporaryDirectory(dir=folder, prefix="cells-")
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._receiver = Receiver()
         self._is_ready = False
         self._pending: deque[_Request] = deque()
         self._requests = 0
@@ -132,8 +134,7 @@ class ReadingProcess:
         answer = self._receive()
         if isinstance(answer, Failure):
             return answer
-        header, number = answer
-        return Opened(header, self._cells(number))
+        return Opened(self._receiver.header(answer), self._cells(answer.cells))
 
     def receive_identity(self) -> Identified | Failure:
         """The answer to the oldest request to identify."""
@@ -189,6 +190,7 @@ class ReadingProcess:
                 stdout=subprocess.DEVNULL,
             )
             self._connection = Connection(here.detach())
+        self._receiver = Receiver()
         self._is_ready = False
         for request in self._pending:
             self._send(request)

@@ -28,6 +28,7 @@ from medplatform.modalities.imaging.flatten.reading import (
     walk_file,
 )
 from medplatform.modalities.imaging.flatten.tree import flatten_dataset
+from medplatform.modalities.imaging.flatten.walker import KeepsPrivate, keep_all
 from medplatform.modalities.imaging.records import Identified, Limits
 from medplatform.modalities.imaging.values import to_uid
 
@@ -45,6 +46,11 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 class DicomFile:
     """An open file: its elements, and the data set of pydicom where somebody needs that.
 
+    Parameters
+    ----------
+    keeps_private
+        Private elements that nobody wants need not be read.
+
     Attributes
     ----------
     elements
@@ -58,10 +64,10 @@ class DicomFile:
         `dicom.not_dicom`, `dicom.unreadable` or `dicom.too_large`.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, keeps_private: KeepsPrivate = keep_all) -> None:
         self.path = path
         self._limits = limits
-        walked = _walk(path, limits)
+        walked = _walk(path, limits, keeps_private)
         if walked:
             self.elements = walked.elements
             self.has_pixels = walked.pixels is not None
@@ -117,10 +123,10 @@ def _identity(elements: Iterable[Element]) -> Identified:
     return Identified(*uids)
 
 
-def _walk(path: Path, limits: Limits) -> Walked | None:
+def _walk(path: Path, limits: Limits, keeps_private: KeepsPrivate) -> Walked | None:
     _check_size(path, limits)
     with _content(path) as data:
-        return walk_file(data, most_inflated=limits.pixel_bytes)
+        return walk_file(data, most_inflated=limits.pixel_bytes, keeps_private=keeps_private)
 
 
 @contextmanager

@@ -32,14 +32,14 @@ from medplatform.modalities.imaging.picture import read_mask, read_picture
 from medplatform.modalities.imaging.records import (
     Cell,
     Failure,
-    Header,
     Limits,
     Reading,
     SpoolFull,
 )
+from medplatform.modalities.imaging.transport import Answer, Sender
 
 if TYPE_CHECKING:
-    from medplatform.modalities.imaging.export.original import Original, OriginalReading, Pixels
+    from medplatform.modalities.imaging.export.original import OriginalReading, Pixels
 
 Task = Callable[[Path, Limits], "Reading | OriginalReading"]
 
@@ -84,15 +84,17 @@ def _read_original(path: Path, limits: Limits, policy: Policy) -> "OriginalReadi
 def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
     """Answer requests of (task, path, spool) until the other end closes.
 
-    The answer to `identify` is an `Identified`; to the tasks a `Failure`, or a header and the
-    number of cells, which are in the file `spool` by then, one pickle after another. They count
-    only when that has been said, so that a file that kills the process leaves nothing behind.
+    The answer to `identify` is an `Identified`; to the tasks a `Failure`, or an `Answer` with the
+    header and the number of cells, which are in the file `spool` by then, one pickle after
+    another. They count only when that has been said, so that a file that kills the process leaves
+    nothing behind.
     """
     _limit_memory(limits.memory_bytes)
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)  # ends the process, inside C code too
     _silence()
     words = look_for_words(policy)
+    sender = Sender()
     tasks: dict[str, Task] = {
         **TASKS,
         "screened picture": partial(read_picture, treatment=words),
@@ -111,7 +113,7 @@ def serve(connection: Connection, limits: Limits, policy: Policy) -> None:
         if task == IDENTIFY:
             answer: Any = identify(path, limits)
         else:
-            answer = _read(tasks[task], path, spool, limits)
+            answer = _read(tasks[task], path, spool, limits, sender)
         _limit_time(0, limits)
         connection.send(answer)
 
@@ -123,8 +125,8 @@ def collect_seldom() -> None:
 
 
 def _read(
-    task: Task, path: Path, spool: Path, limits: Limits
-) -> "Failure | SpoolFull | tuple[Header | Original, int]":
+    task: Task, path: Path, spool: Path, limits: Limits, sender: Sender
+) -> Failure | SpoolFull | Answer:
     try:
         reading = task(path, limits)
         number = _write(reading.cells, spool)
@@ -134,7 +136,7 @@ def _read(
         return Failure("dicom.too_large")
     except SpoolFull as error:
         return error
-    return reading.header, number
+    return sender.answer(reading.header, number)
 
 
 def _write(cells: "Iterable[Cell | Pixels]", spool: Path) -> int:

@@ -15,6 +15,7 @@ from medplatform.modalities.imaging.deidentify.burned_in import (
 from medplatform.modalities.imaging.deidentify.finish import finish, pseudonymous_uid
 from medplatform.modalities.imaging.deidentify.policy import PLATFORM_POLICY, Policy, PolicyError
 from medplatform.modalities.imaging.deidentify.prepare import Prepared, prepare
+from medplatform.modalities.imaging.deidentify.rules import rules_of
 
 __all__ = [
     "PLATFORM_POLICY",
@@ -27,5 +28,6 @@ __all__ = [
     "pixel_treatment",
     "prepare",
     "pseudonymous_uid",
+    "rules_of",
     "undescribed_treatment",
 ]

@@ -1,13 +1,15 @@
 """The second step, where the key is: UIDs, dates and ids of a prepared data set."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from medplatform.modalities.imaging.deidentify.prepared import Prepared
 from medplatform.modalities.imaging.deidentify.values import shift_date, shift_datetime
-from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten import Element, SharedElement
 from medplatform.modalities.imaging.terms import standard_uid
 from medplatform.privacy import Identity, Subject
 
+_REMEMBERED = 1 << 12
 TOKEN_KINDS = {
     "00120040": "clinical_trial_subject",
     "00120042": "clinical_trial_reading",
@@ -24,11 +26,11 @@ def finish(prepared: Prepared, identity: Identity, subject: Subject) -> list[Ele
     dates are moved by the subject's days, and what is no date is emptied.
     """
     elements = prepared.elements.copy()
-    _replace(elements, prepared.uids, _remembering(lambda uid: pseudonymous_uid(identity, uid)))
+    _replace(elements, prepared.uids, lambda uid: pseudonymous_uid(identity, uid))
     for place in prepared.dates:
-        shift = shift_date if elements[place].vr == "DA" else shift_datetime
-        texts = [shift(text, subject.shift) for text in elements[place].text or ()]
-        elements[place] = elements[place]._replace(text=tuple(texts) if any(texts) else ())
+        element = elements[place]
+        move = _moved_once if isinstance(element, SharedElement) else _moved
+        elements[place] = move(element, subject)
     for place in prepared.patients:
         elements[place] = elements[place]._replace(vr="LO", text=(subject.patient_id,))
     for place in prepared.tokens:
@@ -45,19 +47,17 @@ def pseudonymous_uid(identity: Identity, uid: str) -> str:
     return standard_uid(uid) or identity.uid(uid)
 
 
+def _moved(element: Element, subject: Subject) -> Element:
+    shift = shift_date if element.vr == "DA" else shift_datetime
+    texts = tuple([shift(text, subject.shift) for text in element.text or ()])
+    return element._replace(text=texts if any(texts) else ())
+
+
+_moved_once = lru_cache(_REMEMBERED)(_moved)
+
+
 def _replace(elements: list[Element], places: list[int], replace: Callable[[str], str]) -> None:
     for place in places:
-        texts = elements[place].text or ()
-        replaced = tuple([replace(text) if text.strip() else "" for text in texts])
-        elements[place] = elements[place]._replace(text=replaced)
-
-
-def _remembering(function: Callable[[str], str]) -> Callable[[str], str]:
-    known: dict[str, str] = {}
-
-    def ask(value: str) -> str:
-        if value not in known:
-            known[value] = function(value)
-        return known[value]
-
-    return ask
+        path, vr, creator, texts, number, binary = elements[place]
+        replaced = tuple([replace(text) if text.strip() else "" for text in texts or ()])
+        elements[place] = Element(path, vr, creator, replaced, number, binary)

@@ -11,15 +11,13 @@ from medplatform.modalities.imaging.deidentify.prepared import Prepared
 from medplatform.modalities.imaging.deidentify.private import decode_private
 from medplatform.modalities.imaging.deidentify.rules import PATIENT_ID, rules_of
 from medplatform.modalities.imaging.deidentify.stamps import BURNED_IN_ANNOTATION, stamps_of
-from medplatform.modalities.imaging.flatten import Element
-from medplatform.modalities.imaging.flatten.element import SHORT_VRS
+from medplatform.modalities.imaging.flatten import Element, SharedElement
 
 __all__ = ["Prepared", "prepare"]
 
 _TAG_DIGITS = 8
 _ODD = "13579BDF"
 _MOST_REMEMBERED = 1 << 12
-_LONGEST_SHARED = 64
 _BEHIND_ALL, _NEVER = "G", "H"  # the digits of tags are hexadecimal
 
 
@@ -45,28 +43,19 @@ _Act = tuple[Element, Element | None, Mark | None, bool]
 """An element, what becomes of it, its mark, and whether what stands in it is gone."""
 
 
-@lru_cache(maxsize=8)
-def _acts_of(policy: Policy) -> dict[int, _Act]:
-    """By `id`: files of a series share the elements in which they do not differ."""
+@lru_cache(maxsize=16)
+def _acts_of(policy: Policy, is_clean_of_text: bool) -> dict[int, _Act]:
+    """By the `id` of a shared element, which stays that of no other as long as the act is here."""
     return {}
-
-
-def _may_be_shared(element: Element) -> bool:
-    """Whether other files may have the same object (see `flatten.walker`): few values, and short.
-
-    Those of others would only fill the memory.
-    """
-    path, vr, _, text, number, binary = element
-    size = sum(map(len, text)) if text else len(number or binary or ())
-    return len(path) == _TAG_DIGITS and vr in SHORT_VRS and size <= _LONGEST_SHARED
 
 
 class _Preparing:
     """One data set on its way."""
 
     def __init__(self, policy: Policy, is_clean_of_text: bool) -> None:
-        self._find = rules_of(policy).find
-        self._acts = _acts_of(policy)
+        rules = rules_of(policy)
+        self._find, self._may_keep = rules.find, rules.may_keep_private
+        self._acts = _acts_of(policy, is_clean_of_text)
         self._out: list[Element] = []
         self._marks: dict[Mark, list[int]] = {mark: [] for mark in Mark}
         self._creators: dict[str, int] = {}
@@ -81,34 +70,33 @@ class _Preparing:
         out, acts, skipped = self._out, self._acts, None
         for element in elements:
             path = element[0]
-            if skipped is not None:
-                if path.startswith(skipped):
-                    continue
-                skipped = None
             if path >= self._next_stamp:
                 self._stamp(path)
-            if path == BURNED_IN_ANNOTATION and self._is_clean_of_text:
-                continue
-            if path[-5] in _ODD:
-                _, result, mark, is_gone = self._act_on_private(element)
-            else:
-                act = acts.get(id(element))
-                if act is None or act[0] is not element:
-                    act = self._act_on_standard(element)
-                _, result, mark, is_gone = act
-            if is_gone:
-                skipped = path + "["
+            act = acts.get(id(element))
+            if act is None:
+                if skipped is not None and path.startswith(skipped):
+                    continue
+                act = self._act(element)
+                skipped = path + "[" if act[3] else None
+            _, result, mark, _ = act
             if result is not None:
                 if mark is not None:
                     self._marks[mark].append(len(out))
                 out.append(result)
 
-    def _act_on_standard(self, element: Element) -> _Act:
-        act = self._act(element, element)
-        if _may_be_shared(element):
+    def _act(self, element: Element) -> _Act:
+        path = element.path
+        if path[-5] in _ODD:
+            return self._act_on_private(element)
+        if path == BURNED_IN_ANNOTATION and self._is_clean_of_text:
+            return element, None, None, False
+        act = self._apply(element, element)
+        if isinstance(element, SharedElement):
             if len(self._acts) >= _MOST_REMEMBERED:
                 self._acts.clear()
-            self._acts[id(element)] = act
+            _, result, mark, is_gone = act
+            result = None if result is None else SharedElement._make(result)
+            act = self._acts[id(element)] = element, result, mark, is_gone
         return act
 
     def _act_on_private(self, element: Element) -> _Act:
@@ -116,12 +104,14 @@ class _Preparing:
         if path[-4:-2] == "00" and path[-2] != "0":
             self._creators[path[:-4] + path[-2:]] = len(self._out)
             return element, element, None, False
-        act = self._act(element, decode_private(element))
+        if not self._may_keep(path[-_TAG_DIGITS:], element.creator):
+            return element, None, None, element.vr == "SQ"
+        act = self._apply(element, decode_private(element))
         if act[1] is not None:
             self._creators.pop(path[:-2], None)
         return act
 
-    def _act(self, element: Element, decoded: Element) -> _Act:
+    def _apply(self, element: Element, decoded: Element) -> _Act:
         path, vr, creator, _, _, _ = decoded
         apply, mark = self._find(path[-_TAG_DIGITS:], vr, creator)
         if path == PATIENT_ID:

@@ -109,6 +109,7 @@ class Rules:
         self._types = attribute_types()
         self._options = _applied(policy)
         self.find = lru_cache(_REMEMBERED)(self._find)
+        self.may_keep_private = lru_cache(_REMEMBERED)(self._may_keep_private)
 
     def _find(self, tag: str, vr: str, creator: str | None) -> Action:
         """The action on an element."""
@@ -225,18 +226,19 @@ class Rules:
 
     def _private(self, tag: str, vr: str, creator: str | None) -> Action:
         """Of a private element; its VR is the one of Table E.3.10-1 where the file says none."""
-        if not self.policy.retain_safe_private or not creator:
-            return _REMOVE
-        listed = safe_private_vrs().get((creator.strip(), tag[:4] + tag[6:]))
-        if listed is None:
-            return _REMOVE
-        if vr in ("OB", "UN"):
+        if vr in ("OB", "UN") or not self._may_keep_private(tag, creator):
             return _REMOVE
         if vr == "SQ":
             return Action(keep)
         if vr == "UI":
             return self._uid()
         return self._by_value(tag, vr, _REMOVE)
+
+    def _may_keep_private(self, tag: str, creator: str | None) -> bool:
+        """Whether a private element is one of those that Table E.3.10-1 lists as safe."""
+        if not self.policy.retain_safe_private or not creator:
+            return False
+        return (creator.strip(), tag[:4] + tag[6:]) in safe_private_vrs()
 
 
 @lru_cache(maxsize=8)

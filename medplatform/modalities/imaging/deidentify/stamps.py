@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from medplatform.modalities.imaging.deidentify.policy import Policy
-from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten import SharedElement
 
 METHOD = "00120063"
 METHOD_CODES = "00120064"
@@ -19,7 +19,7 @@ class Stamp(NamedTuple):
     """An attribute that is set, with its items."""
 
     tag: str
-    elements: tuple[Element, ...]
+    elements: tuple[SharedElement, ...]
 
 
 @lru_cache(maxsize=16)
@@ -64,17 +64,17 @@ def options_of(policy: Policy) -> list[tuple[str, str]]:
 
 
 def _text(tag: str, vr: str, *values: str) -> Stamp:
-    return Stamp(tag, (Element(tag, vr, text=values),))
+    return Stamp(tag, (SharedElement(tag, vr, text=values),))
 
 
 def _codes(policy: Policy) -> Stamp:
     options = options_of(policy)
-    elements = [Element(METHOD_CODES, "SQ", number=(len(options),))]
+    elements = [SharedElement(METHOD_CODES, "SQ", number=(len(options),))]
     for number, (value, meaning) in enumerate(options):
         item = f"{METHOD_CODES}[{number}]."
         elements += [
-            Element(f"{item}00080100", "SH", text=(value,)),
-            Element(f"{item}00080102", "SH", text=("DCM",)),
-            Element(f"{item}00080104", "LO", text=(meaning,)),
+            SharedElement(f"{item}00080100", "SH", text=(value,)),
+            SharedElement(f"{item}00080102", "SH", text=("DCM",)),
+            SharedElement(f"{item}00080104", "LO", text=(meaning,)),
         ]
     return Stamp(METHOD_CODES, tuple(elements))

@@ -20,6 +20,7 @@ from medplatform.modalities.imaging.deidentify import (
     Treatment,
     pixel_treatment,
     prepare,
+    rules_of,
 )
 from medplatform.modalities.imaging.deidentify.words import treat
 from medplatform.modalities.imaging.description import (
@@ -85,7 +86,7 @@ def read_original(path: Path, limits: Limits, policy: Policy) -> OriginalReading
     Unusable
         The file cannot be read, or its pixels may show what the policy refuses.
     """
-    file = DicomFile(path, limits)
+    file = DicomFile(path, limits, rules_of(policy).may_keep_private)
     elements = file.elements
     pixels = None
     treatment = pixel_treatment(elements, policy)

@@ -3,6 +3,6 @@
 Not here: what an element means, and which may be kept.
 """
 
-from medplatform.modalities.imaging.flatten.element import Element
+from medplatform.modalities.imaging.flatten.element import Element, SharedElement
 
-__all__ = ["Element"]
+__all__ = ["Element", "SharedElement"]

@@ -66,6 +66,16 @@ class Element(NamedTuple):
         return self.binary is not None and self.vr not in BINARY_VRS
 
 
+class SharedElement(Element):
+    """One object for all data sets that have it, so that it is read, acted on and sent once.
+
+    The walker makes one of a short element (see there), and de-identification of what becomes of
+    it.
+    """
+
+    __slots__ = ()
+
+
 class Pixels(NamedTuple):
     """Where the pixel data of a data set is (PS3.5 8): `length` bytes from `start`.
 

@@ -11,7 +11,12 @@ from pydicom.uid import (
 )
 
 from medplatform.modalities.imaging.flatten.element import Element, Pixels
-from medplatform.modalities.imaging.flatten.walker import Unsure, Walker
+from medplatform.modalities.imaging.flatten.walker import (
+    KeepsPrivate,
+    Unsure,
+    Walker,
+    keep_all,
+)
 
 PREFIX = 128
 """Length of the preamble, behind which `DICM` stands (PS3.10 7.1)."""
@@ -29,21 +34,27 @@ class Walked(NamedTuple):
     pixels: Pixels | None
 
 
-def walk_file(data: bytes | mmap, *, most_inflated: int) -> Walked | None:
+def walk_file(
+    data: bytes | mmap, *, most_inflated: int, keeps_private: KeepsPrivate = keep_all
+) -> Walked | None:
     """The elements of a file; None where only pydicom can tell.
 
-    At most so many bytes of a deflated data set are inflated; None where it has more.
+    At most so many bytes of a deflated data set are inflated; None where it has more. Private
+    elements that are not to be kept may be left out.
     """
     if data[PREFIX:_META] != b"DICM":
         return None
-    walker = Walker(data)
+    walker = Walker(data, keeps_private)
     try:
         start = walker.walk_meta(_META)
         syntax = _transfer_syntax(walker.elements)
         if syntax in (None, ExplicitVRBigEndian):
             return None
         if syntax == DeflatedExplicitVRLittleEndian:
-            return _walk_deflated(walker.elements, data[start:], most_inflated)
+            inflated = _inflate(data[start:], most_inflated)
+            if inflated is None:
+                return None
+            return _walk_deflated(walker.elements, inflated, keeps_private)
         walker.walk(start, is_implicit=syntax == ImplicitVRLittleEndian)
     except Unsure:
         return None
@@ -75,14 +86,16 @@ def _transfer_syntax(meta: list[Element]) -> str | None:
     return text[0] if text and len(text) == 1 else None
 
 
-def _walk_deflated(meta: list[Element], content: bytes, most: int) -> Walked | None:
+def _inflate(content: bytes, most: int) -> bytes | None:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         inflated = inflater.decompress(content, most)
     except zlib.error:
         return None
-    if not inflater.eof:
-        return None
-    walker = Walker(inflated)
+    return inflated if inflater.eof else None
+
+
+def _walk_deflated(meta: list[Element], inflated: bytes, keeps_private: KeepsPrivate) -> Walked:
+    walker = Walker(inflated, keeps_private)
     walker.walk(0, is_implicit=False)
     return Walked(meta + walker.elements, walker.pixels)

@@ -6,6 +6,7 @@ do not fit, sequences nested beyond reason.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from mmap import mmap
 from struct import error
@@ -28,6 +29,7 @@ from medplatform.modalities.imaging.flatten.element import (
     VRS,
     Element,
     Pixels,
+    SharedElement,
 )
 from medplatform.modalities.imaging.flatten.encoding import (
     ITEM,
@@ -50,12 +52,22 @@ _PIXEL_REPRESENTATION = 0x00280103
 _LAST_OF_META = 0x0002FFFF
 
 _element = partial(tuple.__new__, Element)  # half the time that the constructor takes
+_shared_element = partial(tuple.__new__, SharedElement)
 
 _SHORT = 64
 _MOST_SEEN = 1 << 14
 _CONTEXT = (_CHARACTER_SET, _PIXEL_REPRESENTATION)
-_SEEN: dict[Charset, dict[bytes, Element]] = defaultdict(dict)
+_SEEN: dict[Charset, dict[bytes, SharedElement]] = defaultdict(dict)
 """Short standard elements by their bytes: three of four in a series say what the last file said."""
+
+
+KeepsPrivate = Callable[[str, str | None], bool]
+"""Whether a private element is wanted, by the digits of its tag and its creator."""
+
+
+def keep_all(_digits: str, _creator: str | None) -> bool:
+    """Nothing is left out."""
+    return True
 
 
 class Unsure(Exception):
@@ -73,12 +85,16 @@ class _Level(NamedTuple):
 
 
 class Walker:
-    """Collects the elements of a file or data set, and the place of its pixel data."""
+    """Collects the elements of a file or data set, and the place of its pixel data.
 
-    def __init__(self, data: bytes | mmap) -> None:
+    Private elements that are not wanted are passed over unread, as far as their length is known.
+    """
+
+    def __init__(self, data: bytes | mmap, keeps_private: KeepsPrivate = keep_all) -> None:
         self.elements: list[Element] = []
         self.pixels: Pixels | None = None
         self._data = data
+        self._keeps_private = keeps_private
 
     def walk_meta(self, position: int) -> int:
         """Walk over the file meta information (PS3.10 7.1); returns where the data set begins.
@@ -141,7 +157,13 @@ class Walker:
                 raise Unsure
             previous = tag
             if group & 1:
-                creator = None if is_private_creator(tag) else creators.get(tag >> 8) or None
+                if is_private_creator(tag):
+                    creator = None
+                else:
+                    creator = creators.get(tag >> 8) or None
+                    if length != UNDEFINED and not self._keeps_private(digits, creator):
+                        position = start + length
+                        continue
             elif creator:
                 creator = None
             if depth == 0 and tag in PIXEL_TAGS:
@@ -172,11 +194,14 @@ class Walker:
                     text, numbers, binary = None, None, content
             else:
                 text, numbers, binary = EMPTY[vr]
-            append(element := _element((path, vr, creator, text, numbers, binary)))
             if is_plain and tag not in _CONTEXT:
                 if len(seen) >= _MOST_SEEN:
                     seen.clear()
+                element = _shared_element((path, vr, creator, text, numbers, binary))
                 seen[data[begin:position]] = element
+            else:
+                element = _element((path, vr, creator, text, numbers, binary))
+            append(element)
             if tag == _CHARACTER_SET:
                 charset = self._charset(first)
                 seen = _SEEN[charset] if not (depth or is_implicit) else {}

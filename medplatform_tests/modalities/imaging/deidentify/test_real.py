@@ -15,7 +15,13 @@ from pydicom.dataset import FileMetaDataset
 
 from medplatform.modalities.imaging.codec import pixel_bytes
 from medplatform.modalities.imaging.decode import decode_frames
-from medplatform.modalities.imaging.deidentify import Policy, finish
+from medplatform.modalities.imaging.deidentify import (
+    PLATFORM_POLICY,
+    Policy,
+    finish,
+    prepare,
+    rules_of,
+)
 from medplatform.modalities.imaging.description import settle_description, settle_transfer_syntax
 from medplatform.modalities.imaging.errors import READ_ERRORS, Unusable
 from medplatform.modalities.imaging.export.original import Pixels, read_original
@@ -121,6 +127,20 @@ def test_pixels_decode_to_the_same_values(tmp_path: Path, identity: Identity) ->
         tested[published[1].transfer_syntax_uid] += 1
     assert tested.total() >= 220
     assert len(tested) >= 10
+
+
+@pytest.mark.parametrize("policy", [PLATFORM_POLICY, Policy(retain_safe_private=False)])
+def test_private_elements_that_go_need_not_be_read(policy: Policy) -> None:
+    fewer = 0
+    for path in files(step=2):
+        try:
+            everything = DicomFile(path, Limits()).elements
+        except Unusable:
+            continue
+        wanted = DicomFile(path, Limits(), rules_of(policy).may_keep_private).elements
+        assert prepare(wanted, policy) == prepare(everything, policy), path.relative_to(DICOM)
+        fewer += len(wanted) < len(everything)
+    assert fewer >= 50
 
 
 def decoded(path: Path) -> list[tuple[tuple[int, ...], bytes]] | None:

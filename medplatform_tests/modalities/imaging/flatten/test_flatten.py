@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import struct
 import zlib
 
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 MOST = 1 << 20
 ITEM, ITEM_END, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\x0d\xe0", b"\xfe\xff\xdd\xe0"
 UNDEFINED = b"\xff\xff\xff\xff"
+_PRIVATE = re.compile(r"(^|\.)[0-9A-F]{3}[13579BDF](?!00[1-9A-F])")
+"""In the path of a private element but its creator, or of what stands in one."""
 
 
 def _dataset() -> Dataset:
@@ -319,3 +322,15 @@ def test_of_damaged_files_both_ways_find_the_same(transfer_syntax: str) -> None:
     outcomes = [check(damage(data, rng)) for _ in range(400)]
     assert [outcome for outcome in outcomes if outcome.startswith("!")] == []
     assert outcomes.count("equal") > 20
+
+
+def test_private_elements_that_nobody_wants_are_passed_over() -> None:
+    data = _file(_dataset(), ExplicitVRLittleEndian)
+    everything = walk_file(data, most_inflated=MOST)
+    walked = walk_file(data, most_inflated=MOST, keeps_private=lambda _digits, _creator: False)
+    assert walked
+    assert everything
+    private = [each for each in everything.elements if _PRIVATE.search(each.path)]
+    assert private
+    assert walked.elements == [each for each in everything.elements if each not in private]
+    assert walked.pixels == everything.pixels
