@@ -4,7 +4,7 @@ Bundles hold a few resources of many types, and an export many files of one; eit
 read, de-identified and written is a batch of one type.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -19,7 +19,9 @@ PENDING_BYTES = 16 << 20
 """Of all types together, before the largest goes."""
 
 
-class _Head(msgspec.Struct):
+class Head(msgspec.Struct):
+    """Type and id of a record, None where they cannot be read."""
+
     resource_type: str | None = msgspec.field(default=None, name="resourceType")
     id: str | None = None
 
@@ -52,16 +54,31 @@ class Batch:
         return len(self.lines)
 
 
-_decode = msgspec.json.Decoder(_Head).decode
+_DECODER = msgspec.json.Decoder(Head)
+_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def peek(line: bytes) -> tuple[str | None, str | None]:
+def peek(line: bytes) -> Head:
     """Type and id of a record, as far as they can be read without judging it."""
     try:
-        head = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, None
-    return head.resource_type, head.id
+        return _DECODER.decode(line)
+    except _ERRORS:
+        return Head()
+
+
+def peek_all(lines: Sequence[bytes]) -> list[Head]:
+    """The same of many records, together where each line is one JSON object.
+
+    Within valid JSON, no closing brace is followed by a line break and an opening brace.
+    """
+    if all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
+        try:
+            heads = _DECODER.decode_lines(b"\n".join(lines))
+        except _ERRORS:
+            heads = []
+        if len(heads) == len(lines):
+            return heads
+    return list(map(peek, lines))
 
 
 class Batches:

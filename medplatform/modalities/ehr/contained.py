@@ -48,7 +48,7 @@ def nest_contained(
                     "position": [one.position for one, _ in rows],
                     "contained_type": [resource_type] * len(rows),
                     "contained_id": references.tokens(
-                        CONTAINED, [peek(line)[1] or "" for _, line in rows]
+                        CONTAINED, [peek(line).id or "" for _, line in rows]
                     ),
                     "content": list(to_json(nested.content)),
                     "coding": list(_codings(nested.content)),
@@ -63,7 +63,7 @@ def _by_type(accepted: Sequence[Accepted]) -> dict[str, list[tuple[Accepted, byt
     found: dict[str, list[tuple[Accepted, bytes]]] = {}
     for one in accepted:
         for line in one.contained:
-            resource_type, _ = peek(line)
+            resource_type = peek(line).resource_type
             assert resource_type is not None  # FHIR was checked already
             found.setdefault(resource_type, []).append((one, line))
     return found

@@ -4,14 +4,15 @@ Bytes in, tables and refusals out; nothing here touches the lake, so batches can
 any process and in any order.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
 
 from medplatform.garbage import collected_once
+from medplatform.modalities.delivery import Source
 from medplatform.modalities.ehr import long_tables
 from medplatform.modalities.ehr.batch import Batch
 from medplatform.modalities.ehr.columns.child import child
@@ -90,9 +91,9 @@ class Processor:
             self._tabulate(work, references, refused, processed)
         for position, issues in refused.items():
             refuse(batch, position, batch.resource_type, issues, processed)
-        left = (one.position for one in accepted if one.position not in refused)
-        for source_id, amount in Counter(batch.sources[n].source_id for n in left).items():
-            processed.tally[source_id, "accepted"] += amount
+        left = (batch.sources[one.position] for one in accepted if one.position not in refused)
+        for source, same in groupby(left):
+            processed.tally[source.source_id, "accepted"] += len(list(same))
         return processed
 
     def _nest(
@@ -180,11 +181,12 @@ def _keys(
     """What every table says of a resource beside its content, and its position in the batch."""
     assert batch.resource_type is not None
     resource_type = batch.resource_type
-    local_ids = references.local_tokens(resource_type, [one.resource_id for one in accepted])
-    patient_ids = [one.subject.patient_id if one.subject else None for one in accepted]
+    positions, resource_ids, _, subjects, are_modified, _ = zip(*accepted, strict=True)
+    local_ids = references.local_tokens(resource_type, resource_ids)
+    patient_ids = [subject.patient_id if subject else None for subject in subjects]
     return pa.table(
         {
-            "position": pa.array([one.position for one in accepted], pa.int64()),
+            "position": pa.array(positions, pa.int64()),
             "resource_type": pa.array([resource_type] * len(accepted), pa.string()),
             "resource_id": pa.array(
                 patient_ids if resource_type == "Patient" else local_ids, pa.string()
@@ -193,19 +195,30 @@ def _keys(
             "patient_id": pa.array(patient_ids, pa.string()),
             # as published, empty where there is none
             "version_id": child(child(content, "meta"), "versionId").fill_null(""),
-            "is_modified": pa.array([one.is_modified for one in accepted], pa.bool_()),
+            "is_modified": pa.array(are_modified, pa.bool_()),
             "source_id": pa.array(
-                [batch.sources[one.position].source_id for one in accepted], pa.string()
+                _source_ids(batch.sources[position] for position in positions), pa.string()
             ),
             "record_number": pa.array(
-                [batch.numbers[one.position] for one in accepted], pa.int64()
+                [batch.numbers[position] for position in positions], pa.int64()
             ),
-            "byte_offset": pa.array([batch.offsets[one.position] for one in accepted], pa.int64()),
+            "byte_offset": pa.array(
+                [batch.offsets[position] for position in positions], pa.int64()
+            ),
             "digest": pa.array(
-                [digest_of(batch.lines[one.position]) for one in accepted], pa.binary(16)
+                [digest_of(batch.lines[position]) for position in positions], pa.binary(16)
             ),
         }
     )
+
+
+def _source_ids(sources: Iterable[Source]) -> list[str]:
+    """The ids of sources, of which many that are the same follow each other."""
+    return [
+        source_id
+        for source, same in groupby(sources)
+        for source_id in [source.source_id] * len(list(same))
+    ]
 
 
 def _version_tokens(identity: Identity, versions: pa.Array) -> pa.Array:

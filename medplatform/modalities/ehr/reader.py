@@ -15,7 +15,7 @@ from typing import Any
 from medplatform.garbage import collected_once
 from medplatform.lake import Refusal, Stage
 from medplatform.modalities.delivery import Delivery, Source
-from medplatform.modalities.ehr.batch import Batch, Batches, peek
+from medplatform.modalities.ehr.batch import Batch, Batches, peek_all
 from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.modalities.ehr.conformance.detection import Detected, find_release
 from medplatform.modalities.ehr.conformance.verdict import is_resource_type, judge
@@ -130,12 +130,11 @@ class _Reading:
             ids: dict[str, list[str]] = {}
             patients: list[int] = []
             kinds: set[str | None] = set()
-            for position, line in enumerate(block.lines):
-                resource_type, resource_id = peek(line)
-                kinds.add(resource_type)
-                if resource_type and resource_id:
-                    ids.setdefault(resource_type, []).append(resource_id)
-                if resource_type == "Patient":
+            for position, head in enumerate(peek_all(block.lines)):
+                kinds.add(head.resource_type)
+                if head.resource_type and head.id:
+                    ids.setdefault(head.resource_type, []).append(head.id)
+                if head.resource_type == "Patient":
                     patients.append(position)
             for resource_type, found in ids.items():
                 if is_resource_type(resource_type, self._context.release):
@@ -169,7 +168,7 @@ class _Reading:
             if len(kinds) == 1:
                 each = repeat(next(iter(kinds)), len(block.lines))
             else:
-                each = (peek(line)[0] for line in block.lines)
+                each = (head.resource_type for head in peek_all(block.lines))
             yield from batches.add(source, block, each)
         yield from batches.rest()
 

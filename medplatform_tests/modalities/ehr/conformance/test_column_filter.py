@@ -37,7 +37,7 @@ def shapes_of(corpus: Iterable[bytes], release: Release) -> dict[str, Shape]:
 
 def is_accepted(raw: bytes, shapes: dict[str, Shape], release: Release) -> bool:
     """Whether columns say that a line is certainly valid; their facts have to be right then."""
-    kind = peek(raw)[0]
+    kind = peek(raw).resource_type
     shape = shapes.get(kind or "")
     content = parse_unjudged([raw], shape) if shape else None
     if kind is None or content is None or find_suspect_rows(content, kind, release)[0]:
@@ -69,7 +69,7 @@ def test_resources_without_a_flaw_are_accepted_by_their_columns() -> None:
     corpus = synthetic(5)
     shapes = shapes_of(corpus, Release.R4)
     for kind, shape in shapes.items():
-        lines = [raw for raw in corpus if peek(raw)[0] == kind]
+        lines = [raw for raw in corpus if peek(raw).resource_type == kind]
         content = parse_unjudged(lines, shape)
         assert content is not None
         assert not find_suspect_rows(content, kind, Release.R4).any()
@@ -77,7 +77,7 @@ def test_resources_without_a_flaw_are_accepted_by_their_columns() -> None:
 
 
 def test_one_flaw_is_found_in_its_row() -> None:
-    lines = [raw for raw in synthetic(5) if peek(raw)[0] == "Observation"]
+    lines = [raw for raw in synthetic(5) if peek(raw).resource_type == "Observation"]
     shape = shapes_of(lines, Release.R4)["Observation"]
     for old, new in [
         (b'"status":"final"', b'"status":"finished"'),
