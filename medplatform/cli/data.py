@@ -147,7 +147,7 @@ def build_marts() -> None:
         )
     unusable = find_unusable(installation.scoring_files)
     usable = [path for path in installation.scoring_files if path not in unusable]
-    scores = write_polygenic_scores(installation.lake, usable, settings.marts)
+    scores = write_polygenic_scores(installation.lake, usable, settings.marts, installation.genomes)
     references = find_references(settings.reference)
     features = write_features(installation.lake, references, settings.marts)
     unusable |= features.unusable

@@ -143,7 +143,7 @@ def _polygenic_score() -> dg.AssetsDefinition:
         marts = installation.settings.marts
         unusable = find_unusable(installation.scoring_files)
         usable = [path for path in installation.scoring_files if path not in unusable]
-        scores = write_polygenic_scores(installation.lake, usable, marts)
+        scores = write_polygenic_scores(installation.lake, usable, marts, installation.genomes)
         summary = scores.group_by("score_name").agg(
             pl.len().alias("patients"),
             pl.col("matched_variants").min().alias("fewest matched"),

@@ -207,7 +207,8 @@ PATIENT_GENOMICS = MartInput(
             minimum=0,
             maximum=1,
             phi=Phi.GENOTYPE,
-            description="Share of the variants of a score that were found, where it is lowest.",
+            description="Share of the variants of a score that were found, where it is lowest; 0 "
+            "where a score has none of them.",
         ),
         _count("burden_genes", "Genes with a row in gene_burden."),
         _count(

@@ -171,7 +171,7 @@ def _of_scores(marts: Path) -> pl.DataFrame:
     share = pl.col("matched_variants") / pl.col("listed_variants")
     return (
         scores.group_by("patient_id")
-        .agg(pl.len().alias("scores"), share.min().alias("lowest_matched_share"))
+        .agg(pl.col("score").count().alias("scores"), share.min().alias("lowest_matched_share"))
         .collect()
     )
 

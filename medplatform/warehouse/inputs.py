@@ -59,7 +59,8 @@ POLYGENIC_SCORE = MartInput(
             name="score",
             dtype=pa.float64(),
             phi=Phi.GENOTYPE,
-            description="Sum of effect weight times dosage over the matched variants.",
+            description="Sum of effect weight times dosage over the matched variants; null where "
+            "none matched.",
         ),
         Column(
             name="matched_variants",

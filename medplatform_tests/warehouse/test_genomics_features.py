@@ -26,7 +26,7 @@ from medplatform.warehouse.genomics_features import (
     find_references,
     write_features,
 )
-from medplatform.warehouse.inputs import POLYGENIC_SCORE
+from medplatform.warehouse.inputs import POLYGENIC_SCORE, write_input
 from medplatform_tests.warehouse.records import publish
 
 CLINVAR = """\
@@ -126,6 +126,16 @@ def test_one_row_per_patient(lake: Lake, references: References, tmp_path: Path)
     assert rows["ann"]["genome_builds"] == ["GRCh38"]
     assert (rows["cy"]["panel_genes"], rows["cy"]["assessed_panel_genes"]) == (1, 0)
     assert find_patients_without_row(lake, features) == 0
+
+
+def test_a_score_of_which_no_variant_was_found_is_not_counted(lake: Lake, tmp_path: Path) -> None:
+    marts = tmp_path / "marts"
+    rows = [("ann", "a", 0.5, 1, 2), ("ann", "b", None, 0, 4), ("bea", "b", None, 0, 4)]
+    names = ["patient_id", "score_name", "score", "matched_variants", "listed_variants"]
+    write_input(POLYGENIC_SCORE, pl.DataFrame(rows, names, orient="row"), marts)
+    found = write_features(lake, References(), marts).scan(PATIENT_GENOMICS).collect()
+    columns = ["patient_id", "scores", "lowest_matched_share"]
+    assert found.select(columns).rows() == [("ann", 1, 0.0), ("bea", 0, 0.0), ("cy", 0, None)]
 
 
 def test_files_have_the_declared_columns_with_and_without_references(

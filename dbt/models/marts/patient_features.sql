@@ -17,7 +17,7 @@ with feature as (
     group by patient_id
 ),
 
--- One score for all patients, so that the column means the same in every row.
+-- One score for all patients, so that the column means the same in every row: one that anyone has.
 chosen_score as (
     select
         coalesce(
@@ -25,6 +25,7 @@ chosen_score as (
             min(score_name)
         ) as score_name
     from {{ ref('stg_polygenic_score') }}
+    where score is not null
 ),
 
 polygenic_score as (

@@ -43,7 +43,8 @@ SCHEMA = pl.Schema(
     }
 )
 _CELLS = 20_000_000
-"""Patients times genes that are counted at a time."""
+"""Patients times genes times builds that are counted at a time."""
+_BUILD = pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,16 @@ def compute_burden(lake: Lake, thresholds: Thresholds = THRESHOLDS) -> pl.DataFr
     One row per patient and gene of which the patient's files have a qualifying variant: SCHEMA.
     qualifying_alleles counts copies (two where homozygous), high_impact_alleles those of impact
     HIGH, qualifying_variants the alleles carried; assessed_variants are those called in the
-    patient, carried or not, uncalled_variants those with a record but no call.
+    patient, carried or not, uncalled_variants those with a record but no call. Of a patient with
+    samples of several genome builds that build counts in which most of the gene was assessed.
     """
     qualifying = find_qualifying(lake, thresholds)
     if qualifying.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     genotyped = Genotyped(lake)
     genes = qualifying["gene_symbol"].unique().sort()
-    size = max(1, _CELLS // max(1, len(genotyped.patients)))
+    builds = qualifying.select(_BUILD.n_unique()).item()
+    size = max(1, _CELLS // max(1, len(genotyped.patients) * builds))
     chunks = (genes.slice(start, size) for start in range(0, len(genes), size))
     frames = [
         _count(
@@ -209,28 +212,52 @@ def _count(
 ) -> pl.DataFrame:
     """The rows of some genes."""
     numbered = qualifying.with_columns(number=pl.col("allele_id").rank("dense").cast(pl.Int64))
-    rows_of: dict[int, list[tuple[int, bool]]] = {}
+    builds: list[str | None] = (
+        numbered.select(_BUILD.unique().sort(descending=True)).to_series().to_list()
+    )
+    rows_of: dict[int, list[tuple[int, int, bool]]] = {}
     gene_rows = {gene: row for row, gene in enumerate(genes)}
-    targets = numbered.select("number", "gene_symbol", "is_high").unique()
-    for number, gene, is_high in targets.iter_rows():
-        rows_of.setdefault(number, []).append((gene_rows[gene], is_high))
-    counts = np.zeros((5, len(genes), len(genotyped.patients)), np.int32)
+    targets = numbered.select("number", _BUILD, "gene_symbol", "is_high").unique()
+    for number, build, gene, is_high in targets.iter_rows():
+        rows_of.setdefault(number, []).append((builds.index(build), gene_rows[gene], is_high))
+    counts = np.zeros((5, len(builds), len(genes), len(genotyped.patients)), np.int32)
     alleles, high, variants, assessed, uncalled = counts
     recorded: dict[int, list[np.ndarray]] = {}
     matches = numbered.filter("has_genotypes").select(MATCH_COLUMNS).unique()
     for call in genotyped.calls(matches):
         copies, is_called = call.copies, call.is_called
         recorded.setdefault(call.number, []).append(call.patients)
-        for gene, is_high in rows_of[call.number]:
-            alleles[gene, call.patients] += copies
-            high[gene, call.patients] += copies * is_high
-            variants[gene, call.patients] += copies > 0
-            assessed[gene, call.patients] += is_called
-            uncalled[gene, call.patients] += ~is_called
+        for build, gene, is_high in rows_of[call.number]:
+            alleles[build, gene, call.patients] += copies
+            high[build, gene, call.patients] += copies * is_high
+            variants[build, gene, call.patients] += copies > 0
+            assessed[build, gene, call.patients] += is_called
+            uncalled[build, gene, call.patients] += ~is_called
     for number, patients in _covered(lake, genotyped, numbered):
         others = patients[~np.isin(patients, np.concatenate([[-1], *recorded.get(number, [])]))]
-        for gene, _ in rows_of[number]:
-            assessed[gene, others] += 1
+        for build, gene, _ in rows_of[number]:
+            assessed[build, gene, others] += 1
+    return _frame(genotyped, genes, _choose_build(counts))
+
+
+def _choose_build(counts: np.ndarray) -> np.ndarray:
+    """The counts of one build per gene and patient, of equally good ones the newest.
+
+    Parameters
+    ----------
+    counts
+        Alleles, of high impact, variants, assessed and uncalled ones, by build, gene and patient.
+    """
+    if counts.shape[1] == 1:
+        return counts[:, 0]
+    assessed, uncalled = counts[3:].astype(np.int64)
+    best = np.argmax((assessed << 32) + uncalled, axis=0)
+    return np.take_along_axis(counts, best[None, None], axis=1)[:, 0]
+
+
+def _frame(genotyped: Genotyped, genes: pl.Series, counts: np.ndarray) -> pl.DataFrame:
+    """The rows of genes and patients of whom there is a record or a block."""
+    *_, assessed, uncalled = counts
     gene, patient = np.nonzero(assessed + uncalled)
     patients = pl.Series(genotyped.patients, dtype=pl.String)
     columns = dict(zip(SCHEMA.names()[2:], counts[:, gene, patient], strict=True))
@@ -244,7 +271,7 @@ def _covered(
     """The patients whom a reference block covers at each allele, by its number."""
     places = alleles.unique("number").select(
         "number",
-        pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build"),
+        _BUILD,
         *("chromosome", "position"),
         LAST_POSITION,
     )

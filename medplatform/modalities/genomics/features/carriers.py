@@ -4,9 +4,6 @@ What was not looked at is not known to be the reference. An allele counts as ass
 where a record of it, or of its place, has a called genotype, or a reference block covers its REF.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -22,12 +19,15 @@ from medplatform.modalities.genomics.features.genotyped import (
     Genotyped,
     scan_genotyped,
 )
-from medplatform.modalities.genomics.features.phase import PhaseSet
+from medplatform.modalities.genomics.features.phase import Phase
+from medplatform.modalities.genomics.features.zygosity import (
+    Finding,
+    Haplotype,
+    status,
+    zygosity,
+)
 from medplatform.modalities.genomics.genotypes.packed import ABSENT
 from medplatform.modalities.genomics.tables.allele import ALLELE
-
-ZYGOSITIES = ("hom", "hemi", "compound_het", "possible_compound_het", "het", "unknown")
-STATUSES = ("not_assessed", "none_found", "carrier", "possibly_fits", "fits")
 
 SCHEMA = pl.Schema(
     {
@@ -47,26 +47,6 @@ SCHEMA = pl.Schema(
         "allele_ids": pl.List(pl.String),
     }
 )
-
-
-Haplotype = tuple[str, str, str, PhaseSet, int]
-"""Delivery, cohort, chromosome, phase set, and which of the two.
-
-Those that differ in the last alone are different chromosomes of a pair; of others that differ,
-nothing is known.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One listed allele in one patient.
-
-    `haplotypes` are the places of the allele in the genotype, None where phase is not known.
-    """
-
-    number: int
-    zygosity: str
-    haplotypes: frozenset[Haplotype] | None
 
 
 def compute_carriers(lake: Lake, clinvar: pl.LazyFrame, panels: pl.DataFrame) -> pl.DataFrame:
@@ -96,27 +76,37 @@ def compute_carriers(lake: Lake, clinvar: pl.LazyFrame, panels: pl.DataFrame) ->
 
 
 def _list_alleles(clinvar: pl.LazyFrame, panels: pl.DataFrame) -> pl.DataFrame:
-    """The alleles that are looked for, numbered, once per gene of a panel that they are in."""
+    """The alleles that are looked for, numbered, once per gene of a panel that they are in.
+
+    One that ClinVar has in several builds has one number, by its Variation ID; but where an ID
+    stands for several alleles of a build, each has its own.
+    """
     genes = panels.select("gene_symbol").unique().lazy()
     return (
         clinvar.filter(pl.col("significance").is_in(PATHOGENIC))
         .select(
             *("allele_id", "genome_build", "chromosome", "position", "reference_allele"),
-            *("significance", "review_stars"),
+            *("variation_id", "significance", "review_stars"),
             pl.col("gene_symbols").alias("gene_symbol"),
         )
         .explode("gene_symbol")
         .join(genes, on="gene_symbol")
         .unique(["allele_id", "gene_symbol"])
         .sort("allele_id", "gene_symbol")
-        .with_columns((pl.col("allele_id").rank("dense") - 1).cast(pl.Int64).alias("number"))
+        .with_columns(alleles=pl.col("allele_id").n_unique().over("variation_id", "genome_build"))
+        .with_columns(is_one=(pl.col("alleles").max() == 1).over("variation_id"))
+        .with_columns(
+            identity=pl.when("is_one").then("variation_id").fill_null(pl.col("allele_id"))
+        )
+        .with_columns((pl.col("identity").rank("dense") - 1).cast(pl.Int64).alias("number"))
+        .drop("alleles", "is_one", "identity")
         .collect()
     )
 
 
 def _places(lake: Lake, listed: pl.DataFrame) -> pl.DataFrame:
     """Records with genotypes of the listed alleles; else, in each cohort, of the same place."""
-    wanted = listed.unique("number").lazy()
+    wanted = listed.unique("allele_id").lazy()
     records, record = scan_genotyped(lake), ["delivery", "cohort_id", "variant_id"]
     exact = (
         lake.scan(ALLELE)
@@ -142,8 +132,12 @@ class _Tally:
     """What was seen of the listed alleles, per gene and patient."""
 
     def __init__(self, listed: pl.DataFrame, genotyped: Genotyped) -> None:
-        self.alleles = listed.unique("number").sort("number")
+        self.alleles = listed.unique("allele_id").sort("number", "genome_build")
+        self._rows = {
+            key: row for row, key in enumerate(self.alleles[["number", "genome_build"]].iter_rows())
+        }
         self._chromosomes: list[str] = self.alleles["chromosome"].to_list()
+        self._builds = genotyped.builds()
         self.genes: list[str] = listed["gene_symbol"].unique().sort().to_list()
         self.patients = genotyped.patients
         rows = {gene: row for row, gene in enumerate(self.genes)}
@@ -151,12 +145,15 @@ class _Tally:
         self.listed, self.assessed, self.uncalled = np.zeros(
             (3, len(self.genes), len(self.patients)), np.int32
         )
-        builds = {b: genotyped.patients_of(b) for b in listed["genome_build"].unique()}
-        for number, gene, build in listed.select(
-            "number", "gene_symbol", "genome_build"
-        ).iter_rows():
+        names = pl.col("genome_build").unique().sort()
+        alleles = listed.group_by("number", "gene_symbol").agg(names)
+        has_any = {
+            tuple(builds): np.any([genotyped.patients_of(build) for build in builds], axis=0)
+            for builds in alleles["genome_build"].unique()
+        }
+        for number, gene, builds in alleles.iter_rows():
             self._genes.setdefault(number, []).append(rows[gene])
-            self.listed[rows[gene]] += builds[build]
+            self.listed[rows[gene]] += has_any[tuple(builds)]
         self.findings: dict[tuple[int, int], list[Finding]] = {}
         self._recorded: dict[int, list[np.ndarray]] = {}
 
@@ -175,16 +172,16 @@ class _Tally:
                 self.findings.setdefault((gene, patient), []).append(finding)
 
     def _finding(self, call: Call, row: int) -> Finding:
-        if not call.is_whole[row]:
-            return Finding(call.number, "unknown", None)
+        allele = self._rows[call.number, self._builds[call.cohort]]
         copies = int(call.copies[row])
-        if copies == (call.alleles[row] != ABSENT).sum():
-            return Finding(call.number, "hemi" if copies == 1 else "hom", None)
+        is_whole = bool(call.is_whole[row])
+        if is_whole and copies == (call.alleles[row] != ABSENT).sum():
+            return Finding(allele, "hemi" if copies == 1 else "hom")
+        chromosome = self._chromosomes[allele]
         phase = call.phases.get(int(call.patients[row]))
-        if phase is None:
-            return Finding(call.number, "het", None)
-        pair = (*call.cohort, self._chromosomes[call.number], phase.phase_set)
-        return Finding(call.number, "het", frozenset((*pair, place) for place in phase.places))
+        kind = "het" if is_whole else "unknown"
+        places = phase and _haplotypes(call, chromosome, phase)
+        return Finding(allele, kind, places, is_paired=chromosome != "MT")
 
     def add_covered(self, covered: pl.DataFrame, genotyped: Genotyped) -> None:
         """Count alleles that lie in reference blocks, in patients without a record of them."""
@@ -196,39 +193,11 @@ class _Tally:
                 self.assessed[gene, others] += 1
 
 
-def zygosity(findings: Sequence[Finding]) -> str:
-    """The zygosity of a gene: of the alleles together, the strongest of ZYGOSITIES.
-
-    Two alleles of one gene are a compound where they are on different chromosomes; where the
-    phase is not known, or not of one phase set of a file, that is possible only.
-    """
-    found = {finding.zygosity for finding in findings}
-    pairs = list(combinations([f.haplotypes for f in findings if f.zygosity == "het"], 2))
-    if any(a and b and _are_comparable(a, b) and a.isdisjoint(b) for a, b in pairs):
-        found.add("compound_het")
-    if any(not (a and b and _are_comparable(a, b)) for a, b in pairs):
-        found.add("possible_compound_het")
-    return next(name for name in ZYGOSITIES if name in found)
-
-
-def _are_comparable(a: frozenset[Haplotype], b: frozenset[Haplotype]) -> bool:
-    return {place[:-1] for place in a} == {place[:-1] for place in b}
-
-
-def status(zygosity: str | None, inheritance: str | None, *, is_assessed: bool) -> str:
-    """What the alleles mean for the way the gene's disease is inherited: one of STATUSES.
-
-    `fits`: the genotype is one that the inheritance asks for. It is no diagnosis.
-    """
-    if zygosity is None:
-        return "none_found" if is_assessed else "not_assessed"
-    if inheritance == "AD":
-        return "fits"
-    if inheritance in ("AR", "XL") and zygosity in ("hom", "hemi", "compound_het"):
-        return "fits"
-    if inheritance in ("AR", "XL") and zygosity in ("possible_compound_het", "unknown"):
-        return "possibly_fits"
-    return "carrier"
+def _haplotypes(call: Call, chromosome: str, phase: Phase) -> frozenset[Haplotype]:
+    delivery, cohort_id = call.cohort
+    return frozenset(
+        (delivery, cohort_id, chromosome, phase.phase_set, place) for place in phase.places
+    )
 
 
 def _rows(panels: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
@@ -277,7 +246,7 @@ def _carried(tally: _Tally) -> pl.DataFrame:
     alleles = tally.alleles.rows(named=True)
     rows: list[dict[str, Any]] = []
     for (gene, patient), findings in tally.findings.items():
-        carried = [alleles[finding.number] for finding in findings]
+        carried = [alleles[finding.allele] for finding in findings]
         classes = [allele["significance"] for allele in carried]
         row: dict[str, Any] = {"patient_id": tally.patients[patient]}
         row["gene_symbol"] = tally.genes[gene]

@@ -14,8 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.features.phase import PHASE_COLUMNS, Phase, find_phase
-from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, unpack
+from medplatform.modalities.genomics.features.phase import (
+    PHASE_COLUMNS,
+    Genotype,
+    Phase,
+    find_phase,
+)
+from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, rank_copies, unpack
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
 
 BATCH_ROWS = 512
@@ -127,6 +132,11 @@ class Genotyped:
             self._samples[str(key[0]), str(key[1])] = (rows["sample_index"].to_numpy(), patients)
         self._known: dict[tuple[Cohort, tuple[Cohort, ...]], tuple[np.ndarray, np.ndarray]] = {}
 
+    def builds(self) -> dict[Cohort, str | None]:
+        """The genome build of each cohort."""
+        columns = self.samples.select("delivery", "cohort_id", "genome_build").unique()
+        return {(delivery, cohort_id): build for delivery, cohort_id, build in columns.iter_rows()}
+
     def patients_of(self, build: str) -> np.ndarray:
         """Whether each patient has a sample of a genome build (bool)."""
         found = self.samples.filter(genome_build=build)["patient_id"].unique()
@@ -213,7 +223,7 @@ class Genotyped:
             recoded = np.where(found < 0, found, (found == allele) * WANTED).astype(np.int8)
             call = Call(number, record.cohort, patients, recoded, {})
             if with_phases:
-                rows = np.flatnonzero(call.is_whole & (call.copies > 0))
+                rows = np.flatnonzero(call.copies)
                 known = _find_phases(record, allele, columns[rows], alleles, phased)
                 phases = zip(patients[rows].tolist(), known, strict=True)
                 call = call._replace(phases={patient: phase for patient, phase in phases if phase})
@@ -225,23 +235,25 @@ def _find_phases(
 ) -> Iterator[Phase | None]:
     """The phase of an allele in some samples, of the unpacked genotypes of all."""
     for sample in samples.tolist():
-        yield find_phase(record.formats, sample, alleles[sample], phased[sample], allele)
+        genotype = Genotype(record.variant_id, sample, alleles[sample], phased[sample])
+        yield find_phase(record.formats, genotype, allele)
 
 
 def _merge(calls: Sequence[tuple[str, Call]]) -> Call:
     """One call of several, each with the name of its record, of one allele and cohort.
 
-    Of each patient the record counts that was called; then the one with most copies, all alleles
-    called, a known phase, and the first name.
+    Of each patient the record of the highest rank counts (`rank_copies`); then the one of a known
+    phase, and of the first name.
     """
     ordered = [call for _, call in sorted(calls, key=lambda named: named[0])]
     patients = ordered[0].patients
     ploidy = max(call.alleles.shape[1] for call in ordered)
     ranks = []  # of each record one row, of patients
     for call in ordered:
-        rank = call.is_called * (ploidy + 1) + call.copies
-        is_phased = np.isin(patients, list(call.phases))
-        ranks.append(rank * 4 + call.is_whole * 2 + is_phased)
+        copies = np.where(call.is_whole, call.copies, MISSING - call.copies)
+        phased = [patient for patient, phase in call.phases.items() if not phase.is_own]
+        is_phased = np.isin(patients, phased) * 2 + np.isin(patients, list(call.phases))
+        ranks.append(rank_copies(copies) * 4 + is_phased)
     best = np.argmax(ranks, axis=0)
     alleles = np.full((len(patients), ploidy), ABSENT, np.int8)
     phases: dict[int, Phase] = {}

@@ -16,14 +16,17 @@ import pyarrow.parquet as pq
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, iter_covered
-from medplatform.modalities.genomics.genotypes.packed import MISSING, dosage
+from medplatform.modalities.genomics.genotypes.packed import MISSING, known_copies, rank_copies
 from medplatform.modalities.genomics.qc.alleles import PLACE, scan_alleles
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE
 
 CHUNK_BYTES = 64 << 20
 """Size of a matrix that is made at once, unless the caller asks for another."""
-_UNRECORDED = MISSING - 1
-"""While a matrix is filled: no record of the allele has a genotype of the sample."""
+_UNRECORDED = np.iinfo(np.int8).min
+"""While a matrix is filled: no record of the allele has a genotype of the sample.
+
+The other values are those of `known_copies` until then.
+"""
 
 _SAMPLE = ["delivery", "sample_id", "patient_id"]
 _RECORD = ["delivery", "cohort_id", "record_number"]
@@ -82,8 +85,8 @@ def iter_dosages(
     """Matrices of the given alleles (rows of `find_alleles`), some at a time, in their order.
 
     Memory is bounded by `chunk_bytes`, one part file of the lake, and the index of the wanted
-    alleles. Where several records of a delivery have the genotype of a sample, the last that was
-    called counts.
+    alleles. Where several records of a delivery have the genotype of a sample, that of the highest
+    rank counts (`rank_copies`).
     """
     samples = find_samples(lake)
     columns = _Columns(lake, samples)
@@ -169,12 +172,19 @@ def _fill(
     ):
         cohort = columns[str(key[0]), str(key[1])]
         found = cells.take(pa.array(rows["place"].to_numpy()))
-        copies = dosage(found.to_pylist(), rows["allele_number"].to_list(), len(cohort))
+        copies = known_copies(found.to_pylist(), rows["allele_number"].to_list(), len(cohort))
         row = rows["row"].to_numpy().astype(np.int64) - start
-        for some in _split_repeated(row):  # one after the other: the last called counts
+        for some in _split_repeated(row):  # one after the other
             place = np.ix_(row[some], cohort)
-            known = np.maximum(dosages[place], MISSING)
-            dosages[place] = np.where(copies[some] == MISSING, known, copies[some])
+            dosages[place] = _choose(dosages[place], copies[some])
+
+
+def _choose(known: np.ndarray, further: np.ndarray) -> np.ndarray:
+    """Of two genotypes each the one that counts."""
+    is_new = known == _UNRECORDED
+    if is_new.all():
+        return further
+    return np.where(is_new | (rank_copies(further) > rank_copies(known)), further, known)
 
 
 def _fill_covered(

@@ -4,6 +4,9 @@ A phased genotype tells the chromosomes apart only within its phase set: FORMAT/
 section 1.6.2), the list PSL of VCF 4.4, or PID of GATK. All phased genotypes of a chromosome
 without any of these keys are one set, as the specification says. GATK before 4.1 leaves GT
 unphased and writes the phased genotype of the reference and one allele into PGT.
+
+Whatever is known beyond it, a genotype has its alleles on as many chromosomes: those of 1/2 are on
+different ones. So one with several alternate alleles whose phase is not known is a set of its own.
 """
 
 from collections.abc import Mapping
@@ -20,6 +23,8 @@ PhaseSet = tuple[str, str]
 WHOLE: PhaseSet = ("", "")
 """The set of phased genotypes whose record has no key of phase sets."""
 
+_OWN = "genotypes"
+
 _PHYSICAL_SET, _PHYSICAL_GENOTYPE = "format_PID", "format_PGT"
 _SETS = (
     *("format_PS", "format_PS_text", "format_PS_list", "format_PS_text_list"),
@@ -33,29 +38,35 @@ _PHYSICAL_PLACE = {"1|0": 0, "0|1": 1}
 
 
 class Phase(NamedTuple):
-    """The places in a phased genotype that an allele has, and the phase set of the genotype."""
+    """The places in a genotype that an allele has, and the phase set of the genotype."""
 
     phase_set: PhaseSet
     places: frozenset[int]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the set is of this genotype alone, so that it says nothing of other records."""
+        return self.phase_set[0] == _OWN
 
-def find_phase(
-    cells: Mapping[str, pa.ListScalar],
-    sample: int,
-    alleles: np.ndarray,
-    phased: np.ndarray,
-    allele: int,
-) -> Phase | None:
+
+class Genotype(NamedTuple):
+    """One sample in one record: its alleles and their phases as `genotypes.unpack` gives them."""
+
+    variant_id: str
+    sample: int
+    alleles: np.ndarray
+    phased: np.ndarray
+
+
+def find_phase(cells: Mapping[str, pa.ListScalar], genotype: Genotype, allele: int) -> Phase | None:
     """The phase of an allele that a sample carries.
 
     Parameters
     ----------
     cells
-        The cells of a record in PHASE_COLUMNS, of the keys that it has: a list over all samples.
-    sample
-        Index in them.
-    alleles, phased
-        The genotype, as `genotypes.unpack` gives it: one value per allele.
+        The cells of the record in PHASE_COLUMNS, of the keys that it has: a list over all samples.
+    genotype
+        That of the sample.
     allele
         Its index in the record.
 
@@ -63,16 +74,28 @@ def find_phase(
     -------
     None where the phase is not known, or not within which set.
     """
+    alleles = genotype.alleles
     is_there = alleles != ABSENT
-    if phased[is_there].all():
-        phase_set = _phase_set(cells, sample)
-        places = frozenset(np.flatnonzero(alleles == allele).tolist())
-        return phase_set and Phase(phase_set, places)
+    phase_set, place = None, None
+    if genotype.phased[is_there].all():
+        phase_set = _phase_set(cells, genotype.sample)
+    elif sorted(alleles[is_there]) == [0, allele]:
+        phase_set, place = _physical_phase(cells, genotype.sample)
+    if phase_set is None and len(np.unique(alleles[alleles > 0])) > 1:
+        phase_set = (_OWN, genotype.variant_id)
+    places = np.flatnonzero(alleles == allele).tolist() if place is None else [place]
+    return phase_set and Phase(phase_set, frozenset(places))
+
+
+def _physical_phase(
+    cells: Mapping[str, pa.ListScalar], sample: int
+) -> tuple[PhaseSet, int] | tuple[None, None]:
+    """What PID and PGT say of a genotype of the reference and one allele: its set and place."""
     physical_set = _text(cells, _PHYSICAL_SET, sample)
     place = _PHYSICAL_PLACE.get(_text(cells, _PHYSICAL_GENOTYPE, sample) or "")
-    if physical_set is None or place is None or sorted(alleles[is_there]) != [0, allele]:
-        return None
-    return Phase((_PHYSICAL_SET, physical_set), frozenset({place}))
+    if physical_set is None or place is None:
+        return None, None
+    return (_PHYSICAL_SET, physical_set), place
 
 
 def _phase_set(cells: Mapping[str, pa.ListScalar], sample: int) -> PhaseSet | None:

@@ -10,7 +10,7 @@ there.
 A missing genotype, `./1` too, counts as the mean of the called ones in its cohort, the default of
 PLINK 1.9 `--score`. A variant that a patient's files do not have at all is not known to be the
 reference, unless a reference block of a gVCF file covers it: it adds nothing, and
-`matched_variants` shows it.
+`matched_variants` shows it. Of whom no variant was found, the score is not 0 but null.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +30,7 @@ from medplatform.modalities.genomics.features.scoring_file import (
     read_scoring_file,
 )
 from medplatform.modalities.genomics.genotypes.packed import MISSING, dosage
+from medplatform.modalities.genomics.reference.catalogue import Genomes
 
 SCHEMA = {
     "patient_id": pl.String,
@@ -50,20 +51,25 @@ DESCRIPTION = {
 }
 
 
-def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
+def compute_scores(
+    lake: Lake, scoring_files: Sequence[Path], genomes: Genomes | None = None
+) -> pl.DataFrame:
     """Compute all scores of all patients with genotypes.
 
     Parameters
     ----------
     scoring_files
         PGS Catalog scoring files, see `read_scoring_file`.
+    genomes
+        The reference sequences, by which indels are shifted left; without that of its build, a
+        score matches as it is written.
 
     Returns
     -------
-    One row per patient and score of which at least one variant matched: patient_id, score_name,
-    score, matched_variants (those found in the patient's files), listed_variants (those in the
-    scoring file). Where several files have a patient's genotype, the delivery that comes last by
-    name counts.
+    One row per patient and score: patient_id, score_name, score (null where no variant matched),
+    matched_variants (those found in the patient's files), listed_variants (those in the scoring
+    file). Where several files have a patient's genotype, the delivery that comes last by name
+    counts.
 
     Raises
     ------
@@ -77,13 +83,13 @@ def compute_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     variants = _number(scores)
     genotyped = Genotyped(lake)
     totals = _Totals(variants, len(scores), len(genotyped.patients))
-    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants)):
+    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants, genomes)):
         for number, same in groupby(wanted, lambda variant: variant.number):
             variant, *others = same
             copies = _count(cell, [variant.allele, *(other.allele for other in others)], samples)
             columns, patients = genotyped.columns(cohort, variant.superseded_by)
             totals.add(number, copies, columns, patients)
-    for number, copies, patients in _covered(lake, variants, genotyped):
+    for number, copies, patients in _covered(match_blocks(lake, variants, genomes), genotyped):
         totals.add_covered(number, copies, patients)
     return _frame(scores, genotyped.patients, totals.sums, totals.matched)
 
@@ -95,7 +101,7 @@ def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     -------
     One row per file: score_name, genome_build, listed_variants, usable_variants, skipped (reasons
     and numbers), strand_ambiguous, patients (with genotypes of that build), other_patients (those
-    with none of that build, who have no score).
+    with none of that build, whose score is null).
     """
     genotyped = Genotyped(lake)
     rows = []
@@ -164,10 +170,10 @@ class _Totals:
 
 
 def _covered(
-    lake: Lake, variants: pl.DataFrame, genotyped: Genotyped
+    matches: pl.DataFrame, genotyped: Genotyped
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Variants within reference blocks: number, copies of the effect allele, and patients."""
-    for (number,), rows in match_blocks(lake, variants).group_by("number", maintain_order=True):
+    for (number,), rows in matches.group_by("number", maintain_order=True):
         patients = genotyped.numbers_of(rows["patient_id"])
         is_known = patients >= 0
         yield cast(int, number), rows["copies"].to_numpy()[is_known], patients[is_known]
@@ -208,9 +214,9 @@ def _frame(
         )
         for number, score in enumerate(scores)
     ]
-    empty = pl.DataFrame(schema=SCHEMA)
+    has_match = pl.col("matched_variants") > 0
     return (
-        pl.concat([empty, *frames])
-        .filter(pl.col("matched_variants") > 0)
+        pl.concat([pl.DataFrame(schema=SCHEMA), *frames])
+        .with_columns(pl.when(has_match).then("score").alias("score"))
         .sort("score_name", "patient_id")
     )

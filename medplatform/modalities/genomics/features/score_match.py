@@ -9,10 +9,11 @@ from medplatform.modalities.genomics.features.score_sites import (
     BASES,
     PLACE,
     find_sites,
-    trim_forms,
+    normal_forms,
     with_complements,
     written_forms,
 )
+from medplatform.modalities.genomics.reference.catalogue import Genomes
 from medplatform.modalities.genomics.tables import VARIANT
 
 _EFFECT, _OTHER, _REFERENCE = (
@@ -23,13 +24,17 @@ _IS_SINGLE_BASE = ((_EFFECT.str.len_bytes() == 1) & (_OTHER.str.len_bytes() == 1
 _FORM = ("number", *PLACE, "effect_allele", "other_allele")
 
 
-def match_records(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
+def match_records(
+    lake: Lake, variants: pl.DataFrame, genomes: Genomes | None = None
+) -> pl.DataFrame:
     """The records that variants of scores match.
 
     Parameters
     ----------
     variants
         number, genome_build, and the columns of `ScoringFile.variants`.
+    genomes
+        The reference sequences, by which indels are shifted left.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def match_records(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
     """
     if variants.is_empty():
         return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
-    wanted = with_complements(written_forms(variants.select(_FORM)))
+    wanted = with_complements(written_forms(variants.select(_FORM), genomes))
     sites = find_sites(lake, scan_genotyped(lake), wanted)
     found = pl.concat([_match(site, wanted) for site in sites]).collect(engine="streaming")
     match = ["number", "delivery", "cohort_id"]
@@ -118,7 +123,9 @@ def _leaving_base(matched: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def match_blocks(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
+def match_blocks(
+    lake: Lake, variants: pl.DataFrame, genomes: Genomes | None = None
+) -> pl.DataFrame:
     """The patients whom a reference block covers at variants of scores.
 
     Which allele is the reference, a block says of its first base, and any record of the lake of
@@ -126,8 +133,8 @@ def match_blocks(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
 
     Parameters
     ----------
-    variants
-        As for `match_records`. Those that do not state the other allele match no block.
+    variants, genomes
+        As for `match_records`. Variants that do not state the other allele match no block.
 
     Returns
     -------
@@ -135,7 +142,7 @@ def match_blocks(lake: Lake, variants: pl.DataFrame) -> pl.DataFrame:
     """
     if variants.is_empty():
         return pl.DataFrame(schema={"number": pl.Int64})
-    written = with_complements(trim_forms(variants.select(_FORM)))
+    written = with_complements(normal_forms(variants.select(_FORM), genomes))
     from_records = _find_references(lake, written)
     bases = written.filter(_IS_SINGLE_BASE)
     places = pl.concat(
@@ -172,9 +179,13 @@ def _find_references(lake: Lake, written: pl.DataFrame) -> pl.DataFrame:
 def _choose(references: pl.DataFrame) -> pl.DataFrame:
     """Variants of which one allele is the reference, the same by all that tell it.
 
-    A repeat may be written as an insertion and as a deletion of the same two alleles.
+    A repeat may be written as an insertion and as a deletion of the same two alleles. Of several
+    forms of a variant the first in the genome is taken.
     """
     fitting = references.filter((_EFFECT == _REFERENCE) | (_OTHER == _REFERENCE)).unique()
-    return fitting.filter(
-        pl.col("is_complement") == pl.col("is_complement").min().over("number")
-    ).filter(pl.len().over("number") == 1)
+    return (
+        fitting.filter(pl.col("is_complement") == pl.col("is_complement").min().over("number"))
+        .filter((_EFFECT == _REFERENCE).n_unique().over("number") == 1)
+        .sort("position")
+        .unique("number", keep="first", maintain_order=True)
+    )

@@ -10,6 +10,9 @@ import polars as pl
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.alleles.allele import trim
+from medplatform.modalities.genomics.alleles.normalise import left_align
+from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.modalities.genomics.reference.genome import Genome, Standing
 from medplatform.modalities.genomics.tables import ALLELE
 
 PLACE = ("genome_build", "chromosome", "position")
@@ -102,13 +105,58 @@ def trim_forms(variants: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([others, long.with_columns(trimmed.get_columns())])
 
 
-def written_forms(variants: pl.DataFrame) -> pl.DataFrame:
-    """Variants of scores as they are written and as they are trimmed, where that differs.
+def normal_forms(variants: pl.DataFrame, genomes: Genomes | None) -> pl.DataFrame:
+    """Variants of scores as they are trimmed, and as they are then shifted left.
+
+    Parameters
+    ----------
+    variants
+        With PLACE, effect_allele and other_allele.
+    genomes
+        The reference sequences; in a build that has none, nothing is shifted.
+    """
+    trimmed = trim_forms(variants)
+    if genomes is None:
+        return trimmed
+    can_shift = (pl.col("effect_allele") != pl.col("other_allele")) & (
+        pl.col("effect_allele").str.tail(1) == pl.col("other_allele").str.tail(1)
+    )
+    movable = trimmed.filter(can_shift).partition_by("genome_build", as_dict=True)
+    shifted = [
+        _shift(rows, genome)
+        for (build,), rows in movable.items()
+        if (genome := genomes.get(build)) is not None
+    ]
+    return pl.concat([trimmed, *shifted]).unique()
+
+
+def _shift(variants: pl.DataFrame, genome: Genome) -> pl.DataFrame:
+    """The variants of which an allele is the reference sequence, as far left as that allows.
+
+    Where both are, one repeats the other, and it does not matter which is taken for it.
+    """
+    alleles = ("effect_allele", "other_allele")
+    shifted, rest = [variants.clear()], variants
+    for names in (alleles, alleles[::-1]):
+        standing = genome.compare(
+            rest["chromosome"].to_numpy(), rest["position"].to_numpy(), rest[names[0]].to_list()
+        )
+        is_reference = pl.Series(standing == Standing.EQUAL, dtype=pl.Boolean)
+        texts: dict[str, str] = {names[0]: "reference_allele", names[1]: "alternate_allele"}
+        found, rest = rest.filter(is_reference).rename(texts), rest.filter(~is_reference)
+        if len(found):
+            moved = left_align(found.with_columns(sv_end=pl.lit(None, pl.Int64)), genome)
+            shifted.append(moved.rename({v: k for k, v in texts.items()}).select(variants.columns))
+    return pl.concat(shifted)
+
+
+def written_forms(variants: pl.DataFrame, genomes: Genomes | None) -> pl.DataFrame:
+    """Variants of scores as they are written and in their normal forms, where those differ.
 
     A record that writes the alleles of a score as the score does is of that variant, also where
     the normalised allele begins further left.
     """
-    return pl.concat([variants, trim_forms(variants)]).unique()
+    return pl.concat([variants, normal_forms(variants, genomes)]).unique()
 
 
 def with_complements(variants: pl.DataFrame) -> pl.DataFrame:

@@ -72,8 +72,8 @@ def read_scoring_file(path: Path) -> ScoringFile:
     Raises
     ------
     ScoringFileError
-        The file is no scoring file, states no genome build or positions, or no weights: an
-        `effect_weight` per allele, or one per dosage.
+        The file is no scoring file, lists no variant, states no genome build or positions, or no
+        weights: an `effect_weight` per allele, or one per dosage.
     """
     name = _STEM.match(path.name)
     if name is None:
@@ -107,6 +107,8 @@ def read_scoring_file(path: Path) -> ScoringFile:
             f"{path}: without {lacks} its variants cannot be found in the genome. Use the file "
             f"that the PGS Catalog has harmonized to the build of your data (…_hmPOS_GRCh38)."
         )
+    if table.is_empty():
+        raise ScoringFileError(f"{path}: it lists no variant. Download it again.")
     rows = _rows(table, chromosome, position)
     variants = rows.filter(pl.col("skip").is_null()).drop("skip")
     if not variants.select(_has_weights().all()).item():

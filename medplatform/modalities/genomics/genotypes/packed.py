@@ -29,6 +29,8 @@ MAX_ALLELE = (0xFFFF >> 1) - 2
 """The largest allele index that the wide form holds."""
 END_OF_VECTOR = 0xFFFF
 """In the wide form: there is no further allele."""
+_MOST_IN_PART = 100
+"""Copies in a genotype that was not called as a whole that `known_copies` tells apart."""
 HAPLOID = 7
 """In bits 3-1 of a packed genotype: there is no second allele."""
 
@@ -45,7 +47,7 @@ _IS_REFERENCE: np.ndarray = (_A == 0) & ((_B == 0) | (_B == ABSENT))
 _IS_PLAIN: np.ndarray = _IS_REFERENCE | (_A == MISSING) & ((_B == MISSING) | (_B == ABSENT))
 _LARGEST = PACKED_ALLELES.max(axis=0).astype(np.int8)
 _COPIES = np.stack([np.sum(k == PACKED_ALLELES, axis=0, dtype=np.int8) for k in range(15)])
-_DOSAGE = np.where(_IS_CALLED, _COPIES, MISSING).astype(np.int8)
+_KNOWN_COPIES = np.where(_IS_CALLED, _COPIES, MISSING - _COPIES).astype(np.int8)
 _IS_HETEROZYGOUS: np.ndarray = _IS_CALLED & (_B >= 0) & (_A != _B)
 _IS_HOMOZYGOUS_ALTERNATE: np.ndarray = _IS_CALLED & (_A > 0) & (_A == _B)
 
@@ -235,6 +237,15 @@ def dosage(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.n
     int8, len(cells) x samples
         MISSING where any allele of the genotype was not called.
     """
+    copies = known_copies(cells, alleles, samples)
+    return np.maximum(copies, MISSING, out=copies)
+
+
+def known_copies(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.ndarray:
+    """As `dosage`, but MISSING less the copies that are known where not all alleles were called.
+
+    So `./1` is MISSING - 1 of the allele 1, and MISSING of any other.
+    """
     copies = np.empty((len(cells), samples), np.int8)
     narrow = [row for row, cell in enumerate(cells) if len(cell) == samples]
     if narrow:
@@ -242,13 +253,35 @@ def dosage(cells: Sequence[bytes], alleles: Sequence[int], samples: int) -> np.n
         codes = np.frombuffer(content, np.uint8).reshape(-1, samples)
         wanted = np.asarray([alleles[row] for row in narrow], np.intp)
         # A packed cell cannot hold an allele above 14: whoever is called has none of it.
-        table = np.vstack([_DOSAGE, np.where(_IS_CALLED, 0, MISSING).astype(np.int8)])
-        copies[narrow] = table[np.minimum(wanted, len(_DOSAGE))[:, None], codes]
+        table = np.vstack([_KNOWN_COPIES, np.where(_IS_CALLED, 0, MISSING).astype(np.int8)])
+        copies[narrow] = table[np.minimum(wanted, len(_KNOWN_COPIES))[:, None], codes]
     for row in sorted(set(range(len(cells))) - set(narrow)):
         found = wide_alleles(_wide_matrix(cells[row], samples))
-        copies[row] = (found == alleles[row]).sum(axis=1)
-        copies[row, (found == MISSING).any(axis=1)] = MISSING
+        known = (found == alleles[row]).sum(axis=1)
+        partial = MISSING - np.minimum(known, _MOST_IN_PART)
+        copies[row] = np.where((found == MISSING).any(axis=1), partial, known)
     return copies
+
+
+def rank_copies(copies: np.ndarray) -> np.ndarray:
+    """Which of several genotypes of an allele in one sample counts: the one of the highest rank.
+
+    That is one that tells whether the sample has the allele, then the one with most copies, then
+    one all of whose alleles were called.
+
+    Parameters
+    ----------
+    copies
+        As `known_copies` gives them.
+
+    Returns
+    -------
+    int16, of the shape of `copies`
+    """
+    wide = copies.astype(np.int16)
+    is_whole = wide >= 0
+    known = np.where(is_whole, wide, MISSING - wide)
+    return np.where(is_whole | (known > 0), 2 * known + is_whole, MISSING).astype(np.int16)
 
 
 def _wide_matrix(cell: bytes, samples: int) -> np.ndarray:

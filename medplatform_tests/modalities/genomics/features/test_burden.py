@@ -155,3 +155,39 @@ def test_people_of_two_records_of_an_allele_are_counted_once_for_its_frequency(
     publish("d", cohort(*records, header=ANNOTATED))
     assert burden(called_alleles=5, frequency=0.2)["S1", "AAA"] == (1, 1, 1, 1, 0)
     assert burden(called_alleles=4, frequency=0.2) == {}
+
+
+def test_of_two_builds_the_one_counts_of_which_more_of_the_gene_was_assessed(
+    publish: Publish, burden: Callable[..., dict]
+) -> None:
+    """The same alleles have other coordinates in each, so that they cannot be told to be the same.
+
+    S1 has all of AAA in GRCh37, and of BBB as much in both; S2 is in GRCh38 alone.
+    """
+    high, other = "G|stop_gained|HIGH|AAA|T1|", "G|stop_gained|HIGH|BBB|T1|"
+    former = ANNOTATED.replace("248956422", "249250621")
+    publish(
+        "a",
+        cohort(
+            annotated(100, "A>G", high, "0/1"),
+            annotated(150, "A>G", high, "1/1"),
+            annotated(190, "A>G", other, "0/1"),
+            header=former,
+            samples=("S1",),
+        ),
+    )
+    publish(
+        "b",
+        cohort(
+            annotated(1100, "A>G", high, "0/1 1/1"),
+            annotated(1150, "A>G", high, "./. ./."),
+            annotated(1190, "A>G", other, "0/0 0/1"),
+            header=ANNOTATED,
+        ),
+    )
+    assert burden() == {
+        ("S1", "AAA"): (3, 3, 2, 2, 0),
+        ("S1", "BBB"): (0, 0, 0, 1, 0),
+        ("S2", "AAA"): (2, 2, 1, 1, 1),
+        ("S2", "BBB"): (1, 1, 1, 1, 0),
+    }

@@ -9,8 +9,9 @@ import pytest
 
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.clinvar.table import read_clinvar
-from medplatform.modalities.genomics.features.carriers import compute_carriers, status
+from medplatform.modalities.genomics.features.carriers import compute_carriers
 from medplatform.modalities.genomics.features.panel import PanelError, read_panels
+from medplatform.modalities.genomics.features.zygosity import status
 from medplatform_tests.modalities.genomics.conftest import HEADER, Publish
 from medplatform_tests.modalities.genomics.features.conftest import BLOCKS, cohort
 
@@ -26,6 +27,10 @@ CLINVAR = """\
 1	400	14	C	A	.	.	CLNDN=D;CLNSIG=Uncertain_significance;GENEINFO=AAA:1
 X	500	15	C	A	.	.	CLNDN=D;CLNSIG=Pathogenic/Likely_pathogenic;GENEINFO=XGN:3
 Y	600	16	C	A	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=XGN:3
+1	700	17	A	G	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=TWO:4
+1	700	18	A	T	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=TWO:4
+MT	800	19	A	G	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=MT-T:5
+MT	900	20	C	T	.	.	CLNDN=D;CLNSIG=Pathogenic;GENEINFO=MT-T:5
 """
 PHASED = HEADER.replace(
     "##contig",
@@ -96,6 +101,11 @@ def test_a_called_reference_at_the_place_is_an_assessment(
         ("0|1", "0|1", "het", "carrier"),
         ("0|1", "1/0", "possible_compound_het", "possibly_fits"),
         ("./1", "0/0", "unknown", "possibly_fits"),
+        ("./1", "0/1", "possible_compound_het", "possibly_fits"),
+        ("./1", "./1", "possible_compound_het", "possibly_fits"),
+        (".|1", "1|.", "compound_het", "fits"),
+        (".|1", "1|0", "compound_het", "fits"),
+        (".|1", "0|1", "possible_compound_het", "possibly_fits"),  # `.` may be the allele too
         ("1", "0/0", "hemi", "fits"),
     ],
 )
@@ -116,6 +126,63 @@ def test_zygosity_of_a_gene(
         ),
     )
     row = carriers()["S1"]
+    assert (row["zygosity"], row["status"]) == (zygosity, expected)
+
+
+@pytest.mark.parametrize(
+    ("records", "zygosity"),
+    [
+        (["A G,T GT 1/2"], "compound_het"),
+        (["A T,G GT 2/1"], "compound_het"),
+        (["A C,G,T GT 2/3"], "compound_het"),
+        (["A G,T GT:PS 1|2:7"], "compound_het"),
+        (["A G,T GT:PS 1|2:."], "compound_het"),  # of no phase set, but one genotype
+        (["A G,T GT 0/1/2"], "compound_het"),
+        (["A G,T GT ./1/2"], "compound_het"),
+        (["AC GC,TC GT 1/2"], "compound_het"),  # listed as A>G and A>T
+        (["A G,T GT 1/1"], "hom"),
+        (["A G,T GT 1/."], "unknown"),
+        (["A G GT 0/1", "A T GT 0/1"], "possible_compound_het"),
+        (["A G GT 1/.", "A T GT ./1"], "possible_compound_het"),
+        (["A G,C GT 1/2", "A T,C GT 1/2"], "possible_compound_het"),  # each with another allele
+        (["A G,T GT 1/2", "A G GT 0/1"], "compound_het"),  # the second says no more of G
+        (["A G GT 0/1", "A G,T GT 1/2"], "compound_het"),
+    ],
+)
+def test_two_alleles_of_one_genotype_are_on_different_chromosomes(
+    publish: Publish, carriers: Callable[..., Rows], records: list[str], zygosity: str
+) -> None:
+    """Those of two records need not be, though their place is the same."""
+    lines = ["chr1 700 . {} {} . . . {} {}".format(*record.split(" ")) for record in records]
+    publish("d", cohort(*lines, header=PHASED, samples=("S1",)))
+    row = carriers("TWO")["S1"]
+    states = {"compound_het": "fits", "hom": "fits"}
+    assert (row["zygosity"], row["status"]) == (zygosity, states.get(zygosity, "possibly_fits"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "zygosity", "expected"),
+    [
+        ("0", "0", None, "none_found"),
+        (".", ".", None, "not_assessed"),
+        ("1", "0", "hemi", "fits"),
+        ("1/1", "0/0", "hom", "fits"),
+        ("0/1", "0/0", "het", "fits"),  # in some of the mitochondria
+        ("./1", "0/0", "unknown", "fits"),
+        ("0/1", "0/1", "het", "fits"),  # there is no pair of chromosomes
+    ],
+)
+def test_an_allele_of_mitochondria_fits_in_whatever_share_of_them(
+    publish: Publish,
+    carriers: Callable[..., Rows],
+    first: str,
+    second: str,
+    zygosity: str | None,
+    expected: str,
+) -> None:
+    records = (f"chrM 800 . A G . . . GT {first}", f"chrM 900 . C T . . . GT {second}")
+    publish("d", cohort(*records, samples=("S1",)))
+    row = carriers("MT-T", "MT")["S1"]
     assert (row["zygosity"], row["status"]) == (zygosity, expected)
 
 
@@ -339,6 +406,8 @@ def test_a_record_without_genotypes_does_not_count(
         ("het", "AR", "carrier"),
         ("het", "XL", "carrier"),
         ("hemi", "XL", "fits"),
+        ("het", "MT", "fits"),
+        ("unknown", "MT", "fits"),
         ("hom", None, "carrier"),
     ],
 )

@@ -53,16 +53,18 @@ def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
     ("columns", "row", "build", "message"),
     [
         ("rsID\teffect_allele\teffect_weight", "rs1 A 1", "GRCh38", "chr_name, chr_position"),
+        (COLUMNS, None, "GRCh38", "no variant"),
         (COLUMNS, "1 100 A G 1", "NR", "genome_build"),
         (COLUMNS, "1 100 A G high", "GRCh38", "not a number"),
         (COLUMNS.replace("effect_weight", "dosage_0_weight"), "1 1 A G 1", "hg38", "effect_weight"),
     ],
 )
 def test_an_unusable_scoring_file_says_the_remedy(
-    tmp_path: Path, columns: str, row: str, build: str, message: str
+    tmp_path: Path, columns: str, row: str | None, build: str, message: str
 ) -> None:
+    rows = [] if row is None else [row]
     with pytest.raises(ScoringFileError, match=message):
-        read_scoring_file(scoring_file(tmp_path, row, columns=columns, build=build))
+        read_scoring_file(scoring_file(tmp_path, *rows, columns=columns, build=build))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8bxx", b"\xff\xfe", b"#genome_build=hg38\n"])

@@ -1,0 +1,95 @@
+"""Indels of scores that are written further right than records have them, in a small genome."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from medplatform.lake import Lake
+from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.privacy import Identity
+from medplatform_tests.modalities.genomics.conftest import HEADER, Publish
+from medplatform_tests.modalities.genomics.features.conftest import cohort
+from medplatform_tests.modalities.genomics.features.scoring import Scores, score_with
+
+SEQUENCE = "T" * 99 + "GCACACAT" + "G" * 93 + "ACCCT" + "G" * 95
+"""CA thrice from 101 on, C thrice from 202 on."""
+DELETION, INSERTION = "chr1 100 . GCA G . . . GT", "chr1 201 . A AC . . . GT"
+
+
+@pytest.fixture
+def genomes(tmp_path: Path) -> Iterator[Genomes]:
+    folder = tmp_path / "genomes"
+    folder.mkdir()
+    (folder / "GRCh38.fa").write_text(f">chr1\n{SEQUENCE}\n")
+    with closing(Genomes(folder)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def score(
+    tmp_path: Path, lake: Lake, identity: Identity, genomes: Genomes
+) -> Callable[..., Scores]:
+    return score_with(lake, identity, tmp_path, genomes)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("1 100 G GCA 1", 1),  # as the record has it
+        ("1 104 A ACA 1", 1),  # the last CA is lost
+        ("1 102 A ACA 1", 1),
+        ("1 103 CAT CACAT 1", 1),  # and with a further base
+        ("1 101 CA CACA 1", 1),
+        ("1 104 ACA A 1", 1),  # the effect allele is the reference
+        ("1 204 C CC 10", 20),  # what is inserted is not the effect allele
+        ("1 204 CC C 10", 0),
+        ("1 104 A AC 1", None),  # another allele
+        ("1 150 G GCA 1", None),  # another place
+        ("2 104 A ACA 1", None),  # a chromosome that the genome lacks
+    ],
+)
+def test_an_indel_of_a_score_matches_the_record_that_has_it_further_left(
+    publish: Publish, score: Callable[..., Scores], row: str, expected: int | None
+) -> None:
+    publish("d", cohort(f"{DELETION} 0/1", f"{INSERTION} 0/0", samples=("S1",)))
+    assert score(row) == ({} if expected is None else {"S1": (expected, 1, 1)})
+
+
+def test_without_the_genome_only_what_is_written_alike_matches(
+    publish: Publish, lake: Lake, identity: Identity, tmp_path: Path
+) -> None:
+    publish("d", cohort(f"{DELETION} 0/1", samples=("S1",)))
+    score = score_with(lake, identity, tmp_path)
+    assert score("1 104 A ACA 1") == {}
+    assert score("1 100 G GCA 1") == {"S1": (1, 1, 1)}
+
+
+def test_a_score_of_a_build_without_a_genome_is_matched_as_it_is_written(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    header = HEADER.replace("248956422", "249250621")
+    publish("d", cohort(f"{DELETION} 0/1", header=header, samples=("S1",)))
+    assert score("1 104 A ACA 1", build="GRCh37") == {}
+    assert score("1 100 G GCA 1", build="GRCh37") == {"S1": (1, 1, 1)}
+
+
+def test_a_record_that_is_written_as_the_score_matches_once(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    """It was read without a genome, so that it is nowhere else."""
+    publish("d", cohort("chr1 104 . ACA A . . . GT 0/1", samples=("S1",)))
+    assert score("1 104 A ACA 1") == {"S1": (1, 1, 1)}
+
+
+@pytest.mark.parametrize("record", [DELETION, "chr1 104 . ACA A . . . GT"])
+@pytest.mark.parametrize(("end", "expected"), [(200, {"S1": (0, 1, 1)}), (101, {})])
+def test_a_block_covers_the_indel_where_the_record_has_it(
+    publish: Publish, score: Callable[..., Scores], record: str, end: int, expected: Scores
+) -> None:
+    publish("a", cohort(f"{record} 0/1", samples=("S2",)))
+    publish("b", cohort(f"chr1 90 . T <NON_REF> . . END={end} GT 0/0", samples=("S1",)))
+    found = score("1 104 A ACA 1")
+    assert found.pop("S2") == (1, 1, 1)
+    assert found == expected
