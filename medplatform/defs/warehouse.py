@@ -3,14 +3,17 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
 import polars as pl
-from dagster_dbt import DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
+from packaging.version import Version
 
 from medplatform.defs import show
 from medplatform.defs.dbt_translator import Translator
@@ -28,7 +31,13 @@ from medplatform.warehouse import (
 )
 from medplatform.warehouse.conversions import write_ucum_conversions
 from medplatform.warehouse.inputs import MartInput
-from medplatform.warehouse.runner import PROJECT, database, make_run_target
+from medplatform.warehouse.runner import (
+    PROJECT,
+    database,
+    forget_parse,
+    keep_parse,
+    make_run_target,
+)
 from medplatform.warehouse.scores import write_polygenic_scores
 from medplatform.warehouse.view_sources import write_view_sources
 
@@ -37,12 +46,24 @@ WAREHOUSE_POOL = "duckdb"
 _STUCK_UNITS = 20
 
 
+class Dbt(DbtCliResource):
+    """dbt of this environment, of which is known which version it is.
+
+    To ask its program takes two seconds before each build.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
 def dbt_resource(views: ViewTables) -> DbtCliResource:
     """dbt of this environment, with a manifest made anew where a model or view is younger."""
     write_view_sources(views.files(), PROJECT)
-    project = DbtProject(PROJECT, profiles_dir=PROJECT)
-    resource = DbtCliResource(
-        project_dir=project, dbt_executable=str(Path(sys.executable).with_name("dbt"))
+    resource = Dbt(
+        project_dir=str(PROJECT),
+        profiles_dir=str(PROJECT),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
     )
     parts = [part for part in PROJECT.iterdir() if part.name != manifest_path().parent.name]
     sources = [path for part in parts for path in (part, *part.rglob("*"))]
@@ -89,6 +110,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         os.environ.update(prepare(root))
         tables = list(TABLES.values())
         refresh_views(installation.lake, tables, database(root), marts, installation.views)
+        forget_parse(root, manifest_path())
         invocation = dbt.cli(
             ["build", "--exclude-resource-type", "unit_test"],
             context=context,
@@ -97,6 +119,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         )
         counted = _at_rest(invocation, invocation.stream()).fetch_row_counts()
         yield from _at_rest(invocation, counted).fetch_column_metadata()
+        keep_parse(root, invocation.target_path)
         result = publish(invocation.target_path, database(root), marts)
         if not result.is_good:
             problems = ", ".join(f"{node.name} ({node.status})" for node in result.problems)

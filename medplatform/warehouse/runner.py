@@ -18,6 +18,7 @@ from medplatform.warehouse.views import WarehouseError, refresh_views
 
 RUNS_KEPT = 5
 """Runs of Dagster whose compiled SQL and results are kept."""
+_PARSE = "partial_parse.msgpack"
 _RUN = re.compile(r"[0-9a-f]{8}")
 _LARGEST_REPORT = 10
 
@@ -57,6 +58,20 @@ def make_run_target(root: Path, run_id: str) -> Path:
     for path in others[RUNS_KEPT - 1 :]:
         shutil.rmtree(path)
     return target
+
+
+def keep_parse(root: Path, target: Path) -> None:
+    """Keep what dbt parsed in a run where dagster-dbt looks for it, so that the next need not."""
+    parse = target / _PARSE
+    if parse.exists():
+        parse.replace(root / "target" / _PARSE)
+
+
+def forget_parse(root: Path, manifest: Path) -> None:
+    """Let dbt parse all anew if the manifest is younger, which is to say that models changed."""
+    parse = root / "target" / _PARSE
+    if parse.exists() and parse.stat().st_mtime < manifest.stat().st_mtime:
+        parse.unlink()
 
 
 def database(root: Path) -> Path:

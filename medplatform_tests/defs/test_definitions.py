@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster_dbt.core import resource
 
 from medplatform.clinical import State
 from medplatform.definitions import OWNERS, defs
+from medplatform.defs.warehouse import Dbt
 from medplatform.modalities import TABLES
 from medplatform.training.recipes import RECIPES
+from medplatform.warehouse.runner import PROJECT
 
 HEAVY = ("torch", "mlflow", "great_expectations", "ray", "sklearn", "matplotlib", "monai", "pint")
 
@@ -137,3 +141,13 @@ def test_only_a_pass_is_a_green_check() -> None:
 
     assert _severity(State.FAIL) is dg.AssetCheckSeverity.ERROR
     assert _severity(State.INCONCLUSIVE) is dg.AssetCheckSeverity.WARN
+
+
+def test_the_version_of_dbt_is_known_without_asking_its_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = str(Path(sys.executable).with_name("dbt"))
+    asked = resource.DbtCliResource(project_dir=str(PROJECT), dbt_executable=program)
+    expected = asked._cli_version
+    monkeypatch.delattr(resource, "check_output")
+    assert Dbt(project_dir=str(PROJECT), dbt_executable=program)._cli_version == expected

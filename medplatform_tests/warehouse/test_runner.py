@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from medplatform.warehouse.runner import RUNS_KEPT, make_run_target
+from medplatform.warehouse.runner import RUNS_KEPT, forget_parse, keep_parse, make_run_target
 
 
 def run_ids(number: int) -> list[str]:
@@ -43,3 +43,21 @@ def test_what_dbt_keeps_beside_them_stays(tmp_path: Path) -> None:
     kept = {path.name for path in (tmp_path / "target").iterdir()}
     assert {"compiled", "run", "manifest.json"} <= kept
     assert len(kept) == RUNS_KEPT + 3
+
+
+def test_what_a_run_parsed_is_kept_until_models_change(tmp_path: Path) -> None:
+    first = make_run_target(tmp_path, run_ids(1)[0])
+    keep_parse(tmp_path, first)  # of a run that could not even parse
+    (first / "partial_parse.msgpack").touch()
+    keep_parse(tmp_path, first)
+    kept = tmp_path / "target" / "partial_parse.msgpack"
+    manifest = tmp_path / "manifest.json"
+    manifest.touch()
+    os.utime(manifest, (0, 0))
+    forget_parse(tmp_path, manifest)
+    assert kept.exists()
+    os.utime(kept, (0, 0))
+    os.utime(manifest, (1, 1))
+    forget_parse(tmp_path, manifest)
+    forget_parse(tmp_path, manifest)
+    assert not kept.exists()
