@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from medplatform.lake import LedgerEntry
     from medplatform.modalities import Modality
     from medplatform.warehouse import BuildResult
+    from medplatform.warehouse.genomics_qc import Assessed
 
 _RECORD = ("modality", "delivery", "source_id", "unit", "record_number")
 _CAUSE = ("modality", "delivery", "source_id", "file", "unit", "code", "element")
@@ -162,10 +163,22 @@ def build_marts() -> None:
         **features.rows,
     }
     print_table("Marts", [{"mart": name, "rows": rows} for name, rows in marts.items()])
+    _print_broken_rules(assessed)
     if flow := cohort_flow(settings.data / "dbt"):
         print_table("From patients to rows of patient_features", flow)
     if unusable:
         raise click.ClickException("\n".join(["All else was built.", *_tell_unusable(unusable)]))
+
+
+def _print_broken_rules(assessed: "Assessed") -> None:
+    """Print what is implausible of the genotypes, as the checks in Dagster say it."""
+    from medplatform.modalities.genomics.qc.meaning import RULES
+    from medplatform.modalities.genomics.qc.review import review
+
+    broken = [finding for finding in review(assessed.quality()) if not finding.is_good]
+    if broken:
+        rows = [{"rule": one.rule, "found": one.says, "": RULES[one.rule]} for one in broken]
+        print_table("Genotypes that are implausible (docs/genomics-qc.md)", rows)
 
 
 def _run_dbt(installation: "Installation", unusable: Mapping[Path, str]) -> "BuildResult":

@@ -1,8 +1,11 @@
 """What commands print: tables and progress bars."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,13 +47,13 @@ def print_table(title: str, rows: "Sequence[Mapping[str, Any]] | pl.DataFrame") 
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on a terminal, one per thing being read; silent elsewhere."""
+    """Progress bars on a terminal, one per thing being read; lines in a log of what takes long."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
     console = Console()
     if not console.is_terminal:
-        yield lambda _what, _done, _total: None
+        yield ProgressLines()
         return
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -64,6 +67,21 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
+class ProgressLines:
+    """Lines on standard error, at most one in some seconds."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Write how far it is, if the last line is old enough."""
+        now = time.monotonic()
+        if now - self._last >= LINE_EVERY_S:
+            self._last = now
+            click.echo(f"{what}: {done / total:.0%}" if total else what, err=True)
+
+
+LINE_EVERY_S = 10.0
 PIPED_WIDTH = 160
 """Columns of a table that goes to a file or a pipe."""
 

@@ -1,6 +1,6 @@
 """Quality control of genotypes as assets, checks and plots."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,6 +11,7 @@ from medplatform.defs.ingest import lake_key
 from medplatform.installation import Installation
 from medplatform.lake import Phi
 from medplatform.modalities import TABLES
+from medplatform.modalities.genomics.qc import meaning
 from medplatform.warehouse.genomics_qc import Assessed, write_genomics_qc
 from medplatform.warehouse.genomics_tables import (
     GENOMICS_QC,
@@ -27,50 +28,10 @@ _SOURCES = (
     *("genomics_variant", "genomics_allele", "genomics_genotype", "genomics_sample"),
     *("genomics_block", "ehr_patient", "ehr_deletion"),
 )
-_CHECKS: Mapping[str, tuple[MartInput, str]] = {
-    "samples_have_call_rate_of_0_95": (
-        GENOMICS_QC,
-        "A sample of which more than 5 % of the genotypes are missing was often of poor DNA, and "
-        "what was called of it is doubtful too.",
-    ),
-    "transitions_to_transversions_are_plausible": (
-        GENOMICS_QC,
-        "A human genome has about 2.0 to 2.1 transitions per transversion, an exome 2.8 to 3.3. "
-        "Fewer speak for false calls. Asked of genomes (a million variants and more) and exomes.",
-    ),
-    "het_hom_ratio_is_within_4_deviations": (
-        GENOMICS_QC,
-        "Too many heterozygous genotypes hint at contamination with another sample, too few at "
-        "missed alleles or relatedness of the parents. Asked where there are 20 samples.",
-    ),
-    "sex_on_x_is_the_declared_sex": (
-        GENOMICS_QC,
-        "A sample whose chromosome X is not that of the declared sex was often swapped.",
-    ),
-    "declared_sex_is_that_of_the_patient": (
-        GENOMICS_QC,
-        "Where sample sheet and health records say different sexes, one of them is about another "
-        "person.",
-    ),
-    "alleles_with_call_rate_below_0_95_are_at_most_5_percent": (
-        GENOMICS_VARIANT_QC,
-        "Variants that could often not be called are seldom right where they were.",
-    ),
-    "alleles_out_of_equilibrium_are_at_most_1_percent": (
-        GENOMICS_VARIANT_QC,
-        "Common variants far from Hardy-Weinberg equilibrium (p below 0.000001) are mostly errors "
-        "of genotyping; many of them also mean several populations.",
-    ),
-    "no_two_patients_have_one_genome": (
-        GENOMICS_RELATEDNESS,
-        "Two patients of one genome (kinship above 0.354) are identical twins, one person under "
-        "two identifiers, or a sample that was taken twice for two.",
-    ),
-    "samples_of_a_patient_have_one_genome": (
-        GENOMICS_RELATEDNESS,
-        "Two samples of a patient that are not of one genome: one was swapped, or is linked to the "
-        "wrong patient.",
-    ),
+_RULES = {
+    GENOMICS_QC: meaning.SAMPLE_RULES,
+    GENOMICS_VARIANT_QC: meaning.VARIANT_RULES,
+    GENOMICS_RELATEDNESS: meaning.PAIR_RULES,
 }
 
 
@@ -82,7 +43,8 @@ def genomics_assets() -> list[dg.AssetsDefinition]:
         specs=[_spec(table) for table in _TABLES],
         check_specs=[
             dg.AssetCheckSpec(name, asset=_key(table), description=why)
-            for name, (table, why) in _CHECKS.items()
+            for table, rules in _RULES.items()
+            for name, why in rules.items()
         ],
         group_name="genomics",
         description="Assesses samples, variants and pairs of samples over all deliveries; does "
@@ -147,7 +109,7 @@ def _result(table: MartInput, finding: "Finding") -> dg.AssetCheckResult:
         check_name=finding.rule,
         passed=finding.is_good,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_describe(finding),
+        description=finding.says,
         metadata={
             "value": finding.value,
             "threshold": finding.threshold,
@@ -155,9 +117,3 @@ def _result(table: MartInput, finding: "Finding") -> dg.AssetCheckResult:
             **finding.details,
         },
     )
-
-
-def _describe(finding: "Finding") -> str | None:
-    if finding.is_good:
-        return None if finding.judged else "Too little to judge by."
-    return f"{finding.value:.4g}, of {finding.judged} judged; at most {finding.threshold:.4g}."

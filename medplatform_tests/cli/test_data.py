@@ -17,6 +17,7 @@ from medplatform.privacy import Identity, KeyRing, create_key
 from medplatform.synthetic.demo import IDENTIFIER_SYSTEM, MASTER_KEY
 from medplatform.warehouse import BuildResult, WarehouseError
 from medplatform_tests.cli.conftest import Terminal
+from medplatform_tests.modalities.genomics.conftest import crosswalk, vcf
 from medplatform_tests.warehouse.records import publish
 
 
@@ -380,3 +381,25 @@ def test_reference_files_that_cannot_be_used_are_told_where_a_model_fails_too(
     assert isinstance(done.exception, WarehouseError)
     assert str(done.exception).startswith("dbt found problems.\n")
     assert all(f"{path}" in str(done.exception) for path in unusable)
+
+
+def test_genotypes_that_are_implausible_are_told(
+    ready: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one of two samples a third of the genotypes is missing."""
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    records = [
+        f"chr1 {10 * n} . A G . PASS . GT 0/1 {'./.' if n == 1 else '0/1'}" for n in (1, 2, 3)
+    ]
+    (calls / "two.vcf").write_bytes(vcf(*records))
+    (calls / "crosswalk.csv").write_bytes(crosswalk("S1", "S2"))
+    assert ready.run("ingest", "genomics", calls).exit_code == 0
+    monkeypatch.setattr("medplatform.warehouse.build", lambda *_, **__: BuildResult(nodes=()))
+    monkeypatch.setattr("medplatform.cli.cohort_flow.cohort_flow", lambda _: [])
+    done = ready.run("build")
+    assert done.exit_code == 0
+    told = " ".join(done.output.partition("Genotypes that are implausible")[2].split())
+    assert "samples_have_call_rate_of_0_95" in told
+    assert "1, of 2 judged; at most 0." in told
+    assert "sex_on_x_is_the_declared_sex" not in told

@@ -51,6 +51,18 @@ class Finding:
         """Whether the rule holds."""
         return self.value <= self.threshold
 
+    @property
+    def says(self) -> str | None:
+        """What was found; None where the rule holds."""
+        if self.is_good:
+            return None if self.judged else "Too little to judge by."
+        return f"{self.value:.4g}, of {self.judged} judged; at most {self.threshold:.4g}."
+
+
+def review(quality: Quality) -> list[Finding]:
+    """All rules."""
+    return [*review_samples(quality), *review_variants(quality), *review_pairs(quality)]
+
 
 def review_samples(quality: Quality) -> list[Finding]:
     """The rules on samples."""
