@@ -97,11 +97,17 @@ def _read_date(path: Path, text: str) -> date | None:
         ) from None
 
 
-def iter_blocks(lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
-    """The fixed fields of the records behind the line #CHROM, in bounded memory."""
+def iter_blocks(path: Path, lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
+    """The fixed fields of the records behind the line #CHROM, in bounded memory.
+
+    Raises
+    ------
+    ClinVarError
+        A record ends before its INFO, as the last of a download does that broke off.
+    """
     while block := lines.read(BLOCK_BYTES):
         block += lines.readline()
-        yield pl.read_csv(
+        records = pl.read_csv(
             block,
             separator="\t",
             has_header=False,
@@ -109,4 +115,9 @@ def iter_blocks(lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
             columns=list(range(len(_COLUMNS))),
             infer_schema=False,
             quote_char=None,
-        ).drop_nulls(["CHROM", "POS", "REF", "ALT"])
+        ).filter(pl.any_horizontal(pl.all().is_not_null()))  # an empty line has none
+        if sum(records.null_count().row(0)):
+            raise ClinVarError(
+                f"{path}: a record ends before its INFO. Download the file again from {SITE}"
+            )
+        yield records

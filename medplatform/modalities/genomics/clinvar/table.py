@@ -71,7 +71,7 @@ def read_clinvar(path: Path) -> pl.DataFrame:
         with gzip.open(path) if is_compressed else path.open("rb") as stream:
             lines = cast(BufferedIOBase, stream)
             header = read_header(path, lines)
-            blocks = [_alleles(block, header) for block in iter_blocks(lines)]
+            blocks = [_alleles(block, header) for block in iter_blocks(path, lines)]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise ClinVarError(
             f"{path}: not a whole VCF file. Download it again from {SITE}"

@@ -129,3 +129,17 @@ def test_the_numbers_of_2017(public_vcf: Path) -> None:
     assert read_clinvar(folder / "clinvar_20210302_1_record.vcf")["significance"].to_list() == [
         "uncertain_significance"
     ]
+
+
+@pytest.mark.parametrize("left", ["chr1\t200\t2\tA", "chr1\t200", "ch", "chr1\t200\t2\tA\tG\t.\t."])
+def test_a_file_that_breaks_off_is_not_used_in_part(tmp_path: Path, left: str) -> None:
+    path = write(tmp_path, "CLNSIG=Pathogenic", "CLNSIG=Benign")
+    path.write_text(path.read_text() + left)
+    with pytest.raises(ClinVarError, match=r"c\.vcf: a record ends before its INFO\. Download"):
+        read_clinvar(path)
+
+
+def test_empty_lines_at_the_end_are_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, "CLNSIG=Pathogenic")
+    path.write_text(path.read_text() + "\n\n")
+    assert read_clinvar(path).height == 1
