@@ -124,7 +124,8 @@ class FormatReader:
         if not self._header.samples:
             return Formats((), ())
         keys = [self._split(text) for text in sites.formats]
-        broken: list[Broken] = []
+        has_unnamed = np.array([*map(_has_unnamed, keys, sites.samples)], bool)
+        broken: list[Broken] = [(TOO_MANY, has_unnamed)] if has_unnamed.any() else []
         slices: list[Slice] = []
         if any(names not in (_NOTHING, _GENOTYPE) for names in keys):
             ploidy = _ploidy(packed, sites.genotyped, len(sites))
@@ -214,6 +215,13 @@ class FormatReader:
         if rule not in self._warned:
             self._warned.add(rule)
             self._warn(rule)
+
+
+def _has_unnamed(keys: Keys, samples: bytes | None) -> bool:
+    """Whether a record whose sample columns are not cut has values there that no key names."""
+    if samples is None or keys not in (_NOTHING, _GENOTYPE):
+        return False
+    return b":" in samples or (keys == _NOTHING and bool(samples.strip(b"./|\t")))
 
 
 def _any(cells: np.ndarray) -> np.ndarray:

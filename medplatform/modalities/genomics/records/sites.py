@@ -24,7 +24,7 @@ class Sites:
         columns of genomics_variant.
     formats, samples
         Per record the column FORMAT and, tab-separated, the sample columns, as delivered; None
-        where the file has none.
+        where the file has none: it may have FORMAT without a sample.
     info
         Typed INFO: key -> one cell per record, of the type of `Header.info[key].dtype`; keys that
         no record of the batch has are left out.
@@ -61,9 +61,12 @@ class Sites:
 
     @property
     def genotyped(self) -> np.ndarray:
-        """Index of the records with genotypes: those whose first FORMAT key is GT."""
+        """Index of the records with genotypes: of samples, the first FORMAT key being GT."""
         return np.flatnonzero(
-            [text is not None and text.partition(b":")[0] == b"GT" for text in self.formats]
+            [
+                keys is not None and cells is not None and keys.partition(b":")[0] == b"GT"
+                for keys, cells in zip(self.formats, self.samples, strict=True)
+            ]
         )
 
     def take(self, indices: np.ndarray) -> "Sites":

@@ -91,6 +91,16 @@ def test_a_bad_record_is_refused_alone(
     assert len(column(reading, "genotypes")) == 2
 
 
+@pytest.mark.parametrize("other", ["C GT 0/1 0/0", GOOD], ids=["genotypes alone", "other fields"])
+@pytest.mark.parametrize("record", ["C GT 0/1:7 0/0", "C . 0/1 0/0", "C . . 7", "C . .:. ."])
+def test_values_that_format_does_not_name_are_not_passed_over(
+    read_samples: ReadRecords, record: str, other: str
+) -> None:
+    reading = read_samples(other, record, other)
+    reading.assert_counts_add_up()
+    assert variant_errors(reading) == ["format.too_many_values"]
+
+
 @pytest.mark.parametrize(
     "record",
     [
