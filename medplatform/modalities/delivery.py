@@ -281,6 +281,8 @@ def _copy(base: Path, paths: Sequence[Path], options: DeliveryOptions, draft: Pa
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(path, copy)
+            times = path.stat()  # an index must not seem younger than what it indexes
+            os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise

@@ -1,6 +1,7 @@
 """Handing files in: copied whole or not at all, and never mistaken for an earlier delivery."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def test_handing_in_a_folder_copies_it_and_leaves_the_original(site: Site, expor
     assert (export / "sub" / "a.txt").exists()
     assert site.ingest("d1").status == "published"
     assert site.values() == [1, 2]
+
+
+def test_a_copy_keeps_the_time_of_its_last_change(site: Site, export: Path) -> None:
+    """By which it is told whether an index is as old as its file."""
+    os.utime(export / "Jane_Doe.txt", (1_000, 2_000))
+    copy = deliver(export, site.landing, "toy", "d1") / "Jane_Doe.txt"
+    assert copy.stat().st_mtime == 2_000
 
 
 def test_handing_in_nothing_is_a_clear_error(site: Site, tmp_path: Path) -> None:
