@@ -4,7 +4,8 @@ What is not of its type becomes null with a `dicom.bad_value` remark, what is ou
 vocabulary null with `dicom.unknown_term`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -25,7 +26,12 @@ class Remarks:
     """Problems, once per code and element."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self._noted: dict[Problem, None] = {}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was noted, in that order."""
+        return list(self._noted)
 
     def remark(self, code: str, keyword: str) -> None:
         """Note a problem once per element."""
@@ -42,10 +48,19 @@ class Remarks:
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Note problems that are not noted yet."""
-        self.problems += [problem for problem in problems if problem not in self.problems]
+        self._noted |= dict.fromkeys(problems)
+
+    @contextmanager
+    def apart(self) -> Iterator[list[Problem]]:
+        """Note nothing here meanwhile; the list has it afterwards."""
+        before, self._noted = self._noted, {}
+        found: list[Problem] = []
+        yield found
+        found += self._noted
+        self._noted = before
 
     def _note(self, code: str, tag: int) -> None:
-        self.add([Problem(code, _written(tag))])
+        self._noted[Problem(code, _written(tag))] = None
 
 
 class Elements(Remarks):

@@ -43,14 +43,13 @@ class Remembered:
         return memory.columns
 
     def _remember(self, elements: FlatElements) -> _Memory:
-        problems, elements.problems = elements.problems, []
         elements.asked.clear()
-        columns = self._read(elements)
+        with elements.apart() as problems:
+            columns = self._read(elements)
         if unknown := elements.asked.difference(self._paths):
             self._paths += sorted(unknown)
             self._memories.clear()
-        memory = _Memory(elements.find(self._paths), columns, elements.problems)
-        elements.problems = problems
+        memory = _Memory(elements.find(self._paths), columns, problems)
         if all(found is None or isinstance(found, SharedElement) for found in memory.found):
             if len(self._memories) >= _MOST_REMEMBERED:
                 self._memories.clear()

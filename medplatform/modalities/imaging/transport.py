@@ -8,7 +8,6 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from medplatform.modalities.imaging.flatten import Element, SharedElement
-from medplatform.modalities.imaging.records import Header
 
 _MOST_NUMBERED = 1 << 14
 
@@ -43,11 +42,11 @@ class Answer(NamedTuple):
     Attributes
     ----------
     header
-        A `Header`, or what a task has in its place.
+        A `Header`, or what a task has in its place, with an attribute `prepared`.
     cells
         How many there are.
     elements
-        None where the header has none, or is no `Header`.
+        None where the header has none.
     """
 
     header: Any
@@ -65,7 +64,7 @@ class Sender:
 
     def answer(self, header: Any, cells: int) -> Answer:
         """The answer to be sent; the header is empty of elements from now on."""
-        if not isinstance(header, Header) or header.prepared is None:
+        if header.prepared is None:
             return Answer(header, cells, None)
         packed = self.pack(header.prepared.elements)
         header.prepared.elements.clear()
@@ -102,10 +101,9 @@ class Receiver:
 
     def header(self, answer: Answer) -> Any:
         """The header of an answer with its elements."""
-        header = answer.header
-        if answer.elements and isinstance(header, Header) and header.prepared:
-            header.prepared.elements.extend(self.unpack(answer.elements))
-        return header
+        if answer.elements:
+            answer.header.prepared.elements.extend(self.unpack(answer.elements))
+        return answer.header
 
     def unpack(self, packed: Packed) -> list[Element]:
         """The elements; shared ones are the same objects in all data sets."""

@@ -17,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 from medplatform.lake import Stage
 from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.imaging import isolation, reader
+from medplatform.modalities.imaging.dicom import read_dicom
 from medplatform.modalities.imaging.isolation import Opened, ReadingProcess, ReadingProcessError
 from medplatform.modalities.imaging.opening import open_dataset
 from medplatform.modalities.imaging.pool import ReadingPool
@@ -73,6 +74,20 @@ def test_a_file_is_not_blamed_where_the_process_was_ended_from_outside(image: Pa
         os.kill(process.pid, signal.SIGKILL)
         assert isinstance(process.receive(), Opened)
         assert process.starts == 3
+
+
+def test_a_new_process_shares_no_elements_with_the_one_before(image: Path, tmp_path: Path) -> None:
+    other = make_image()
+    other.Manufacturer, other.BodyPartExamined, other.StudyDate = "ACME", "CHEST", "20200103"
+    paths = [image, save(other, tmp_path / "other.dcm")]
+    expected = [read_dicom(path, Limits()).header.prepared for path in paths]
+    with ReadingProcess() as process:
+        for path, prepared in zip(paths * 2, expected * 2, strict=True):
+            opened = process.read("dicom", path)
+            assert isinstance(opened, Opened)
+            assert opened.header.prepared == prepared
+            assert process.pid
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def test_a_file_that_crashes_the_process_is_refused(image: Path, endless: Path) -> None:

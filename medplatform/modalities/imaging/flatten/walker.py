@@ -56,6 +56,7 @@ _shared_element = partial(tuple.__new__, SharedElement)
 
 _SHORT = 64
 _MOST_SEEN = 1 << 14
+_MOST_CHARSETS = 8
 _CONTEXT = (_CHARACTER_SET, _PIXEL_REPRESENTATION)
 _SEEN: dict[Charset, dict[bytes, SharedElement]] = defaultdict(dict)
 """Short standard elements by their bytes: three of four in a series say what the last file said."""
@@ -68,6 +69,12 @@ KeepsPrivate = Callable[[str, str | None], bool]
 def keep_all(_digits: str, _creator: str | None) -> bool:
     """Nothing is left out."""
     return True
+
+
+def _seen_of(charset: Charset) -> dict[bytes, SharedElement]:
+    if charset not in _SEEN and len(_SEEN) >= _MOST_CHARSETS:
+        _SEEN.clear()
+    return _SEEN[charset]
 
 
 class Unsure(Exception):
@@ -136,7 +143,7 @@ class Walker:
         creators: dict[int, str] = {}
         creator: str | None = None
         previous = -1
-        seen = _SEEN[charset] if not (depth or is_implicit) else {}
+        seen = _seen_of(charset) if not (depth or is_implicit) else {}
         while position < end:
             if is_implicit:
                 group, number, length = unpack_implicit(data, position)
@@ -204,7 +211,7 @@ class Walker:
             append(element)
             if tag == _CHARACTER_SET:
                 charset = self._charset(first)
-                seen = _SEEN[charset] if not (depth or is_implicit) else {}
+                seen = _seen_of(charset) if not (depth or is_implicit) else {}
             elif tag == _PIXEL_REPRESENTATION:
                 pixel_representation = numbers[0] if numbers else None
             elif group & 1 and creator is None and is_private_creator(tag):

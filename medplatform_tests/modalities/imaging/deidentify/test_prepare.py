@@ -13,7 +13,7 @@ from medplatform.modalities.imaging.deidentify import (
     prepare,
     pseudonymous_uid,
 )
-from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten import Element, SharedElement
 from medplatform.modalities.imaging.flatten.tree import flatten_dataset
 from medplatform.privacy import Identity, Subject
 from medplatform_tests.modalities.imaging.deidentify.conftest import Deidentify, make
@@ -296,3 +296,24 @@ def test_what_files_share_is_acted_on_by_the_policy_of_each() -> None:
         bare = {element.path: element.text for element in prepare(same, NOTHING).elements}
         assert (bare["00080060"], bare["00100040"]) == (("MR",), ())
         assert not prepare(same, NOTHING).dates
+
+
+BURNED_IN = SharedElement("00280301", "CS", text=("YES",))
+STATION = SharedElement("00081010", "SH", text=("MR01",))
+
+
+@pytest.mark.parametrize("order", [(False, True, False), (True, False, True)])
+def test_an_element_that_files_share_is_acted_on_by_what_is_known_of_each_file(
+    order: tuple[bool, ...],
+) -> None:
+    for is_clean in order:
+        prepared = prepare([BURNED_IN], PLATFORM_POLICY, is_clean_of_text=is_clean)
+        said = [each.text for each in prepared.elements if each.path == "00280301"]
+        assert said == [("NO",) if is_clean else ("YES",)]
+
+
+@pytest.mark.parametrize("keeps", [(False, True, False), (True, False, True)])
+def test_an_element_that_files_share_is_acted_on_by_each_policy(keeps: tuple[bool, ...]) -> None:
+    for is_kept in keeps:
+        prepared = prepare([STATION], Policy(retain_device_identity=is_kept))
+        assert (STATION in prepared.elements) is is_kept

@@ -1,6 +1,7 @@
 """A data set as a list: nothing is lost, whichever way it is read, and it can be turned back."""
 
 import io
+import itertools
 import random
 import re
 import struct
@@ -20,7 +21,7 @@ from pydicom.uid import (
 )
 
 from benchmarks.fuzz_headers import check, damage, same
-from medplatform.modalities.imaging.flatten import Element
+from medplatform.modalities.imaging.flatten import Element, walker
 from medplatform.modalities.imaging.flatten.reading import walk_beginning, walk_file
 from medplatform.modalities.imaging.flatten.restore import to_bytes, to_dataset
 from medplatform.modalities.imaging.flatten.tree import MAX_DEPTH, flatten_dataset
@@ -334,3 +335,12 @@ def test_private_elements_that_nobody_wants_are_passed_over() -> None:
     assert private
     assert walked.elements == [each for each in everything.elements if each not in private]
     assert walked.pixels == everything.pixels
+
+
+def test_few_elements_are_remembered_whatever_character_sets_files_have() -> None:
+    names = ["ISO 2022 IR 6", "ISO 2022 IR 100", "ISO 2022 IR 101", "ISO 2022 IR 144"]
+    for order in itertools.permutations(names):
+        dataset = Dataset()
+        dataset.SpecificCharacterSet, dataset.Modality = list(order), "MR"
+        assert walk_file(_file(dataset, ExplicitVRLittleEndian), most_inflated=MOST)
+        assert len(walker._SEEN) <= walker._MOST_CHARSETS
