@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,6 +110,8 @@ class Identity:
         self._links: dict[tuple[str, str], Subject] = {}
         self._preloaded: set[str] = set()
         self._last_tokens: dict[str, tuple[Sequence[bytes], np.ndarray]] = {}
+        self._last_uids: dict[str, str] = {}
+        """Of a study or series, say, whose files all name it."""
         vault.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._map = vault / IDENTITY_MAP
         with self._database() as database:
@@ -321,15 +322,14 @@ class Identity:
     def uid(self, value: str) -> str:
         """A DICOM UID under 2.25 (PS3.5 B.2) in place of a UID; equal in, equal out."""
         value = value.strip()
-        return self._frequent_uid(value) if len(value) <= _LONGEST_UID else self._uid(value)
-
-    @lru_cache(maxsize=_UIDS_KEPT)  # noqa: B019 - an identity lives as long as its process
-    def _frequent_uid(self, value: str) -> str:
-        """Of a study or series, say, whose files all name it."""
-        return self._uid(value)
-
-    def _uid(self, value: str) -> str:
-        return f"2.25.{int.from_bytes(self.keys.mac('uid', value)[:16], 'big')}"
+        uid = self._last_uids.get(value)
+        if uid is None:
+            uid = f"2.25.{int.from_bytes(self.keys.mac('uid', value)[:16], 'big')}"
+            if len(self._last_uids) >= _UIDS_KEPT:
+                self._last_uids.clear()
+            if len(value) <= _LONGEST_UID:
+                self._last_uids[value] = uid
+        return uid
 
     def _pseudonym(self, purpose: str, *parts: str) -> str:
         digest = self.keys.mac(purpose, *parts)[:16]

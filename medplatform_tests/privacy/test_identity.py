@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medplatform.privacy import Identity, KeyRing, Subject, UnresolvedSubject, WrongKey, WrongSystem
+from medplatform.privacy.identity import _UIDS_KEPT
 
 KEYS = KeyRing(b"m" * 32)
 
@@ -134,6 +135,17 @@ def test_uids_are_valid_dicom_uids_and_consistent(identity: Identity) -> None:
     assert uid.startswith("2.25.")
     assert len(uid) <= 64
     assert uid != identity.uid("1.2.840.2")
+
+
+def test_few_uids_are_remembered_and_none_is_another_keys(tmp_path: Path) -> None:
+    ours, theirs = (Identity(KeyRing(key * 32), tmp_path / key.hex()) for key in (b"a", b"b"))
+    uids = [f"1.2.{number}" for number in range(_UIDS_KEPT + 10)]
+    first = [ours.uid(uid) for uid in uids]
+    assert len(ours._last_uids) <= _UIDS_KEPT
+    assert [ours.uid(uid) for uid in uids] == first
+    assert not {theirs.uid(uid) for uid in uids[:10]} & set(first)
+    ours.uid("1." * 1000)
+    assert max(map(len, ours._last_uids)) <= 64
 
 
 def test_pseudonyms_do_not_contain_what_they_replace(identity: Identity) -> None:
