@@ -10,6 +10,7 @@ data, so none are asked for and only counts leave this module.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     )
     from great_expectations.datasource.fluent.interfaces import Batch
 
+_ONE_AT_A_TIME = Lock()
+"""Great Expectations has one batch at a time in its process."""
 COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
@@ -123,15 +126,16 @@ def _judge_without_values(table: Table, rule: Rule, rows: pa.Table) -> Finding |
 
 
 def _judge_all(table: Table, rules: Sequence[Rule], rows: pa.Table) -> list[Finding]:
-    delivery = _any_delivery()
     frame = _widen(rows).to_pandas()
-    try:
-        results = _run(rules, delivery.get_batch(batch_parameters={"dataframe": frame}))
-    finally:
-        # It would keep the rows until the next validation.
-        kept = delivery.data_asset.datasource.get_execution_engine().batch_manager
-        kept.reset_batch_cache()
-        kept.batch_data_cache.clear()
+    with _ONE_AT_A_TIME:
+        delivery = _any_delivery()
+        try:
+            results = _run(rules, delivery.get_batch(batch_parameters={"dataframe": frame}))
+        finally:
+            # It would keep the rows until the next validation.
+            kept = delivery.data_asset.datasource.get_execution_engine().batch_manager
+            kept.reset_batch_cache()
+            kept.batch_data_cache.clear()
     return [_judge(table, *pair, rows.num_rows) for pair in zip(rules, results, strict=True)]
 
 

@@ -1,6 +1,7 @@
 """The declared rules are enforced, and findings hold numbers only."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pyarrow as pa
@@ -133,6 +134,17 @@ def test_slices_of_a_table_are_judged_as_the_whole() -> None:
     assert found == validate(VISIT, rows, present)
     assert combine(VISIT, [found]) == found
     assert {finding.success for finding in found} == {True, False}
+
+
+def test_threads_do_not_judge_each_others_rows() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        statuses = [["done", status] for status in ("planned", "elsewhere") * 4]
+        found = list(threads.map(lambda status: find(status=status), statuses))
+    broken = [
+        [name for name, findings in each.items() if not all(f.success for f in findings)]
+        for each in found
+    ]
+    assert broken == [[], ["codes_are_known"]] * 4
 
 
 def test_nothing_of_the_rows_stays_in_memory() -> None:
