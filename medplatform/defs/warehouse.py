@@ -37,6 +37,7 @@ from medplatform.warehouse.runner import (
     forget_parse,
     keep_parse,
     make_run_target,
+    project_files,
 )
 from medplatform.warehouse.scores import write_polygenic_scores
 from medplatform.warehouse.view_sources import write_view_sources
@@ -65,9 +66,7 @@ def dbt_resource(views: ViewTables) -> DbtCliResource:
         profiles_dir=str(PROJECT),
         dbt_executable=str(Path(sys.executable).with_name("dbt")),
     )
-    parts = [part for part in PROJECT.iterdir() if part.name != manifest_path().parent.name]
-    sources = [path for part in parts for path in (part, *part.rglob("*"))]
-    newest = max(p.stat().st_mtime for p in sources if p.suffix in {".sql", ".yml", ".csv"})
+    newest = max(path.stat().st_mtime for path in project_files())
     manifest = manifest_path()
     if not manifest.exists() or manifest.stat().st_mtime < newest:
         _write_manifest(resource, manifest)
@@ -110,7 +109,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         os.environ.update(prepare(root))
         tables = list(TABLES.values())
         refresh_views(installation.lake, tables, database(root), marts, installation.views)
-        forget_parse(root, manifest_path())
+        forget_parse(root)
         invocation = dbt.cli(
             ["build", "--exclude-resource-type", "unit_test"],
             context=context,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from medplatform.lake import Lake, Table
@@ -67,11 +68,28 @@ def keep_parse(root: Path, target: Path) -> None:
         parse.replace(root / "target" / _PARSE)
 
 
-def forget_parse(root: Path, manifest: Path) -> None:
-    """Let dbt parse all anew if the manifest is younger, which is to say that models changed."""
-    parse = root / "target" / _PARSE
-    if parse.exists() and parse.stat().st_mtime < manifest.stat().st_mtime:
-        parse.unlink()
+def forget_parse(root: Path, project: Path = PROJECT) -> None:
+    """Let dbt parse all anew unless its files are those of the last time.
+
+    Of a project that changed it would parse the changed files alone, and forget what a properties
+    file says of a singular test.
+    """
+    digest = sha256()
+    for path in project_files(project):
+        digest.update(f"{path.relative_to(project)}\n{path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    of = root / "target" / "parsed.sha256"
+    if not of.exists() or of.read_text() != digest.hexdigest():
+        of.parent.mkdir(parents=True, exist_ok=True)
+        (of.parent / _PARSE).unlink(missing_ok=True)
+        of.write_text(digest.hexdigest())
+
+
+def project_files(project: Path = PROJECT) -> list[Path]:
+    """What dbt reads of a project, sorted: not what it writes."""
+    parts = [part for part in project.iterdir() if part.name not in ("target", "logs")]
+    found = [path for part in parts for path in (part, *part.rglob("*"))]
+    return sorted(path for path in found if path.suffix in {".sql", ".yml", ".csv"})
 
 
 def database(root: Path) -> Path:
@@ -116,6 +134,7 @@ def build(
     refresh_views(lake, tables, database(root), marts, views)
     if views:
         write_view_sources(views.files(), PROJECT)
+    forget_parse(root)
     target = root / "target"
     (target / "run_results.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "build"]

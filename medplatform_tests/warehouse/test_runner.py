@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from medplatform.warehouse.runner import RUNS_KEPT, forget_parse, keep_parse, make_run_target
+from medplatform.warehouse.runner import (
+    RUNS_KEPT,
+    forget_parse,
+    keep_parse,
+    make_run_target,
+    project_files,
+)
 
 
 def run_ids(number: int) -> list[str]:
@@ -45,19 +51,33 @@ def test_what_dbt_keeps_beside_them_stays(tmp_path: Path) -> None:
     assert len(kept) == RUNS_KEPT + 3
 
 
-def test_what_a_run_parsed_is_kept_until_models_change(tmp_path: Path) -> None:
-    first = make_run_target(tmp_path, run_ids(1)[0])
-    keep_parse(tmp_path, first)  # of a run that could not even parse
-    (first / "partial_parse.msgpack").touch()
-    keep_parse(tmp_path, first)
+def test_what_a_run_parsed_is_kept_until_a_file_of_the_project_changes(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    model = project / "models" / "mart.sql"
+    model.write_text("select 1")
     kept = tmp_path / "target" / "partial_parse.msgpack"
-    manifest = tmp_path / "manifest.json"
-    manifest.touch()
-    os.utime(manifest, (0, 0))
-    forget_parse(tmp_path, manifest)
+
+    def run(number: int) -> None:
+        forget_parse(tmp_path, project)
+        assert not kept.exists()
+        target = make_run_target(tmp_path, run_ids(number)[-1])
+        keep_parse(tmp_path, target)  # of a run that could not even parse
+        assert not kept.exists()
+        (target / "partial_parse.msgpack").touch()
+        keep_parse(tmp_path, target)
+
+    run(1)
+    os.utime(model, (0, 0))
+    forget_parse(tmp_path, project)
     assert kept.exists()
-    os.utime(kept, (0, 0))
-    os.utime(manifest, (1, 1))
-    forget_parse(tmp_path, manifest)
-    forget_parse(tmp_path, manifest)
-    assert not kept.exists()
+    model.write_text("select 2")
+    os.utime(model, (0, 0))
+    run(2)
+    model.rename(project / "models" / "other.sql")
+    run(3)
+    (project / "target").mkdir()
+    (project / "target" / "compiled.sql").touch()
+    forget_parse(tmp_path, project)
+    assert kept.exists()
+    assert project_files(project) == [project / "models" / "other.sql"]
