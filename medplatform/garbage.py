@@ -1,5 +1,6 @@
 """When Python looks for garbage, where its own times are bad ones."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,3 +22,14 @@ def collected_once() -> Iterator[None]:
         gc.collect(0)  # without collections in between, all that was made is in the youngest
         if was_enabled:
             gc.enable()
+
+
+def keep_modules() -> None:
+    """Look for garbage among all objects a last time; those that there are stay with the process.
+
+    For after the import of what is large. Python would look at its hundreds of thousands of objects
+    again whenever a quarter as many new ones are there.
+    """
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else libraries tell at the end what was not freed

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from medplatform.garbage import collected_once
+from medplatform.garbage import collected_once, keep_modules
 
 
 class _Knot:
@@ -43,5 +43,21 @@ def test_older_objects_are_not_looked_at() -> None:
     with collected_once():
         pass
     assert gone() is not None
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_modules_hold_is_looked_at_no_more_and_let_go_at_the_end() -> None:
+    older = _Knot()
+    gone = weakref.ref(older)
+    before = gc.get_freeze_count()
+    keep_modules()
+    try:
+        assert gc.get_freeze_count() > before
+        del older
+        gc.collect()
+        assert gone() is not None
+    finally:
+        gc.unfreeze()
     gc.collect()
     assert gone() is None

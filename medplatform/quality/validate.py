@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
 
-from medplatform.garbage import collected_once
+from medplatform.garbage import collected_once, keep_modules
 from medplatform.lake import Table
 from medplatform.quality.rules import NOT_NULL, Rule, Severity, rules_of
 
@@ -126,9 +126,9 @@ def _judge_without_values(table: Table, rule: Rule, rows: pa.Table) -> Finding |
 
 
 def _judge_all(table: Table, rules: Sequence[Rule], rows: pa.Table) -> list[Finding]:
-    frame = _widen(rows).to_pandas()
     with _ONE_AT_A_TIME:
         delivery = _any_delivery()
+        frame = _widen(rows).to_pandas()
         try:
             results = _run(rules, delivery.get_batch(batch_parameters={"dataframe": frame}))
         finally:
@@ -199,7 +199,9 @@ def _any_delivery() -> "BatchDefinition":
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("stage").add_dataframe_asset("table")
-    return asset.add_batch_definition_whole_dataframe("delivery")
+    delivery = asset.add_batch_definition_whole_dataframe("delivery")
+    keep_modules()
+    return delivery
 
 
 def _widen(rows: pa.Table) -> pa.Table:

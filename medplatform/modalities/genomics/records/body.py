@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from medplatform.garbage import collected_once
 from medplatform.modalities.genomics.genotypes.calls import CallReader, Calls
 from medplatform.modalities.genomics.genotypes.rare_alleles import carrier_rows
 from medplatform.modalities.genomics.genotypes.rows import count_alleles, genotype_rows
@@ -30,7 +31,7 @@ from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.report import FileReport
 
-BATCH_BYTES = 1 << 24
+BATCH_BYTES = 20 << 20
 BATCH_LINES = 1 << 15
 
 
@@ -51,7 +52,8 @@ def read_body(
     body = _Body(header, calls, report, info, rules, tables)
     report.count("variant", delivered=0)
     while (batch := lines.read_batch(BATCH_BYTES, BATCH_LINES)) is not None:
-        body.read(batch, is_cut=lines.is_cut)
+        with collected_once():
+            body.read(batch, is_cut=lines.is_cut)
 
 
 class _Body:
