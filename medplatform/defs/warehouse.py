@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -166,11 +167,14 @@ def _polygenic_score() -> dg.AssetsDefinition:
         unusable = find_unusable(installation.scoring_files)
         usable = [path for path in installation.scoring_files if path not in unusable]
         scores = write_polygenic_scores(installation.lake, usable, marts, installation.genomes)
-        summary = scores.group_by("score_name").agg(
-            pl.len().alias("patients"),
-            pl.col("matched_variants").min().alias("fewest matched"),
-            pl.col("listed_variants").first().alias("listed"),
-            (pl.col("matched_variants") / pl.col("listed_variants")).mean().alias("mean share"),
+        # Whoever has no score has a row without one.
+        matched, listed = pl.col("matched_variants"), pl.col("listed_variants")
+        has_score = pl.col("score").is_not_null()
+        summary = scores.group_by("score_name", maintain_order=True).agg(
+            has_score.sum().alias("patients"),
+            matched.filter(has_score).min().alias("fewest matched"),
+            listed.first().alias("listed"),
+            (matched / listed).filter(has_score).mean().alias("mean share"),
         )
         return dg.MaterializeResult(
             metadata={
@@ -191,8 +195,10 @@ def _polygenic_score() -> dg.AssetsDefinition:
 
 def _describe_scores(installation: Installation, files: Sequence[Path]) -> pl.DataFrame:
     from medplatform.modalities.genomics.features.score import describe_scores
+    from medplatform.modalities.genomics.reference.catalogue import Genomes
 
-    return describe_scores(installation.lake, files)
+    with closing(Genomes(installation.genomes)) as genomes:
+        return describe_scores(installation.lake, files, genomes)
 
 
 def _ucum_conversion() -> dg.AssetsDefinition:

@@ -42,6 +42,8 @@ SCHEMA = pl.Schema(
         "uncalled_variants": pl.Int32,
     }
 )
+NEWEST_FIRST = ("GRCh38", "GRCh37", "NCBI36", None)
+"""Genome builds as they count where as much of a gene was assessed; None is not known."""
 _CELLS = 20_000_000
 """Patients times genes times builds that are counted at a time."""
 _BUILD = pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build")
@@ -78,7 +80,8 @@ def compute_burden(lake: Lake, thresholds: Thresholds = THRESHOLDS) -> pl.DataFr
     qualifying_alleles counts copies (two where homozygous), high_impact_alleles those of impact
     HIGH, qualifying_variants the alleles carried; assessed_variants are those called in the
     patient, carried or not, uncalled_variants those with a record but no call. Of a patient with
-    samples of several genome builds that build counts in which most of the gene was assessed.
+    samples of several genome builds that build counts in which most of the gene was assessed, of
+    equally good ones the newest.
     """
     qualifying = find_qualifying(lake, thresholds)
     if qualifying.is_empty():
@@ -212,9 +215,8 @@ def _count(
 ) -> pl.DataFrame:
     """The rows of some genes."""
     numbered = qualifying.with_columns(number=pl.col("allele_id").rank("dense").cast(pl.Int64))
-    builds: list[str | None] = (
-        numbered.select(_BUILD.unique().sort(descending=True)).to_series().to_list()
-    )
+    found = numbered.select(_BUILD.unique()).to_series()
+    builds = sorted(found, key=NEWEST_FIRST.index)
     rows_of: dict[int, list[tuple[int, int, bool]]] = {}
     gene_rows = {gene: row for row, gene in enumerate(genes)}
     targets = numbered.select("number", _BUILD, "gene_symbol", "is_high").unique()
@@ -241,17 +243,19 @@ def _count(
 
 
 def _choose_build(counts: np.ndarray) -> np.ndarray:
-    """The counts of one build per gene and patient, of equally good ones the newest.
+    """The counts of one build per gene and patient: the most assessed, then the newest.
 
     Parameters
     ----------
     counts
-        Alleles, of high impact, variants, assessed and uncalled ones, by build, gene and patient.
+        Alleles, of high impact, variants, assessed and uncalled ones, by build, gene and patient;
+        the newest build is the first.
     """
     if counts.shape[1] == 1:
         return counts[:, 0]
-    assessed, uncalled = counts[3:].astype(np.int64)
-    best = np.argmax((assessed << 32) + uncalled, axis=0)
+    assessed, uncalled = counts[3:]
+    # Where nothing was assessed, a build that has records at all counts.
+    best = np.argmax(2 * assessed + (assessed + uncalled > 0), axis=0)
     return np.take_along_axis(counts, best[None, None], axis=1)[:, 0]
 
 

@@ -86,7 +86,7 @@ def _list_alleles(clinvar: pl.LazyFrame, panels: pl.DataFrame) -> pl.DataFrame:
         clinvar.filter(pl.col("significance").is_in(PATHOGENIC))
         .select(
             *("allele_id", "genome_build", "chromosome", "position", "reference_allele"),
-            *("variation_id", "significance", "review_stars"),
+            *("alternate_allele", "variation_id", "significance", "review_stars"),
             pl.col("gene_symbols").alias("gene_symbol"),
         )
         .explode("gene_symbol")
@@ -137,6 +137,8 @@ class _Tally:
             key: row for row, key in enumerate(self.alleles[["number", "genome_build"]].iter_rows())
         }
         self._chromosomes: list[str] = self.alleles["chromosome"].to_list()
+        texts = self.alleles.select("position", "reference_allele", "alternate_allele")
+        self._replaced = [_find_replaced(*row) for row in texts.iter_rows()]
         self._builds = genotyped.builds()
         self.genes: list[str] = listed["gene_symbol"].unique().sort().to_list()
         self.patients = genotyped.patients
@@ -178,10 +180,14 @@ class _Tally:
         if is_whole and copies == (call.alleles[row] != ABSENT).sum():
             return Finding(allele, "hemi" if copies == 1 else "hom")
         chromosome = self._chromosomes[allele]
-        phase = call.phases.get(int(call.patients[row]))
-        kind = "het" if is_whole else "unknown"
-        places = phase and _haplotypes(call, chromosome, phase)
-        return Finding(allele, kind, places, is_paired=chromosome != "MT")
+        phases = call.phases.get(int(call.patients[row]), frozenset())
+        return Finding(
+            allele,
+            "het" if is_whole else "unknown",
+            _haplotypes(call, chromosome, phases),
+            self._replaced[allele],
+            is_paired=chromosome != "MT",
+        )
 
     def add_covered(self, covered: pl.DataFrame, genotyped: Genotyped) -> None:
         """Count alleles that lie in reference blocks, in patients without a record of them."""
@@ -193,10 +199,18 @@ class _Tally:
                 self.assessed[gene, others] += 1
 
 
-def _haplotypes(call: Call, chromosome: str, phase: Phase) -> frozenset[Haplotype]:
+def _find_replaced(position: int, reference: str, alternate: str) -> tuple[int, int]:
+    """The bases that a normalised allele replaces, as `Finding.replaced`."""
+    begin = position + (reference[0] == alternate[0])
+    return begin, position + len(reference)
+
+
+def _haplotypes(call: Call, chromosome: str, phases: frozenset[Phase]) -> frozenset[Haplotype]:
     delivery, cohort_id = call.cohort
     return frozenset(
-        (delivery, cohort_id, chromosome, phase.phase_set, place) for place in phase.places
+        (delivery, cohort_id, chromosome, phase.phase_set, place)
+        for phase in phases
+        for place in phase.places
     )
 
 

@@ -18,7 +18,7 @@ from medplatform.modalities.genomics.features.phase import (
     PHASE_COLUMNS,
     Genotype,
     Phase,
-    find_phase,
+    find_phases,
 )
 from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, rank_copies, unpack
 from medplatform.modalities.genomics.tables import GENOTYPE, SAMPLE, VARIANT
@@ -84,14 +84,14 @@ class Call(NamedTuple):
     alleles : int8, patients x ploidy
         WANTED, 0 for any other allele, MISSING or ABSENT.
     phases
-        By number of the patient, where the phase of the wanted allele was asked for and is known.
+        By number of the patient, where phases of the wanted allele were asked for and are known.
     """
 
     number: int
     cohort: Cohort
     patients: np.ndarray
     alleles: np.ndarray
-    phases: Mapping[int, Phase]
+    phases: Mapping[int, frozenset[Phase]]
 
     @property
     def copies(self) -> np.ndarray:
@@ -224,26 +224,26 @@ class Genotyped:
             call = Call(number, record.cohort, patients, recoded, {})
             if with_phases:
                 rows = np.flatnonzero(call.copies)
-                known = _find_phases(record, allele, columns[rows], alleles, phased)
+                known = _phases_of(record, allele, columns[rows], alleles, phased)
                 phases = zip(patients[rows].tolist(), known, strict=True)
-                call = call._replace(phases={patient: phase for patient, phase in phases if phase})
+                call = call._replace(phases={patient: found for patient, found in phases if found})
             yield call
 
 
-def _find_phases(
+def _phases_of(
     record: Record, allele: int, samples: np.ndarray, alleles: np.ndarray, phased: np.ndarray
-) -> Iterator[Phase | None]:
-    """The phase of an allele in some samples, of the unpacked genotypes of all."""
+) -> Iterator[frozenset[Phase]]:
+    """The phases of an allele in some samples, of the unpacked genotypes of all."""
     for sample in samples.tolist():
         genotype = Genotype(record.variant_id, sample, alleles[sample], phased[sample])
-        yield find_phase(record.formats, genotype, allele)
+        yield find_phases(record.formats, genotype, allele)
 
 
 def _merge(calls: Sequence[tuple[str, Call]]) -> Call:
     """One call of several, each with the name of its record, of one allele and cohort.
 
     Of each patient the record of the highest rank counts (`rank_copies`); then the one of a known
-    phase, and of the first name.
+    phase set, and of the first name. With which alleles it is in one genotype, any record may tell.
     """
     ordered = [call for _, call in sorted(calls, key=lambda named: named[0])]
     patients = ordered[0].patients
@@ -251,18 +251,23 @@ def _merge(calls: Sequence[tuple[str, Call]]) -> Call:
     ranks = []  # of each record one row, of patients
     for call in ordered:
         copies = np.where(call.is_whole, call.copies, MISSING - call.copies)
-        phased = [patient for patient, phase in call.phases.items() if not phase.is_own]
-        is_phased = np.isin(patients, phased) * 2 + np.isin(patients, list(call.phases))
-        ranks.append(rank_copies(copies) * 4 + is_phased)
+        phased = [patient for patient, found in call.phases.items() if not _own(found) >= found]
+        ranks.append(rank_copies(copies) * 2 + np.isin(patients, phased))
     best = np.argmax(ranks, axis=0)
     alleles = np.full((len(patients), ploidy), ABSENT, np.int8)
-    phases: dict[int, Phase] = {}
+    phases: dict[int, frozenset[Phase]] = {}
     for number, call in enumerate(ordered):
         rows = np.flatnonzero(best == number)
         alleles[rows, : call.alleles.shape[1]] = call.alleles[rows]
         chosen = set(patients[rows].tolist())
-        phases |= {patient: phase for patient, phase in call.phases.items() if patient in chosen}
+        for patient, found in call.phases.items():
+            counted = found if patient in chosen else _own(found)
+            phases[patient] = phases.get(patient, frozenset()) | counted
     return ordered[0]._replace(alleles=alleles, phases=phases)
+
+
+def _own(phases: frozenset[Phase]) -> frozenset[Phase]:
+    return frozenset(phase for phase in phases if phase.is_own)
 
 
 def _wanted(matches: pl.DataFrame) -> dict[tuple[Cohort, str], list[Wanted]]:

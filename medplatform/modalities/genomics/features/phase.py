@@ -6,7 +6,7 @@ without any of these keys are one set, as the specification says. GATK before 4.
 unphased and writes the phased genotype of the reference and one allele into PGT.
 
 Whatever is known beyond it, a genotype has its alleles on as many chromosomes: those of 1/2 are on
-different ones. So one with several alternate alleles whose phase is not known is a set of its own.
+different ones. So one with several alternate alleles is a set of its own, too.
 """
 
 from collections.abc import Mapping
@@ -58,8 +58,10 @@ class Genotype(NamedTuple):
     phased: np.ndarray
 
 
-def find_phase(cells: Mapping[str, pa.ListScalar], genotype: Genotype, allele: int) -> Phase | None:
-    """The phase of an allele that a sample carries.
+def find_phases(
+    cells: Mapping[str, pa.ListScalar], genotype: Genotype, allele: int
+) -> frozenset[Phase]:
+    """The phases of an allele that a sample carries, one per set that its genotype belongs to.
 
     Parameters
     ----------
@@ -72,30 +74,30 @@ def find_phase(cells: Mapping[str, pa.ListScalar], genotype: Genotype, allele: i
 
     Returns
     -------
-    None where the phase is not known, or not within which set.
+    None where the phase is not known, or not within which set, and the genotype has no other
+    alternate allele.
     """
     alleles = genotype.alleles
     is_there = alleles != ABSENT
-    phase_set, place = None, None
+    places = frozenset(np.flatnonzero(alleles == allele).tolist())
+    known, own = None, None
     if genotype.phased[is_there].all():
         phase_set = _phase_set(cells, genotype.sample)
+        known = phase_set and Phase(phase_set, places)
     elif sorted(alleles[is_there]) == [0, allele]:
-        phase_set, place = _physical_phase(cells, genotype.sample)
-    if phase_set is None and len(np.unique(alleles[alleles > 0])) > 1:
-        phase_set = (_OWN, genotype.variant_id)
-    places = np.flatnonzero(alleles == allele).tolist() if place is None else [place]
-    return phase_set and Phase(phase_set, frozenset(places))
+        known = _physical_phase(cells, genotype.sample)
+    if len(np.unique(alleles[alleles > 0])) > 1:
+        own = Phase((_OWN, genotype.variant_id), places)
+    return frozenset(phase for phase in (known, own) if phase is not None)
 
 
-def _physical_phase(
-    cells: Mapping[str, pa.ListScalar], sample: int
-) -> tuple[PhaseSet, int] | tuple[None, None]:
-    """What PID and PGT say of a genotype of the reference and one allele: its set and place."""
+def _physical_phase(cells: Mapping[str, pa.ListScalar], sample: int) -> Phase | None:
+    """What PID and PGT say of the allele in a genotype of the reference and one allele."""
     physical_set = _text(cells, _PHYSICAL_SET, sample)
     place = _PHYSICAL_PLACE.get(_text(cells, _PHYSICAL_GENOTYPE, sample) or "")
     if physical_set is None or place is None:
-        return None, None
-    return (_PHYSICAL_SET, physical_set), place
+        return None
+    return Phase((_PHYSICAL_SET, physical_set), frozenset([place]))
 
 
 def _phase_set(cells: Mapping[str, pa.ListScalar], sample: int) -> PhaseSet | None:

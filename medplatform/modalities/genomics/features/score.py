@@ -76,26 +76,33 @@ def compute_scores(
     ScoringFileError
         A scoring file cannot be used, or two have the same name.
     """
-    scores = [read_scoring_file(path) for path in sorted(scoring_files)]
+    scores = [read_scoring_file(path, genomes) for path in sorted(scoring_files)]
     names = [score.name for score in scores]
     if len(set(names)) < len(names):
         raise ScoringFileError("Two scoring files have the same name. Rename one of them.")
-    variants = _number(scores)
+    variants, forms = _number(scores)
     genotyped = Genotyped(lake)
     totals = _Totals(variants, len(scores), len(genotyped.patients))
-    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, variants, genomes)):
+    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, forms)):
         for number, same in groupby(wanted, lambda variant: variant.number):
             variant, *others = same
             copies = _count(cell, [variant.allele, *(other.allele for other in others)], samples)
             columns, patients = genotyped.columns(cohort, variant.superseded_by)
             totals.add(number, copies, columns, patients)
-    for number, copies, patients in _covered(match_blocks(lake, variants, genomes), genotyped):
+    for number, copies, patients in _covered(match_blocks(lake, forms), genotyped):
         totals.add_covered(number, copies, patients)
     return _frame(scores, genotyped.patients, totals.sums, totals.matched)
 
 
-def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
+def describe_scores(
+    lake: Lake, scoring_files: Sequence[Path], genomes: Genomes | None = None
+) -> pl.DataFrame:
     """What of scoring files can be computed at all, with the genotypes that the lake has.
+
+    Parameters
+    ----------
+    scoring_files, genomes
+        As for `compute_scores`.
 
     Returns
     -------
@@ -106,7 +113,7 @@ def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     genotyped = Genotyped(lake)
     rows = []
     for path in sorted(scoring_files):
-        score = read_scoring_file(path)
+        score = read_scoring_file(path, genomes)
         patients = int(genotyped.patients_of(score.build).sum())
         row = (score.name, score.build, score.listed, score.variants.height)
         skipped = ", ".join(f"{number} {reason}" for reason, number in score.skipped.items())
@@ -115,19 +122,18 @@ def describe_scores(lake: Lake, scoring_files: Sequence[Path]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=DESCRIPTION, orient="row")
 
 
-def _number(scores: Sequence[ScoringFile]) -> pl.DataFrame:
-    """The variants of all scores, numbered, with the build and number of their score."""
-    frames = [
-        score.variants.with_columns(
-            pl.lit(number, pl.Int64).alias("score"), pl.lit(score.build).alias("genome_build")
-        )
-        for number, score in enumerate(scores)
-    ]
-    if not frames:
-        return pl.DataFrame(schema={"number": pl.Int64})
-    return pl.concat(frames, how="vertical_relaxed").with_columns(
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("number")
-    )
+def _number(scores: Sequence[ScoringFile]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The variants of all scores, numbered, with the number of their score, and their forms."""
+    variants, forms, first = [], [], 0
+    for index, score in enumerate(scores):
+        number = (pl.col("row") + first).alias("number")
+        variants.append(score.variants.with_columns(number, score=pl.lit(index, pl.Int64)))
+        forms.append(score.forms.with_columns(number, genome_build=pl.lit(score.build)))
+        first += score.listed
+    if not scores:
+        empty = pl.DataFrame(schema={"number": pl.Int64})
+        return empty, empty
+    return pl.concat(variants, how="vertical_relaxed"), pl.concat(forms, how="vertical_relaxed")
 
 
 def _count(cell: bytes, alleles: Sequence[int], samples: int) -> np.ndarray:

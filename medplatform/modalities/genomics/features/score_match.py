@@ -5,15 +5,8 @@ import polars as pl
 from medplatform.lake import Lake
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.features.genotyped import MATCH_COLUMNS, scan_genotyped
-from medplatform.modalities.genomics.features.score_sites import (
-    BASES,
-    PLACE,
-    find_sites,
-    normal_forms,
-    with_complements,
-    written_forms,
-)
-from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.modalities.genomics.features.score_forms import with_complements
+from medplatform.modalities.genomics.features.score_sites import BASES, PLACE, find_sites
 from medplatform.modalities.genomics.tables import VARIANT
 
 _EFFECT, _OTHER, _REFERENCE = (
@@ -21,20 +14,16 @@ _EFFECT, _OTHER, _REFERENCE = (
 )
 _ALTERNATES = pl.col("alternate_alleles")
 _IS_SINGLE_BASE = ((_EFFECT.str.len_bytes() == 1) & (_OTHER.str.len_bytes() == 1)).fill_null(False)
-_FORM = ("number", *PLACE, "effect_allele", "other_allele")
+_ALLELES = ("number", *PLACE, "effect_allele", "other_allele")
 
 
-def match_records(
-    lake: Lake, variants: pl.DataFrame, genomes: Genomes | None = None
-) -> pl.DataFrame:
+def match_records(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
     """The records that variants of scores match.
 
     Parameters
     ----------
-    variants
-        number, genome_build, and the columns of `ScoringFile.variants`.
-    genomes
-        The reference sequences, by which indels are shifted left.
+    forms
+        Of the variants: number, genome_build, and the columns of `ScoringFile.forms`.
 
     Returns
     -------
@@ -42,9 +31,9 @@ def match_records(
     allele whose copies count, of one record. There are several where the effect allele is a
     reference base that other alleles of the record leave as it is.
     """
-    if variants.is_empty():
+    if forms.is_empty():
         return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
-    wanted = with_complements(written_forms(variants.select(_FORM), genomes))
+    wanted = with_complements(forms.select(_ALLELES))
     sites = find_sites(lake, scan_genotyped(lake), wanted)
     found = pl.concat([_match(site, wanted) for site in sites]).collect(engine="streaming")
     match = ["number", "delivery", "cohort_id"]
@@ -123,9 +112,7 @@ def _leaving_base(matched: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def match_blocks(
-    lake: Lake, variants: pl.DataFrame, genomes: Genomes | None = None
-) -> pl.DataFrame:
+def match_blocks(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
     """The patients whom a reference block covers at variants of scores.
 
     Which allele is the reference, a block says of its first base, and any record of the lake of
@@ -133,16 +120,16 @@ def match_blocks(
 
     Parameters
     ----------
-    variants, genomes
+    forms
         As for `match_records`. Variants that do not state the other allele match no block.
 
     Returns
     -------
     One row per variant and patient: number, patient_id, copies (of the effect allele, int8).
     """
-    if variants.is_empty():
+    if forms.is_empty():
         return pl.DataFrame(schema={"number": pl.Int64})
-    written = with_complements(normal_forms(variants.select(_FORM), genomes))
+    written = with_complements(forms.filter("is_normal").select(_ALLELES))
     from_records = _find_references(lake, written)
     bases = written.filter(_IS_SINGLE_BASE)
     places = pl.concat(

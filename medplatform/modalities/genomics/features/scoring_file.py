@@ -7,13 +7,16 @@ rows that no genotype of a variant can answer are skipped and counted by reason.
 
 import gzip
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from medplatform.modalities.genomics.features.score_forms import find_forms, share_forms
 from medplatform.modalities.genomics.reference.build import canonical_chromosome, name_build
+from medplatform.modalities.genomics.reference.catalogue import Genomes
 
 SKIPS = {
     "haplotype": "weighs several variants on one chromosome (is_haplotype)",
@@ -22,7 +25,7 @@ SKIPS = {
     "contradiction": "is both dominant and recessive",
     "no_position": "has no place in the genome build (as HLA alleles, or not harmonized)",
     "no_bases": "has an effect allele that is no bases (as P and N of HLA alleles, I and D)",
-    "duplicate": "repeats an earlier row",
+    "duplicate": "repeats an earlier row, or writes its variant in another way",
 }
 """Why a row is skipped."""
 
@@ -43,10 +46,12 @@ class ScoringFile:
     Attributes
     ----------
     variants
-        One row per variant that can be looked up: chromosome, position, effect_allele,
-        other_allele (null where it is not known, or one of several), effect (additive, dominant,
-        recessive or dosage), effect_weight, dosage_weights (of 0, 1 and 2 copies; null unless the
-        effect is dosage).
+        One row per variant that can be looked up: row (in the file, from 0), chromosome, position,
+        effect_allele, other_allele (null where it is not known, or one of several), effect
+        (additive, dominant, recessive or dosage), effect_weight, dosage_weights (of 0, 1 and 2
+        copies; null unless the effect is dosage).
+    forms
+        How the variants may be written, also in rows that are duplicates: `score_forms.FORM`.
     listed
         Number of variants in the file, usable or not.
     skipped
@@ -56,6 +61,7 @@ class ScoringFile:
     name: str
     build: str
     variants: pl.DataFrame
+    forms: pl.DataFrame
     listed: int
     skipped: Mapping[str, int] = field(default_factory=dict)
 
@@ -66,8 +72,14 @@ class ScoringFile:
         return int(self.variants.select(alleles.sum()).item() or 0)
 
 
-def read_scoring_file(path: Path) -> ScoringFile:
+def read_scoring_file(path: Path, genomes: Genomes | None = None) -> ScoringFile:
     """Read a scoring file. Its name without suffixes is the name of the score.
+
+    Parameters
+    ----------
+    genomes
+        The reference sequences, by which indels are shifted left; without that of its build, they
+        are trimmed only.
 
     Raises
     ------
@@ -110,11 +122,14 @@ def read_scoring_file(path: Path) -> ScoringFile:
     if table.is_empty():
         raise ScoringFileError(f"{path}: it lists no variant. Download it again.")
     rows = _rows(table, chromosome, position)
-    variants = rows.filter(pl.col("skip").is_null()).drop("skip")
+    usable = rows.filter(pl.col("skip").is_null()).drop("skip")
+    forms = share_forms(usable, find_forms(usable, genomes.get(build) if genomes else None))
+    variants = usable.join(forms, on="row", how="semi", maintain_order="left")
     if not variants.select(_has_weights().all()).item():
         raise ScoringFileError(f"{path}: an effect_weight is not a number. Download it again.")
-    skipped = dict(rows.drop_nulls("skip").group_by("skip").len().sort("skip").iter_rows())
-    return ScoringFile(name[1], build, variants, table.height, skipped)
+    skipped = Counter(rows["skip"].drop_nulls())
+    skipped += Counter(duplicate=usable.height - variants.height)  # where there are any
+    return ScoringFile(name[1], build, variants, forms, table.height, dict(sorted(skipped.items())))
 
 
 def find_unusable(paths: Sequence[Path]) -> dict[Path, str]:
@@ -139,11 +154,12 @@ def _header(text: str) -> dict[str, str]:
 
 
 def _rows(table: pl.DataFrame, chromosome: str, position: str) -> pl.DataFrame:
-    """All rows of a file, with the reason where one is to be skipped."""
+    """All rows of a file, with the reason where one is to be skipped, whatever the others are."""
     other = [pl.col(name) for name in _OTHER_ALLELE if name in table.columns]
     weights = [_number(table, name) for name in _DOSAGE_WEIGHTS]
     names = table[chromosome].unique().drop_nulls()
     rows = table.select(
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),
         pl.col(chromosome).replace({n: canonical_chromosome(n) for n in names}).alias("chromosome"),
         pl.col(position).cast(pl.Int32, strict=False).alias("position"),
         pl.col("effect_allele").str.to_uppercase(),
@@ -164,18 +180,9 @@ def _rows(table: pl.DataFrame, chromosome: str, position: str) -> pl.DataFrame:
         no_position=pl.any_horizontal(pl.col("chromosome", "position").is_null()),
         no_bases=~pl.col("effect_allele").str.contains(_BASES).fill_null(False),
     )
-    key = ["chromosome", "position", "effect_allele", "other_allele", "effect"]
-    flags = list(SKIPS)[:-1]
-    is_usable = ~pl.any_horizontal(flags)
-    repeats = ~pl.struct(key).is_first_distinct()
-    reason = pl.coalesce(pl.when(pl.col(name)).then(pl.lit(name)) for name in SKIPS)
-    rows = pl.concat(
-        [
-            rows.filter(~is_usable).with_columns(duplicate=pl.lit(False)),
-            rows.filter(is_usable).with_columns(duplicate=repeats),
-        ]
-    )
-    return rows.with_columns(skip=reason).drop(SKIPS)
+    flags = [name for name in SKIPS if name != "duplicate"]
+    reason = pl.coalesce(pl.when(pl.col(name)).then(pl.lit(name)) for name in flags)
+    return rows.with_columns(skip=reason).drop(flags)
 
 
 def _has_weights() -> pl.Expr:

@@ -31,15 +31,19 @@ class Finding:
     zygosity
         That of the allele alone: hom, hemi, het, or unknown where its genotype was called in part.
     haplotypes
-        Places of the allele in the genotype, None where phase is not known. Of a genotype that was
+        Places of the allele in genotypes, none where phase is not known. Of a genotype that was
         called in part, further places may have it.
+    replaced
+        The bases that the allele replaces: from the first to before the last. Equal ones are those
+        of an insertion between two bases.
     is_paired
         Whether its chromosome is one of a pair: all but those of mitochondria.
     """
 
     allele: int
     zygosity: str
-    haplotypes: frozenset[Haplotype] | None = None
+    haplotypes: frozenset[Haplotype] = frozenset()
+    replaced: tuple[int, int] | None = None
     is_paired: bool = True
 
 
@@ -47,7 +51,8 @@ def zygosity(findings: Sequence[Finding]) -> str:
     """The zygosity of a gene: of the alleles together, the strongest of ZYGOSITIES.
 
     Two alleles of one gene are a compound where they are on different chromosomes; where the
-    phase is not known, or not of one phase set of a file, that is possible only.
+    phase is not known, or not of one phase set of a file, that is possible only. So it is where
+    phases put two alleles on one chromosome that replace the same bases of it.
     """
     found = {finding.zygosity for finding in findings}
     single = [f for f in findings if f.is_paired and f.zygosity in ("het", "unknown")]
@@ -59,19 +64,23 @@ def zygosity(findings: Sequence[Finding]) -> str:
 def _compound(one: Finding, other: Finding) -> str | None:
     """What two alleles are together of which neither is known to be on both chromosomes.
 
-    None where both are on the same one.
+    None where both are on the same one, which has room for either.
     """
-    a, b = one.haplotypes, other.haplotypes
-    if a is None or b is None or not _are_comparable(a, b):
-        return "possible_compound_het"
-    if a.isdisjoint(b):
+    a, b = _by_set(one.haplotypes), _by_set(other.haplotypes)
+    shared = a.keys() & b.keys()
+    if any(a[phase_set].isdisjoint(b[phase_set]) for phase_set in shared):
         return "compound_het"
     are_whole = one.zygosity == other.zygosity == "het"
-    return None if are_whole else "possible_compound_het"
+    has_room = one.replaced is None or one.replaced != other.replaced
+    return None if shared and are_whole and has_room else "possible_compound_het"
 
 
-def _are_comparable(a: frozenset[Haplotype], b: frozenset[Haplotype]) -> bool:
-    return {place[:-1] for place in a} == {place[:-1] for place in b}
+def _by_set(haplotypes: frozenset[Haplotype]) -> dict[tuple, set[int]]:
+    """The places of each set of haplotypes that can be compared."""
+    places: dict[tuple, set[int]] = {}
+    for *phase_set, place in haplotypes:
+        places.setdefault(tuple(phase_set), set()).add(place)
+    return places
 
 
 def status(zygosity: str | None, inheritance: str | None, *, is_assessed: bool) -> str:

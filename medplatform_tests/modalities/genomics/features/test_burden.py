@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.features.burden import Thresholds, compute_burden
+from medplatform.modalities.genomics.features.burden import (
+    NEWEST_FIRST,
+    Thresholds,
+    compute_burden,
+)
+from medplatform.modalities.genomics.tables.columns import BUILDS
 from medplatform_tests.modalities.genomics.conftest import Publish
 from medplatform_tests.modalities.genomics.features.conftest import (
     ANNOTATED,
@@ -191,3 +196,48 @@ def test_of_two_builds_the_one_counts_of_which_more_of_the_gene_was_assessed(
         ("S2", "AAA"): (2, 2, 1, 1, 1),
         ("S2", "BBB"): (1, 1, 1, 1, 0),
     }
+
+
+OLDER = {
+    "GRCh37": ANNOTATED.replace("248956422", "249250621"),
+    "NCBI36": ANNOTATED.replace("248956422", "247249719"),
+    None: ANNOTATED.replace(",length=248956422", ""),
+}
+
+
+@pytest.mark.parametrize("older", OLDER)
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize(
+    ("former", "latter", "counts"),
+    [
+        ("1/1 ./.", "0/1 ./.", (1, 1, 1, 1, 1)),
+        ("1/1 ./.", "0/1 .", (1, 1, 1, 1, 1)),
+        ("1/1 0/0", "0/1 ./.", (2, 2, 1, 2, 0)),  # more of the gene was assessed
+        ("1/1 ./.", "0/1", (1, 1, 1, 1, 0)),  # what was not called is no better than no record
+        ("./. ./.", "./.", (0, 0, 0, 0, 1)),
+        ("./. 0/1", "./.", (1, 1, 1, 1, 1)),
+    ],
+)
+def test_of_builds_in_which_as_much_was_assessed_the_newest_counts(
+    publish: Publish,
+    burden: Callable[..., dict],
+    former: str,
+    latter: str,
+    counts: tuple[int, ...],
+    order: str,
+    older: str | None,
+) -> None:
+    for delivery, header, genotypes in zip(
+        order, (OLDER[older], ANNOTATED), (former, latter), strict=True
+    ):
+        records = [
+            annotated(position, "A>G", "G|stop_gained|HIGH|AAA|T1|", genotype)
+            for position, genotype in zip((100, 200), genotypes.split(" "), strict=False)
+        ]
+        publish(delivery, cohort(*records, header=header, samples=("S1",)))
+    assert burden() == {("S1", "AAA"): counts}
+
+
+def test_every_build_has_its_place_in_the_order() -> None:
+    assert set(NEWEST_FIRST) == {*BUILDS, None}
+    assert NEWEST_FIRST[-1] is None

@@ -147,6 +147,15 @@ def test_zygosity_of_a_gene(
         (["A G,C GT 1/2", "A T,C GT 1/2"], "possible_compound_het"),  # each with another allele
         (["A G,T GT 1/2", "A G GT 0/1"], "compound_het"),  # the second says no more of G
         (["A G GT 0/1", "A G,T GT 1/2"], "compound_het"),
+        # One genotype has both, whatever further records say of either.
+        (["A G,T GT 1/2", "A G GT 0|1", "A T GT 0|1"], "compound_het"),
+        (["A G,T GT 1|2", "A G GT 0|1", "A T GT 0|1"], "compound_het"),
+        (["A G,T GT:PS 1|2:7", "A G GT:PS 0|1:7", "A T GT:PS 0|1:7"], "compound_het"),
+        (["A G,T GT ./1/2", "A G GT 0|1", "A T GT 0|1"], "compound_het"),
+        (["A G,T GT 1/2", "A G GT 0|1", "A T GT 0/0"], "compound_het"),
+        # One chromosome has one base there.
+        (["A G GT 1|0", "A T GT 1|0"], "possible_compound_het"),
+        (["A G GT 1|0", "A T GT 0|1"], "compound_het"),
     ],
 )
 def test_two_alleles_of_one_genotype_are_on_different_chromosomes(
@@ -158,6 +167,39 @@ def test_two_alleles_of_one_genotype_are_on_different_chromosomes(
     row = carriers("TWO")["S1"]
     states = {"compound_het": "fits", "hom": "fits"}
     assert (row["zygosity"], row["status"]) == (zygosity, states.get(zygosity, "possibly_fits"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "zygosity"),
+    [
+        ("A G", "A T", "possible_compound_het"),
+        ("AC GT", "AC GA", "possible_compound_het"),
+        ("A AT", "A AG", "possible_compound_het"),  # inserted at one place
+        ("A G", "A AT", "het"),  # an insertion leaves the base before it
+        ("A G", "AC A", "het"),
+        ("AC GT", "A G", "het"),  # the one is part of the other
+    ],
+)
+def test_alleles_that_replace_the_same_bases_are_not_on_one_chromosome(
+    publish: Publish,
+    lake: Lake,
+    tmp_path: Path,
+    first: str,
+    second: str,
+    zygosity: str,
+) -> None:
+    clinvar, panel = tmp_path / "clinvar.vcf", tmp_path / "heart.csv"
+    columns = [alleles.replace(" ", "\t") for alleles in (first, second)]
+    lines = [
+        f"1\t700\t{number}\t{alleles}\t.\t.\tCLNDN=D;CLNSIG=Pathogenic;GENEINFO=TWO:4"
+        for number, alleles in enumerate(columns)
+    ]
+    clinvar.write_text("\n".join([*CLINVAR.splitlines()[:5], *lines, ""]))
+    panel.write_text("gene,moi\nTWO,AR\n")
+    records = [f"chr1 700 . {alleles} . . . GT 1|0" for alleles in (first, second)]
+    publish("d", cohort(*records, samples=("S1",)))
+    rows = compute_carriers(lake, read_clinvar(clinvar).lazy(), read_panels([panel]))
+    assert rows["zygosity"].to_list() == [zygosity]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,23 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from medplatform.lake import Lake
+from medplatform.modalities.genomics.features import score_forms
+from medplatform.modalities.genomics.features.score import describe_scores
 from medplatform.modalities.genomics.reference.catalogue import Genomes
+from medplatform.modalities.genomics.reference.genome import Genome
 from medplatform.privacy import Identity
 from medplatform_tests.modalities.genomics.conftest import HEADER, Publish
 from medplatform_tests.modalities.genomics.features.conftest import cohort
-from medplatform_tests.modalities.genomics.features.scoring import Scores, score_with
+from medplatform_tests.modalities.genomics.features.scoring import (
+    COLUMNS,
+    Scores,
+    score_with,
+    scoring_file,
+)
 
 SEQUENCE = "T" * 99 + "GCACACAT" + "G" * 93 + "ACCCT" + "G" * 95
 """CA thrice from 101 on, C thrice from 202 on."""
@@ -93,3 +102,81 @@ def test_a_block_covers_the_indel_where_the_record_has_it(
     found = score("1 104 A ACA 1")
     assert found.pop("S2") == (1, 1, 1)
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("1 104 A ACA 1", "1 102 A ACA 1"),
+        ("1 102 A ACA 1", "1 104 A ACA 1"),
+        ("1 100 G GCA 1", "1 104 A ACA 1"),
+        ("1 103 CAT CACAT 1", "1 101 CA CACA 1"),
+        ("1 104 A ACA 1", "1 102 A ACA 8", "1 100 G GCA 9"),  # the first row counts
+    ],
+)
+def test_rows_that_are_one_indel_count_once(
+    publish: Publish, score: Callable[..., Scores], rows: tuple[str, ...]
+) -> None:
+    publish("d", cohort(f"{DELETION} 0/1", f"{INSERTION} 0/0", samples=("S1",)))
+    assert score(*rows) == {"S1": (1, 1, len(rows))}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (("1 100 G GCA 1", "1 100 GCA G 10"), 11),  # either allele has a weight
+        (("1 104 A ACA 1", "1 102 ACA A 10"), 11),
+        (("1 104 A ACA 1", "1 204 CC C 10"), 1),
+    ],
+)
+def test_rows_of_two_alleles_or_of_two_variants_both_count(
+    publish: Publish, score: Callable[..., Scores], rows: tuple[str, ...], expected: int
+) -> None:
+    publish("d", cohort(f"{DELETION} 0/1", f"{INSERTION} 0/0", samples=("S1",)))
+    assert score(*rows) == {"S1": (expected, 2, 2)}
+
+
+def test_rows_of_one_indel_of_which_one_is_dominant_both_count(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    publish("d", cohort(f"{DELETION} 1/1", samples=("S1",)))
+    rows = ("1 104 ACA A 1 False", "1 102 ACA A 10 True", "1 102 ACA A 1 False")
+    assert score(*rows, columns=f"{COLUMNS}\tis_dominant") == {"S1": (0, 2, 3)}
+    rows = ("1 104 A ACA 1 False", "1 102 A ACA 10 True", "1 102 A ACA 1 False")
+    assert score(*rows, columns=f"{COLUMNS}\tis_dominant") == {"S1": (12, 2, 3)}
+
+
+@pytest.mark.parametrize("position", [104, 102])
+def test_an_indel_of_two_rows_matches_a_record_that_is_written_as_either(
+    publish: Publish, score: Callable[..., Scores], position: int
+) -> None:
+    """It was read without a genome, so that it is nowhere else."""
+    publish("d", cohort(f"chr1 {position} . ACA A . . . GT 0/1", samples=("S1",)))
+    assert score("1 104 A ACA 1", "1 102 A ACA 1") == {"S1": (1, 1, 2)}
+
+
+def test_rows_that_are_one_variant_are_described_as_duplicates(
+    lake: Lake, genomes: Genomes, tmp_path: Path
+) -> None:
+    path = scoring_file(tmp_path, "1 104 A ACA 1", "1 102 A ACA 1", "1 99 TG TGCA 1", "1 5 A G 1")
+    (described,) = describe_scores(lake, [path], genomes).iter_rows(named=True)
+    assert (described["listed_variants"], described["usable_variants"]) == (4, 2)
+    assert described["skipped"] == "2 duplicate"
+    (described,) = describe_scores(lake, [path]).iter_rows(named=True)
+    assert (described["usable_variants"], described["skipped"]) == (4, None)
+
+
+def test_indels_are_shifted_once(
+    publish: Publish, score: Callable[..., Scores], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("d", cohort(f"{DELETION} 0/1", samples=("S1",)))
+    rows = []
+    align = score_forms.left_align
+
+    def counted(alleles: pl.DataFrame, genome: Genome) -> pl.DataFrame:
+        rows.append(len(alleles))
+        return align(alleles, genome)
+
+    monkeypatch.setattr(score_forms, "left_align", counted)
+    assert score("1 104 A ACA 1", "1 204 CC C 1") == {"S1": (1, 1, 2)}
+    assert rows == [1, 1]  # A of A/ACA is the reference, and C of CC/C

@@ -36,6 +36,27 @@ def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) 
     assert (score.listed, score.variants.height, score.strand_ambiguous) == (9, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        (("1 99 TG TGCA 1", "1 100 G GCA 1"), 1),
+        (("1 100 G GCA 1", "1 99 TG TGCA 1"), 1),
+        (("1 2000 AT GT 1", "1 2000 A G 1"), 1),
+        (("1 2000 AT GT 1", "1 2000 G A 1"), 2),
+        (("1 99 TG TGCA 1", "1 100 GCA G 1"), 2),
+        (("1 99 TG TGCA 1", "2 100 G GCA 1"), 2),
+        (("1 100 G  1", "1 100 G  1"), 1),
+        (("1 100 G  1", "1 100 G A 1"), 2),
+    ],
+)
+def test_rows_that_are_one_variant_when_trimmed_are_duplicates(
+    tmp_path: Path, rows: tuple[str, ...], kept: int
+) -> None:
+    score = read_scoring_file(scoring_file(tmp_path, *rows))
+    assert score.variants["row"].to_list() == [0, 1][:kept]
+    assert dict(score.skipped) == ({"duplicate": 1} if kept == 1 else {})
+
+
 def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
     path = tmp_path / "PGS1.txt"
     path.write_text(
@@ -46,7 +67,7 @@ def test_harmonized_positions_are_preferred(tmp_path: Path) -> None:
     )
     score = read_scoring_file(path)
     assert (score.build, score.listed) == ("GRCh38", 2)
-    assert score.variants.rows() == [("1", 200, "A", "G", "additive", 0.5, None)]
+    assert score.variants.drop("row").rows() == [("1", 200, "A", "G", "additive", 0.5, None)]
 
 
 @pytest.mark.parametrize(
