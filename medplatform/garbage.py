@@ -25,11 +25,10 @@ def collected_once() -> Iterator[None]:
 
 
 def keep_modules() -> None:
-    """Look for garbage among all objects a last time; those that there are stay with the process.
+    """Look for no garbage among the objects that there are: they stay as long as the process.
 
-    For after the import of what is large. Python would look at its hundreds of thousands of objects
-    again whenever a quarter as many new ones are there.
+    For after the import of what is large, which leaves next to none. Python would look at its
+    hundreds of thousands of objects again whenever a quarter as many new ones are there.
     """
-    gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)  # else libraries tell at the end what was not freed

@@ -31,7 +31,7 @@ from medplatform.modalities.genomics.tables import VARIANT
 from medplatform.modalities.genomics.tables.allele import ALLELE
 from medplatform.modalities.report import FileReport
 
-BATCH_BYTES = 20 << 20
+BATCH_BYTES = 1 << 24
 BATCH_LINES = 1 << 15
 
 
