@@ -69,9 +69,8 @@ class Element(NamedTuple):
 class SharedElement(Element):
     """One object for all data sets that have it, so that it is read, acted on and sent once.
 
-    It stands at the top of a data set, in no sequence, whose removal would take it away.
-    The walker makes one of a short element (see there), and de-identification of what becomes of
-    it.
+    The walker makes one of a short element at the top of a data set (what stands in a sequence may
+    have to go with it), and de-identification of what becomes of it.
     """
 
     __slots__ = ()
