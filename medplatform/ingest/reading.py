@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,8 +32,8 @@ from medplatform.modalities.delivery import (
 )
 from medplatform.modalities.modality import Misconfigured, Modality, Progress, silent
 from medplatform.privacy import Identity, VaultError
-from medplatform.quality import Finding, count_identity, is_rejected, rules_of, validate
-from medplatform.quality.validate import columns_read, combine
+from medplatform.quality import Finding, Rule, count_identity, is_rejected, rules_of, validate
+from medplatform.quality.validate import columns_read, combine, passed
 from medplatform.synthetic.demo import is_foreign
 
 _CELLS_VALIDATED = 700_000
@@ -207,13 +208,27 @@ def _refuse_changed(landing: Path, known: LedgerEntry) -> None:
 
 def _validate(stage: Stage) -> Iterator[Finding]:
     for name in stage.tables():
-        table = stage.table(name)
-        columns = columns_read(rules_of(table))
-        findings = []
-        for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns)):
-            findings.append(validate(table, rows, stage.columns(name)))
-            pa.default_memory_pool().release_unused()
-        yield from combine(table, findings)
+        rules = rules_of(stage.table(name))
+        if stage.rows_staged(name) * len(columns_read(rules)) <= _CELLS_VALIDATED:
+            yield from _validate_slices(stage, name, rules)
+            continue
+        for compares_rows, same in groupby(rules, lambda rule: rule.compares_rows):
+            if compares_rows and stage.has_distinct_keys(name):
+                rows = stage.rows_staged(name)
+                yield from (passed(stage.table(name), rule, rows) for rule in same)
+            else:
+                yield from _validate_slices(stage, name, list(same))
+
+
+def _validate_slices(stage: Stage, name: str, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """The findings of some rules; only those that compare rows have them together."""
+    table, present, columns = stage.table(name), stage.columns(name), columns_read(rules)
+    together = any(rule.compares_rows for rule in rules)
+    findings = []
+    for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns), together=together):
+        findings.append(validate(table, rows, present, rules))
+        pa.default_memory_pool().release_unused()
+    yield from combine(rules, findings)
 
 
 def _reject(stage: Stage, findings: Sequence[Finding], delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""Cuts tables that are larger than memory into slices by their keys."""
+"""Cuts tables that are larger than memory into slices."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,6 +13,14 @@ import pyarrow.parquet as pq
 _BATCH_ROWS = 1 << 16
 
 
+def consecutive(parts: Sequence[Path], columns: list[str], most: int) -> Iterator[pa.Table]:
+    """The rows of Parquet files in their order, so many at once at most."""
+    schema = _schema(parts, columns)
+    for part in parts:
+        for batch in pq.ParquetFile(part).iter_batches(most, columns=columns):
+            yield pa.table(batch).select(columns).cast(schema)
+
+
 def scatter(
     parts: Sequence[Path], columns: list[str], key: list[str], number: int, folder: Path
 ) -> Iterator[pa.Table]:
@@ -20,24 +28,47 @@ def scatter(
 
     They are written to a folder first, in one pass over the files.
     """
-    full = pq.read_schema(parts[0])
-    schema = pa.schema([full.field(name) for name in columns]).remove_metadata()
+    schema = _schema(parts, columns)
     paths = [folder / f"{n}.arrow" for n in range(number)]
     with ExitStack() as stack:
         slices = [stack.enter_context(pa.ipc.new_file(path, schema)) for path in paths]
         for part in parts:
             for batch in pq.ParquetFile(part).iter_batches(_BATCH_ROWS, columns=columns):
                 rows = pa.table(batch).select(columns).cast(schema)
-                _write(rows, pl.DataFrame(rows.select(key)), slices)
+                _write(rows, hash_rows(rows.select(key)), slices)
     for path in paths:
         with pa.ipc.open_file(path) as stored:
             yield stored.read_all()
 
 
+def have_distinct_keys(parts: Sequence[Path], key: list[str]) -> bool:
+    """Whether no two rows of Parquet files have the same key.
+
+    False may be wrong (of two hashes of 64 bits that are equal by chance), True never is.
+    """
+    batches = (
+        hash_rows(pa.table(batch).select(key))
+        for part in parts
+        for batch in pq.ParquetFile(part).iter_batches(_BATCH_ROWS, columns=key)
+    )
+    hashes = pl.concat(batches)
+    return hashes.n_unique() == len(hashes)
+
+
+def hash_rows(rows: pa.Table) -> pl.Series:
+    """A number for each row (uint64): equal rows have equal ones."""
+    return pl.DataFrame(rows).hash_rows(seed=0)
+
+
+def _schema(parts: Sequence[Path], columns: list[str]) -> pa.Schema:
+    full = pq.read_schema(parts[0])
+    return pa.schema([full.field(name) for name in columns]).remove_metadata()
+
+
 def _write(
-    rows: pa.Table, keys: pl.DataFrame, slices: Sequence[pa.ipc.RecordBatchFileWriter]
+    rows: pa.Table, hashes: pl.Series, slices: Sequence[pa.ipc.RecordBatchFileWriter]
 ) -> None:
-    which = keys.hash_rows(seed=0).to_numpy() % len(slices)
+    which = hashes.to_numpy() % len(slices)
     order = np.argsort(which, kind="stable")
     ends = np.searchsorted(which[order], np.arange(len(slices)), side="right")
     rows = rows.take(pa.array(order))

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medplatform.lake.ledger import Counts, WrittenFile
-from medplatform.lake.slices import scatter
+from medplatform.lake.slices import consecutive, have_distinct_keys, scatter
 from medplatform.lake.table import Column, Phi, Table
 
 PART_BYTES = 32 << 20
@@ -215,18 +215,30 @@ class Stage:
         parts = [pq.read_table(part, columns=columns) for part in self._parts[table]]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
-    def slices(self, table: str, columns: list[str], most: int) -> Iterator[pa.Table]:
+    def slices(
+        self, table: str, columns: list[str], most: int, *, together: bool
+    ) -> Iterator[pa.Table]:
         """Read back all rows of a table (after `close`) in slices of about so many.
 
-        Rows of equal keys are in one slice. `columns` must have those of the key.
+        Where they have to be `together`, rows of equal keys are in one slice, and `columns` must
+        have those of the key.
         """
         number = -(-self.rows_staged(table) // most)
         if number <= 1:
             yield self.read(table, columns)
-            return
-        key = list(self._tables[table].key)
-        with TemporaryDirectory(dir=self.folder) as folder:
-            yield from scatter(self._parts[table], columns, key, number, Path(folder))
+        elif together:
+            key = list(self._tables[table].key)
+            with TemporaryDirectory(dir=self.folder) as folder:
+                yield from scatter(self._parts[table], columns, key, number, Path(folder))
+        else:
+            yield from consecutive(self._parts[table], columns, most)
+
+    def has_distinct_keys(self, table: str) -> bool:
+        """Whether no two rows of a table (after `close`) have the same key.
+
+        False may be wrong, True never is.
+        """
+        return have_distinct_keys(self._parts[table], list(self._tables[table].key))
 
     def columns(self, table: str) -> list[str]:
         """The columns that the staged files of a table have."""

@@ -75,6 +75,11 @@ class Rule:
         return CHECKS[self.check].severity
 
     @property
+    def compares_rows(self) -> bool:
+        """Whether it needs rows of equal keys together; other rules look at one row at a time."""
+        return self.check == "key_is_unique"
+
+    @property
     def label(self) -> str:
         """The rule in a few words, for tables of findings."""
         return f"{', '.join(self.columns) or 'table'}: {self.expectation[len('expect_') :]}"

@@ -22,12 +22,29 @@ def test_slices_hold_all_rows_and_equal_keys_together(tmp_path, most: int, slice
     with Lake(tmp_path).stage("toy", "d", "g") as stage:
         stage.write(TABLE, [{**row, "source_id": "s", "record_number": 1} for row in rows])
         stage.close()
-        found = list(stage.slices("toy_row", ["size", "name"], most))
+        found = list(stage.slices("toy_row", ["size", "name"], most, together=True))
         assert [path.name for path in stage.folder.iterdir()] == ["toy_row"]
     assert len(found) == slices
     assert sorted(row["size"] for part in found for row in part.to_pylist()) == list(range(100))
     names = [set(part["name"].to_pylist()) for part in found]
     assert sum(map(len, names)) == len(set().union(*names)) == 41
+
+
+def test_slices_of_single_rows_are_consecutive(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("medplatform.lake.stage.PART_BYTES", 1)
+    with Lake(tmp_path).stage("toy", "d", "g") as stage:
+        for part in range(3):
+            rows = [{"name": "a", "size": 10 * part + place} for place in range(5)]
+            lineage = {"source_id": "s", "record_number": 1}
+            content = pa.Table.from_pylist(
+                [{**row, **lineage} for row in rows], schema=TABLE.schema()
+            )
+            stage.write(TABLE, content)
+        stage.close()
+        found = list(stage.slices("toy_row", ["size"], 3, together=False))
+    assert max(part.num_rows for part in found) == 3
+    sizes = [size for part in found for size in part["size"].to_pylist()]
+    assert sizes == [*range(5), *range(10, 15), *range(20, 25)]
 
 
 def test_slices_cross_part_files(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,4 +55,6 @@ def test_slices_cross_part_files(tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
             stage.write(TABLE, pa.Table.from_pylist([row], schema=TABLE.schema()))
         stage.close()
         assert len(stage.parts()["toy_row"]) == 3
-        assert [s.num_rows for s in stage.slices("toy_row", ["name"], 2) if s.num_rows] == [3]
+        assert [
+            s.num_rows for s in stage.slices("toy_row", ["name"], 2, together=True) if s.num_rows
+        ] == [3]

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from medplatform.lake import Column, Table
-from medplatform.quality import CHECKS, Finding, is_rejected, rules_of, validate
+from medplatform.quality import CHECKS, Finding, Rule, is_rejected, rules_of, validate
+from medplatform.quality.counting import Count, count_broken
 from medplatform.quality.rules import checks_of
 from medplatform.quality.validate import columns_read, combine
 
@@ -130,10 +131,27 @@ def test_slices_of_a_table_are_judged_as_the_whole() -> None:
     )
     present = [column.name for column in VISIT.all_columns]
     slices = [rows.slice(start, 50) for start in range(0, count, 50)]
-    found = combine(VISIT, [validate(VISIT, part, present) for part in slices])
+    rules = rules_of(VISIT)
+    found = combine(rules, [validate(VISIT, part, present) for part in slices])
     assert found == validate(VISIT, rows, present)
-    assert combine(VISIT, [found]) == found
+    assert combine(rules, [found]) == found
     assert {finding.success for finding in found} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("expectation", "arguments"),
+    [
+        ("expect_column_values_to_be_between", {"column": "visit_id", "min_value": 1}),
+        (
+            "expect_column_pair_values_a_to_be_greater_than_b",
+            {"column_A": "visit_id", "column_B": "weight_kg"},
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_computed_is_broken(expectation: str, arguments: dict) -> None:
+    rows = pa.table({"visit_id": ["a", "b"], "weight_kg": [70.0, 80.0]})
+    rule = Rule("values_are_plausible", expectation, ("visit_id", "weight_kg"), arguments)
+    assert count_broken([rule], rows) == [Count(broken=2, judged=2)]
 
 
 def test_threads_do_not_judge_each_others_rows() -> None:
