@@ -361,15 +361,27 @@ class Stage:
         return path
 
 
+def _string_paths(field: pa.Field, parent: str = "") -> Iterator[str]:
+    """The names that Parquet has for the texts in a column."""
+    path = f"{parent}{field.name}"
+    if pa.types.is_string(field.type):
+        yield path
+    elif pa.types.is_list(field.type):
+        yield from _string_paths(field.type.value_field.with_name("element"), f"{path}.list.")
+    elif pa.types.is_struct(field.type):
+        for child in field.type:
+            yield from _string_paths(child, f"{path}.")
+
+
 def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
     """Write one file of a table, durably: zstd, or plain pages where cells are compressed."""
-    strings = [column.name for column in table.all_columns if pa.types.is_string(column.dtype)]
+    repeating = [path for field in content.schema for path in _string_paths(field)]
     with path.open("wb") as stream:
         pq.write_table(
             content,
             stream,
             compression="none" if table.large else "zstd",
-            use_dictionary=table.is_open or strings,  # pyright: ignore[reportArgumentType] - stubs know bool only
+            use_dictionary=repeating,  # pyright: ignore[reportArgumentType] - stubs know bool only
             write_statistics=[c.name for c in table.all_columns if c.name not in table.large],  # pyright: ignore[reportArgumentType]
             row_group_size=LARGE_GROUP_ROWS if table.large else 1 << 20,
         )
