@@ -9,9 +9,9 @@ stays.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import permutations
+from itertools import islice, permutations
 from typing import NamedTuple
 
 import polars as pl
@@ -33,6 +33,7 @@ _SHORTEST_ANY_CASE = 4
 _SHORTEST_WORD = 4
 _SHORTEST_OF_LONGEST = 3
 _MOST_WORDS = 4
+_MOST_HARMLESS, _LONGEST_HARMLESS = 1 << 12, 64
 _SHORTEST_IN_KEY = 3
 _STUDY_WORDS = frozenset({
     "affected", "batch", "blood", "brother", "case", "cell", "child", "control", "daughter",
@@ -60,6 +61,9 @@ class Spellings:
     ----------
     clues
         Lower-case texts; what has none of them, in lower case, names nobody.
+    harmless
+        Some texts that were looked at and name nobody: chromosomes, filters and alleles come again
+        with every batch.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -72,6 +76,13 @@ class Spellings:
         for place, spelling in enumerate(order):
             self._by_clue.setdefault(spelling.clues[0], []).append((place, spelling))
         self.clues = pl.Series(list(self._by_clue), dtype=pl.String)
+        self.harmless: set[str] = set()
+
+    def note_harmless(self, texts: Iterable[str]) -> None:
+        """Remember texts that name nobody, as far as there is room."""
+        room = _MOST_HARMLESS - len(self.harmless)
+        short = (text for text in texts if len(text) <= _LONGEST_HARMLESS)
+        self.harmless.update(islice(short, room))
 
     def replace(self, text: str, names: Mapping[str, str]) -> str:
         """A text with `names` (those of the spellings) replaced."""

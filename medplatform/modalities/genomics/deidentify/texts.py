@@ -94,7 +94,10 @@ def _scrub_lists(array: pa.ListArray, names: Mapping[str, str]) -> pa.Array:
 def _replace(texts: pa.Array, names: Mapping[str, str]) -> dict[str, str]:
     """Texts that name someone, with names replaced; then without percent signs for characters."""
     spellings = find_spellings(tuple(names))
-    frame = pl.DataFrame({"text": pl.Series(texts.to_pylist(), dtype=pl.String)})
+    unseen = [text for text in texts.to_pylist() if text not in spellings.harmless]
+    if not unseen:
+        return {}
+    frame = pl.DataFrame({"text": pl.Series(unseen, dtype=pl.String)})
     # Also what VCF does not escape is, by tools that write names as parts of addresses.
     has_escape = pl.col("text").str.contains("%", literal=True)
     plain = pl.col("text").map_elements(unquote, return_dtype=pl.String)
@@ -109,4 +112,5 @@ def _replace(texts: pa.Array, names: Mapping[str, str]) -> dict[str, str]:
         changed = spellings.replace(written, names)
         if changed != written:
             replaced[text] = changed
+    spellings.note_harmless(text for text in unseen if text not in replaced)
     return replaced

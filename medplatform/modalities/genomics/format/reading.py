@@ -23,6 +23,7 @@ from medplatform.modalities.genomics.format.rules import (
 )
 from medplatform.modalities.genomics.format.tokens import Tokens, cut
 from medplatform.modalities.genomics.genotypes.packed import Packed
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 from medplatform.modalities.genomics.header.definition import Definition
 from medplatform.modalities.genomics.header.header import Header
 from medplatform.modalities.genomics.header.reserved import reserved_format
@@ -124,13 +125,15 @@ class FormatReader:
         if not self._header.samples:
             return Formats((), ())
         keys = [self._split(text) for text in sites.formats]
-        has_unnamed = np.array([*map(_has_unnamed, keys, sites.samples)], bool)
+        has_unnamed = np.array(
+            [_has_unnamed(names, site, sites.samples) for site, names in enumerate(keys)], bool
+        )
         broken: list[Broken] = [(TOO_MANY, has_unnamed)] if has_unnamed.any() else []
         slices: list[Slice] = []
         if any(names not in (_NOTHING, _GENOTYPE) for names in keys):
             ploidy = _ploidy(packed, sites.genotyped, len(sites))
             for part in _parts(sites.samples):
-                tokens = cut([sites.samples[site] or b"" for site in part], ploidy.shape[1])
+                tokens = cut([sites.samples[site] for site in part], ploidy.shape[1])
                 alternate = sites.alternate_count[part, None]
                 alleles = Alleles(alternate, ploidy[part], np.full_like(ploidy[part], UNKNOWN))
                 fields, faults = self._read_part(tokens, [keys[site] for site in part], alleles)
@@ -217,11 +220,12 @@ class FormatReader:
             self._warn(rule)
 
 
-def _has_unnamed(keys: Keys, samples: bytes | None) -> bool:
+def _has_unnamed(keys: Keys, site: int, samples: SampleTexts) -> bool:
     """Whether a record whose sample columns are not cut has values there that no key names."""
-    if samples is None or keys not in (_NOTHING, _GENOTYPE):
+    if keys not in (_NOTHING, _GENOTYPE):
         return False
-    return b":" in samples or (keys == _NOTHING and bool(samples.strip(b"./|\t")))
+    is_empty = keys == _GENOTYPE or not samples[site].strip(b"./|\t")
+    return not is_empty or samples.has(site, b":")
 
 
 def _any(cells: np.ndarray) -> np.ndarray:
@@ -236,14 +240,14 @@ def _ploidy(packed: Packed, genotyped: np.ndarray, sites: int) -> np.ndarray:
     return ploidy
 
 
-def _parts(samples: list[bytes | None]) -> Iterator[np.ndarray]:
+def _parts(samples: SampleTexts) -> Iterator[np.ndarray]:
     """The records that have sample columns, in slices of about `SLICE_BYTES`."""
     part: list[int] = []
     size = 0
-    for site, text in enumerate(samples):
-        if text is not None:
-            part.append(site)
-            size += len(text)
+    lengths = samples.lengths.tolist()
+    for site in np.flatnonzero(samples.are_there).tolist():
+        part.append(site)
+        size += lengths[site]
         if size >= SLICE_BYTES:
             yield np.array(part)
             part, size = [], 0

@@ -119,7 +119,7 @@ class CallReader:
     def read(self, sites: Sites) -> BatchCalls:
         """Read a batch."""
         genotyped = sites.genotyped
-        packed = pack([sites.samples[site] or b"" for site in genotyped], self._samples)
+        packed = pack(sites.samples.take(genotyped), self._samples)
         formats = self._formats.read(sites, packed)
         broken = _broken_genotypes(packed, genotyped, sites.alternate_count)
         return BatchCalls(genotyped, packed, formats, (*broken, *formats.broken))
@@ -130,7 +130,7 @@ class CallReader:
         if not len(columns):
             accepted = accepted[:0]
         place = np.flatnonzero(np.isin(calls.genotyped, accepted))
-        has_samples = np.array([sites.samples[site] is not None for site in accepted], bool)
+        has_samples = sites.samples.are_there[accepted]
         return Calls(
             np.flatnonzero(has_samples),
             np.searchsorted(accepted, calls.genotyped[place]),

@@ -83,6 +83,9 @@ class Packed:
 
     def take(self, rows: np.ndarray, samples: np.ndarray | None = None) -> "Packed":
         """Some variants, by index in ascending order, and all samples or some."""
+        is_whole = samples is None or len(samples) == self.codes.shape[1]
+        if is_whole and len(rows) == len(self.codes) and not self.malformed:
+            return self  # with what was found out about its genotypes
         codes = self.codes if len(rows) == len(self.codes) else self.codes[rows]
         if samples is None:
             samples = np.arange(codes.shape[1])

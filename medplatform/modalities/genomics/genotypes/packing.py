@@ -18,6 +18,7 @@ from medplatform.modalities.genomics.genotypes.packed import (
     UNPHASED,
     Packed,
 )
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 
 MAX_PLOIDY = 64
 """Alleles of the longest genotype that is read: each costs all samples of its record two bytes."""
@@ -43,7 +44,9 @@ _INVALID_CODE = 0xF0
 _LOW, _HIGH = np.arange(1 << 16) & 0xFF, np.arange(1 << 16) >> 8
 _FIRST_HALF = np.minimum(_FIRST[_LOW] | _SEPARATOR[_HIGH], _INVALID_CODE).astype(np.uint8)
 _SECOND_HALF = np.minimum(_SECOND[_LOW] | _TAB[_HIGH], _INVALID_CODE).astype(np.uint8)
-_WORD_PHASED, _WORD_UNPHASED = np.frombuffer(b"0|0\t0/0\t", "<u4")
+_WORD = np.dtype("<u4")
+_WORD_BYTES = _WORD.itemsize
+_WORD_PHASED, _WORD_UNPHASED = np.frombuffer(b"0|0\t0/0\t", _WORD)
 _SLICE_CELLS = 1 << 17
 """Genotypes that are looked up at once: what fits the cache of a core."""
 
@@ -92,29 +95,27 @@ def _widen(genotypes: Sequence[Genotype]) -> np.ndarray:
     return wide
 
 
-def pack(columns: Sequence[bytes], samples: int) -> Packed:
+def pack(columns: SampleTexts, samples: int) -> Packed:
     """Pack the sample columns of several VCF records.
 
     Parameters
     ----------
     columns
-        Per record its sample columns, tab-separated, exactly `samples` (at least one) of them; GT
-        is the first subfield of each.
+        Per record exactly `samples` (at least one) of them; GT is the first subfield of each.
     """
     codes = np.empty((len(columns), samples), np.uint8)
-    is_packed = np.array([len(text) == 4 * samples - 1 for text in columns], bool)
+    is_packed = columns.lengths == _WORD_BYTES * samples - 1
     aligned = np.flatnonzero(is_packed)
     step = max(1, _SLICE_CELLS // max(1, samples))
     for rows in (aligned[start : start + step] for start in range(0, len(aligned), step)):
-        found = _pack_aligned([columns[row] for row in rows], samples)
+        found = _pack_aligned(columns.take(rows), samples)
         codes[rows] = found
         is_packed[rows] = found.max(axis=1) < _INVALID_CODE
     others = np.flatnonzero(~is_packed).tolist()
     wide: dict[int, np.ndarray] = {}
     malformed: set[int] = set()
     if others:
-        texts = [columns[row] for row in others]
-        codes[others], odd = _pack_any(texts, samples)
+        codes[others], odd = _pack_any([columns[row] for row in others], samples)
         for row, cell in odd.items():
             if cell is None:
                 malformed.add(others[row])
@@ -123,14 +124,18 @@ def pack(columns: Sequence[bytes], samples: int) -> Packed:
     return Packed(codes, wide, frozenset(malformed))
 
 
-def _pack_aligned(columns: Sequence[bytes], samples: int) -> np.ndarray:
+def _pack_aligned(columns: SampleTexts, samples: int) -> np.ndarray:
     """Codes of records whose columns are all a diploid GT of three characters and nothing else.
 
     With the tab behind it such a genotype is a word of four bytes. Nearly all words of a cohort
     are equal; only the others are looked up.
     """
-    words = np.frombuffer(b"\t".join(columns) + b"\t", "<u4")
-    is_phased = columns[0][1:2] == b"|"
+    words = np.empty((len(columns), samples), _WORD)
+    for row, start in zip(words, columns.starts.tolist(), strict=True):
+        row[:] = np.frombuffer(columns.content, _WORD, samples, start)
+    words[:, -1] = words[:, -1] & 0x00FFFFFF | ord("\t") << 24  # what stood there ends the line
+    words = words.reshape(-1)
+    is_phased = words[:1] >> 8 & 0xFF == ord("|")
     common, code = (_WORD_PHASED, PHASED) if is_phased else (_WORD_UNPHASED, UNPHASED)
     codes = np.full(len(words), code, np.uint8)
     others = np.flatnonzero(words != common)

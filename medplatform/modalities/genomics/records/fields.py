@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from medplatform.modalities.genomics import rules
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 from medplatform.modalities.genomics.header.header import FIXED_COLUMNS, Header
 from medplatform.modalities.genomics.rules import Fault, Rule
 from medplatform.modalities.genomics.sources.lines import Lines
@@ -17,6 +18,9 @@ from medplatform.modalities.genomics.sources.lines import Lines
 FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 NARROW_BYTES = 2048
 """Lines up to about this long are split together; in longer ones only the first tabs are sought."""
+_HEAD_BYTES = 512
+"""Of a long line: most have what stands before their samples there."""
+_TAB = ord("\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +54,21 @@ class Fields:
         place = FIELDS.index(name)
         return slice_texts(self.content, self.bounds[:, place], self.bounds[:, place + 1] - 1)
 
-    def formats(self) -> list[bytes | None]:
-        """FORMAT of each line, None where the file has none."""
+    def sample_columns(self) -> tuple[list[bytes | None], SampleTexts]:
+        """FORMAT of each line, None where the file has none, and what follows it."""
         if not self.has_format:
-            return [None] * len(self)
-        starts = self.bounds[:, 8].tolist()
-        stops = self._format_ends()
-        return [self.content[start:stop] for start, stop in zip(starts, stops, strict=True)]
-
-    def samples(self) -> list[bytes | None]:
-        """The sample columns of each line as one text, None where the file has none."""
-        if not self.has_format:
-            return [None] * len(self)
-        bounds = zip(self._format_ends(), self.ends.tolist(), strict=True)
-        return [self.content[stop + 1 : end] if stop < end else None for stop, end in bounds]
-
-    def _format_ends(self) -> list[int]:
-        ends = zip(self.bounds[:, 8].tolist(), self.ends.tolist(), strict=True)
-        found = ((self.content.find(b"\t", start, end), end) for start, end in ends)
-        return [end if stop < 0 else stop for stop, end in found]
+            nowhere = np.full(len(self), -1)
+            return [None] * len(self), SampleTexts(self.content, nowhere, nowhere)
+        starts, ends = self.bounds[:, 8].tolist(), self.ends.tolist()
+        spans = zip(starts, ends, strict=True)
+        tabs = np.array([self.content.find(b"\t", start, end) for start, end in spans], np.int64)
+        has_samples = tabs >= 0
+        stops = np.where(has_samples, tabs, self.ends).tolist()
+        formats: list[bytes | None] = [
+            self.content[start:stop] for start, stop in zip(starts, stops, strict=True)
+        ]
+        behind = np.where(has_samples, tabs + 1, -1)
+        return formats, SampleTexts(self.content, behind, np.where(has_samples, self.ends, -1))
 
 
 def slice_texts(content: bytes | np.ndarray, starts: np.ndarray, ends: np.ndarray) -> pa.Array:
@@ -113,7 +113,7 @@ def split_fields(lines: Lines, header: Header) -> tuple[Fields, list[Fault]]:
 
 def _split_narrow(codes: np.ndarray, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     """Number of columns per line, and `Fields.bounds` as far as they have that many."""
-    tabs = np.flatnonzero(codes == ord("\t"))
+    tabs = np.flatnonzero(codes == _TAB)
     first = np.searchsorted(tabs, lines.starts)
     columns = np.searchsorted(tabs, lines.ends) - first + 1
     padded = np.concatenate([tabs, np.zeros(len(FIELDS), tabs.dtype)])
@@ -123,18 +123,34 @@ def _split_narrow(codes: np.ndarray, lines: Lines) -> tuple[np.ndarray, np.ndarr
 
 def _split_wide(codes: np.ndarray, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     """As `_split_narrow`, without a list of all tabs."""
-    is_tab = codes == ord("\t")
-    columns = np.empty(len(lines), np.int64)
+    spans = zip(lines.starts.tolist(), lines.ends.tolist(), strict=True)
+    columns = np.array([np.count_nonzero(codes[a:b] == _TAB) + 1 for a, b in spans])
     bounds = np.zeros((len(lines), len(FIELDS) + 1), np.int64)
-    for row, (start, end) in enumerate(
-        zip(lines.starts.tolist(), lines.ends.tolist(), strict=True)
-    ):
-        columns[row] = np.count_nonzero(is_tab[start:end]) + 1
-        place = start
-        for column in range(min(columns[row], len(FIELDS) + 1)):
-            bounds[row, column] = place
-            place = lines.content.find(b"\t", place, end) + 1
+    bounds[:, 0] = lines.starts
+    is_in_head = _seek_in_heads(codes, lines.starts, columns, bounds)
+    for row in np.flatnonzero(~is_in_head).tolist():
+        for column in range(1, min(columns[row], len(FIELDS) + 1)):
+            bounds[row, column] = lines.content.find(b"\t", bounds[row, column - 1]) + 1
     return columns, bounds
+
+
+def _seek_in_heads(
+    codes: np.ndarray, starts: np.ndarray, columns: np.ndarray, bounds: np.ndarray
+) -> np.ndarray:
+    """Fill `bounds` where the first bytes of a line have all its tabs that count; where (bool)."""
+    is_in_head = (columns > len(FIELDS)) & (starts + _HEAD_BYTES <= len(codes))
+    if not is_in_head.any():
+        return is_in_head
+    heads = np.lib.stride_tricks.sliding_window_view(codes, _HEAD_BYTES)[starts[is_in_head]]
+    is_tab = heads == _TAB
+    tabs = np.count_nonzero(is_tab, axis=1)
+    has_all = tabs >= len(FIELDS)
+    is_in_head[is_in_head] = has_all
+    _, places = np.nonzero(is_tab[has_all])
+    first = np.cumsum(tabs[has_all]) - tabs[has_all]
+    places = places[first[:, None] + np.arange(len(FIELDS))]
+    bounds[is_in_head, 1:] = starts[is_in_head, None] + places + 1
+    return is_in_head
 
 
 def _line_rule(lines: Lines, row: int, header: Header) -> Rule | None:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from medplatform.lake import Table
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 from medplatform.modalities.genomics.rules import Rule
 
 
@@ -23,8 +24,8 @@ class Sites:
         `is_vague` (it has a symbolic allele of which nothing says how far it extends) and the
         columns of genomics_variant.
     formats, samples
-        Per record the column FORMAT and, tab-separated, the sample columns, as delivered; None
-        where the file has none: it may have FORMAT without a sample.
+        Per record the column FORMAT (None where the file has none) and the sample columns, as
+        delivered; it may have FORMAT without a sample.
     info
         Typed INFO: key -> one cell per record, of the type of `Header.info[key].dtype`; keys that
         no record of the batch has are left out.
@@ -36,7 +37,7 @@ class Sites:
 
     frame: pl.DataFrame
     formats: list[bytes | None]
-    samples: list[bytes | None]
+    samples: SampleTexts
     info: Mapping[str, pa.Array] = field(default_factory=dict)
     info_text: pa.Array = field(default_factory=lambda: pa.nulls(0, pa.string()))
     first_number: int = 1
@@ -62,12 +63,9 @@ class Sites:
     @property
     def genotyped(self) -> np.ndarray:
         """Index of the records with genotypes: of samples, the first FORMAT key being GT."""
-        return np.flatnonzero(
-            [
-                keys is not None and cells is not None and keys.partition(b":")[0] == b"GT"
-                for keys, cells in zip(self.formats, self.samples, strict=True)
-            ]
-        )
+        kinds = {keys: keys.partition(b":")[0] == b"GT" for keys in set(self.formats) if keys}
+        is_first = np.array([kinds.get(keys or b"", False) for keys in self.formats], bool)
+        return np.flatnonzero(is_first & self.samples.are_there)
 
     def take(self, indices: np.ndarray) -> "Sites":
         """Some of the records."""
@@ -77,7 +75,7 @@ class Sites:
         return Sites(
             self.frame[indices],
             [self.formats[index] for index in indices],
-            [self.samples[index] for index in indices],
+            self.samples.take(indices),
             {key: cells.take(places) for key, cells in self.info.items()},
             self.info_text.take(places),
             self.first_number,

@@ -53,7 +53,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     items = Items(fields.content, fields.bounds[:, 7], fields.bounds[:, 8] - 1)
     info = reader.read(items, fixed.frame["alternate_alleles"].list.len().cast(pl.Int64).to_numpy())
     stops, broken_stops = _read_stops(items, fixed.frame["position"].to_numpy())
-    formats = fields.formats()
+    formats, samples = fields.sample_columns()
     extents = read_extents(items, fixed.is_symbolic)
     names = name_variants(header.build.name, fixed.frame, fixed.alternates, extents)
     is_placed = np.zeros(len(fields), bool) if extents is None else extents.is_not_null().to_numpy()
@@ -75,7 +75,7 @@ def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
     sites = Sites(
         frame,
         formats,
-        fields.samples(),
+        samples,
         info.columns,
         fields.column("INFO"),
         lines.first_number,

@@ -20,8 +20,6 @@ MAX_LINE_BYTES = 256 << 20
 
 _FIRST_WIDTH = 128
 """Bytes that lines are thought to have before some were read."""
-LONG_LINE_BYTES = 1024
-"""From this length on, seeking line by line is faster than comparing every byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Lines:
         if not content.endswith(b"\n"):
             content += b"\n"
         codes = np.frombuffer(content, np.uint8)
-        ends = _line_ends(content)
+        ends = find_breaks(content)
         starts = np.concatenate([[0], ends[:-1] + 1])
         ends = ends - ((codes[ends - 1] == ord("\r")) & (ends > starts))
         for row in np.flatnonzero((codes[ends - 1] == ord("\r")) & (ends > starts)).tolist():
@@ -77,18 +75,6 @@ class Lines:
             ends=np.where(is_outside, self.starts, self.ends),
             outside=int(np.count_nonzero(is_outside)),
         )
-
-
-def _line_ends(content: bytes) -> np.ndarray:
-    """Where the line ends of a text are (int64)."""
-    count = count_breaks(content)
-    if len(content) < LONG_LINE_BYTES * count:
-        return find_breaks(content)
-    ends = np.empty(count, np.int64)
-    place = -1
-    for row in range(count):
-        ends[row] = place = content.find(b"\n", place + 1)
-    return ends
 
 
 class LineReader:

@@ -7,6 +7,7 @@ import pytest
 
 from medplatform.modalities.genomics.genotypes.packing import pack, parse_genotype
 from medplatform.modalities.genomics.genotypes.rare_alleles import find_carriers
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 from medplatform_tests.modalities.genomics.conftest import HEADER, Read, Reading, crosswalk, vcf
 
 ReadRecords = Callable[..., Reading]
@@ -30,7 +31,7 @@ def test_carriers_are_those_that_one_finds_by_reading_each_genotype() -> None:
     texts = ["0/0"] * 12 + ["0|0", "0/1", "1|1", "./1", "1", "2/1", "0/2", ".", "0/0/1", "9/1"]
     lines = [[str(text) for text in rng.choice(texts, 40)] for _ in range(30)]
     lines += [["0/1"] * 11 + ["0/0"] * 29, ["0/1"] * 10 + ["0/0"] * 30]
-    packed = pack(["\t".join(line).encode() for line in lines], 40)
+    packed = pack(SampleTexts.of(["\t".join(line).encode() for line in lines]), 40)
     found = find_carriers(packed)
     listed = list(zip(*(column.tolist() for column in found[:4]), strict=True))
     assert len(listed) == len(set(listed))
@@ -39,7 +40,7 @@ def test_carriers_are_those_that_one_finds_by_reading_each_genotype() -> None:
 
 def test_one_in_a_hundred_is_rare_in_a_large_cohort() -> None:
     lines = [["0/1"] * 20 + ["0/0"] * 1980, ["0/1"] * 21 + ["0/0"] * 1979]
-    packed = pack(["\t".join(line).encode() for line in lines], 2000)
+    packed = pack(SampleTexts.of(["\t".join(line).encode() for line in lines]), 2000)
     assert set(find_carriers(packed).variants.tolist()) == {0}
 
 
@@ -86,7 +87,7 @@ def test_depths_that_are_no_whole_numbers_are_left_out_of_what_counts_reads(read
 def test_a_genotype_of_many_alleles_costs_other_carriers_nothing() -> None:
     lines = ["\t".join(["0/1", "1|1", "./1"])] * 200
     lines.append("\t".join(["/".join(["0"] * 63 + ["1"]), "0/0", "1"]))
-    found = find_carriers(pack([line.encode() for line in lines], 3))
+    found = find_carriers(pack(SampleTexts.of([line.encode() for line in lines]), 3))
     assert found.alleles.values.nbytes < 3 * len(lines) * 8
     assert found.alleles[-2].as_py() == [0] * 63 + [1]
     assert found.alleles[-1].as_py() == [1]

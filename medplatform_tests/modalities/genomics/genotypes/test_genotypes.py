@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from medplatform.modalities.genomics.genotypes.packed import ABSENT, MISSING, dosage, unpack
 from medplatform.modalities.genomics.genotypes.packing import pack, parse_genotype
+from medplatform.modalities.genomics.genotypes.texts import SampleTexts
 
 
 def pack_line(*genotypes: str) -> bytes:
-    packed = pack(["\t".join(genotypes).encode()], len(genotypes))
+    packed = pack(SampleTexts.of(["\t".join(genotypes).encode()]), len(genotypes))
     assert not packed.malformed
     return packed.cells()[0].as_py()
 
@@ -64,7 +65,9 @@ def test_fast_and_slow_paths_agree(written: list[str], data: st.DataObject) -> N
     )
     tailed = "\t".join(a + b for a, b in zip(written, tails, strict=True)).encode()
     aligned = "\t".join(["0|1"] * len(written)).encode()
-    cells = pack([plain, aligned, tailed, aligned], len(written)).cells().to_pylist()
+    cells = (
+        pack(SampleTexts.of([plain, aligned, tailed, aligned]), len(written)).cells().to_pylist()
+    )
     assert cells[0] == cells[2]
     assert cells[1] == cells[3]
 
@@ -96,12 +99,12 @@ def test_others_take_the_wide_form(text: str) -> None:
 )
 def test_malformed_genotypes_are_told(text: str) -> None:
     assert parse_genotype(text.encode()) is None
-    assert pack([f"0/0\t{text}".encode(), b"0/1\t1/1"], 2).malformed == {0}
+    assert pack(SampleTexts.of([f"0/0\t{text}".encode(), b"0/1\t1/1"]), 2).malformed == {0}
 
 
 def test_columns_that_only_look_aligned_are_not_mixed_up() -> None:
     """Two samples whose lengths add up to those of two diploid genotypes."""
-    cell = pack([b"0\t0|1:1"], 2).cells()[0].as_py()
+    cell = pack(SampleTexts.of([b"0\t0|1:1"]), 2).cells()[0].as_py()
     alleles, _ = unpack(cell, 2)
     assert alleles.tolist() == [[0, ABSENT], [0, 1]]
 
@@ -120,7 +123,7 @@ def test_dosage_of_wide_cells() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(genotypes(ploidy=3), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_counts_agree_with_counting_alleles_one_by_one(lines: list[list[str]]) -> None:
-    packed = pack(["\t".join(line).encode() for line in lines], 3)
+    packed = pack(SampleTexts.of(["\t".join(line).encode() for line in lines]), 3)
     parsed = [[parse_genotype(text.encode()) for text in line] for line in lines]
     called = [[a for g in line if g for a in g.alleles if a >= 0] for line in parsed]
     assert packed.called_alleles().tolist() == [len(line) for line in called]
@@ -144,7 +147,7 @@ def test_counts_agree_with_counting_alleles_one_by_one(lines: list[list[str]]) -
 
 
 def test_taking_variants_and_samples() -> None:
-    packed = pack([b"0/0\t0/1", b"0/1/1\t1", b"1/1\t./."], 2)
+    packed = pack(SampleTexts.of([b"0/0\t0/1", b"0/1/1\t1", b"1/1\t./."]), 2)
     some = packed.take(np.array([1, 2]), np.array([1]))
     alleles, _ = unpack(some.cells()[0].as_py(), 1)
     assert alleles.tolist() == [[1, ABSENT, ABSENT]]
