@@ -39,6 +39,10 @@ class Content(io.RawIOBase):
         """A stream to read from."""
         return True
 
+    def next_piece(self) -> bytes:
+        """The next bytes, as many as there are at once; none at the end or at a failure."""
+        return self.read(CONTENT_CHUNK) or b""
+
 
 class FileContent(Content):
     """Content of a file as it is, or inflated."""
@@ -61,6 +65,17 @@ class FileContent(Content):
         target[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+    def next_piece(self) -> bytes:
+        """The next bytes as they were read or inflated, without a copy."""
+        piece = bytes(self._rest)
+        self._rest = memoryview(b"")
+        while not piece:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            piece = chunk
+        return piece
 
     def drain(self) -> None:
         """Inflate what is left, without keeping any of it."""

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Rule(NamedTuple):
     """What a record must satisfy: stable code, VCF field, and the reason when it does not."""
@@ -10,6 +12,9 @@ class Rule(NamedTuple):
     element: str | None
     reason: str
 
+
+Masks = list[tuple[Rule, np.ndarray]]
+"""Rules, each with a mask (bool, one per record) of the records that break it."""
 
 TOO_FEW = Rule(
     "line.too_few_columns",

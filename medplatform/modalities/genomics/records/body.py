@@ -15,6 +15,7 @@ from medplatform.modalities.genomics.header.header import Header
 from medplatform.modalities.genomics.info.columns import ColumnNames
 from medplatform.modalities.genomics.info.reader import InfoReader
 from medplatform.modalities.genomics.records.blocks import block_rows, find_blocks
+from medplatform.modalities.genomics.records.fixed import FixedReader
 from medplatform.modalities.genomics.records.order import RepeatedIds, SeenAlleles, SeenRecords
 from medplatform.modalities.genomics.records.sites import Rows, SiteRule, Sites, SiteTable
 from medplatform.modalities.genomics.records.variant import parse_sites
@@ -73,6 +74,7 @@ class _Body:
         self._rules = rules
         self._tables = tables
         self._info = info
+        self._fixed = FixedReader(header, info.names)
         self._columns = ColumnNames(header.info)
         self._seen = SeenRecords()
         self._repeated = RepeatedIds()
@@ -81,7 +83,7 @@ class _Body:
     def read(self, lines: Lines, *, is_cut: bool) -> None:
         """Read one batch; `is_cut` says that its last line is not whole."""
         whole = lines.head(len(lines) - 1) if is_cut else lines
-        sites, faults, empty, remarks = parse_sites(whole, self._header, self._info)
+        sites, faults, empty, remarks = parse_sites(whole, self._header, self._fixed, self._info)
         if is_cut:
             faults.append(Fault(len(whole), CUT))
         for rule, row in remarks:

@@ -3,36 +3,28 @@
 Most fields have few different texts in a batch, so rules are applied to each text once.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from medplatform.modalities.genomics import rules
-from medplatform.modalities.genomics.deidentify.texts import scrub
 from medplatform.modalities.genomics.header.header import Header
+from medplatform.modalities.genomics.records.alleles import SYMBOLIC, read_alleles
 from medplatform.modalities.genomics.records.fields import Fields
+from medplatform.modalities.genomics.records.texts import (
+    Judged,
+    Texts,
+    as_set,
+    lack,
+    scrub_series,
+)
 from medplatform.modalities.genomics.reference.build import Build, canonical_chromosome
-from medplatform.modalities.genomics.rules import Rule
-
-Masks = list[tuple[Rule, np.ndarray]]
-"""Rules, each with a mask (bool, one per record) of the records that break it."""
+from medplatform.modalities.genomics.rules import Masks
 
 MAX_POSITION = 2**31 - 1
-# IUPAC codes other than N must be reduced to a base (VCF 4.5, section 1.6.1, REF).
-_BASES = "[ACGTNacgtn]"
-_ALLELE = (
-    rf"(?:{_BASES}+|\*|<[^<>,\s]+>|\.{_BASES}+|{_BASES}+\."
-    rf"|[\[\]][^\[\],\s]+[\[\]](?:{_BASES}+|\.)|(?:{_BASES}+|\.)[\[\]][^\[\],\s]+[\[\]])"
-)
-_ALLELES = rf"^(?:\.|{_ALLELE}(?:,{_ALLELE})*)$"
-_SYMBOLS = r"[<\[\]]"
-_SYMBOL = re.compile(r"(<[^<>]*>|[\[\]][^\[\]]*[\[\]])")
-"""What of ALT is no bases: symbolic alleles, and the mates of breakends."""
-_SYMBOLIC = r"<[^<>,\s]+>"
 _UNSEEN = frozenset({"*", "NON_REF"})
 """Alleles that stand for all that are not seen, which VCF itself defines."""
 # Contig names: VCF 4.3, section 1.4.7; <name> is a contig of an assembly file.
@@ -70,98 +62,113 @@ class Fixed:
     doubtful: Masks
 
 
-class _Texts:
-    """A field, as the different texts that it has and which of them each record has."""
-
-    def __init__(self, texts: pa.StringArray) -> None:
-        encoded = texts.dictionary_encode()
-        self.codes = encoded.indices.to_numpy()
-        self.texts = pl.Series("text", encoded.dictionary, dtype=pl.String)
-
-    def spread(self, of_text: pl.Series) -> np.ndarray:
-        """From a mask of texts to one of records."""
-        return of_text.fill_null(False).to_numpy()[self.codes]
-
-    def gather(self, of_text: pl.Series) -> pl.Series:
-        """From a value per text to one per record."""
-        return of_text.gather(self.codes)
+class _Contigs(NamedTuple):
+    chromosomes: pl.Series
+    last_positions: pl.Series
+    are_broken: pl.Series
+    are_undeclared: pl.Series
 
 
-def read_fixed(fields: Fields, header: Header, names: Mapping[str, str]) -> Fixed:
-    """Read the fixed fields but INFO.
+class _Filters(NamedTuple):
+    lists: pl.Series
+    are_broken: pl.Series
+    are_undeclared: pl.Series
+    contradict: pl.Series
+
+
+class _Qualities(NamedTuple):
+    numbers: pl.Series
+    are_broken: pl.Series
+
+
+class FixedReader:
+    """Reads the fixed fields but INFO of one file.
 
     `names` of samples and patients are replaced in contigs, symbolic alleles and filters.
     """
-    contigs, broken = _read_contigs(fields, header, names)
-    positions, broken_positions = _read_positions(fields, contigs["last_position"].to_numpy())
-    alleles, is_symbolic, has_symbol, broken_alleles = _read_alleles(fields, names)
-    qualities, broken_qualities = _read_qualities(fields)
-    filters, broken_filters = _read_filters(fields, names)
-    ids, broken_ids = _read_ids(fields)
-    frame = pl.DataFrame(
-        [
-            pl.Series("row", fields.rows),
-            pl.repeat(header.build.name, len(fields), dtype=pl.String, eager=True).alias(
-                "genome_build"
-            ),
-            contigs["chromosome"],
-            positions.alias("position"),
-            ids.alias("rs_id"),
-            alleles["reference_allele"],
-            alleles["alternate_alleles"],
-            qualities.alias("quality"),
-            filters.alias("filters"),
+
+    def __init__(self, header: Header, names: Mapping[str, str]) -> None:
+        self._header = header
+        self._names = names
+        self._contigs = Judged(self._judge_contigs)
+        self._filters = Judged(self._judge_filters)
+        self._qualities = Judged(_judge_qualities)
+        self._declared = as_set([f"<{name}>" for name in header.alternates | _UNSEEN])
+
+    def read(self, fields: Fields) -> Fixed:
+        """Read a batch."""
+        contigs, filters, qualities = (
+            Texts(fields.column(name)) for name in ("CHROM", "FILTER", "QUAL")
+        )
+        contig, filter_, quality = (
+            self._contigs(contigs),
+            self._filters(filters),
+            self._qualities(qualities),
+        )
+        positions, broken_positions = _read_positions(
+            fields, contigs.gather(contig.last_positions).to_numpy()
+        )
+        alternates = Texts(fields.column("ALT"))
+        alleles, is_symbolic, has_symbol, broken_alleles = read_alleles(
+            fields, alternates, self._names
+        )
+        ids, broken_ids = _read_ids(fields)
+        build = self._header.build.name
+        frame = pl.DataFrame(
+            [
+                pl.Series("row", fields.rows),
+                pl.repeat(build, len(fields), dtype=pl.String, eager=True).alias("genome_build"),
+                contigs.gather(contig.chromosomes),
+                positions.alias("position"),
+                ids.alias("rs_id"),
+                alleles["reference_allele"],
+                alleles["alternate_alleles"],
+                qualities.gather(quality.numbers).alias("quality"),
+                filters.gather(filter_.lists).alias("filters"),
+            ]
+        )
+        broken = [
+            (rules.CONTIG, contigs.spread(contig.are_broken)),
+            *broken_positions,
+            *broken_alleles,
+            (rules.QUALITY, qualities.spread(quality.are_broken)),
+            (rules.FILTER, filters.spread(filter_.are_broken)),
+            *broken_ids,
         ]
-    )
-    broken += broken_positions + broken_alleles + broken_qualities + broken_filters + broken_ids
-    doubtful = _find_doubtful(fields, header)
-    return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, doubtful)
+        is_undeclared = np.zeros(len(fields), bool)
+        if has_symbol.any():
+            symbols = alternates.texts.str.extract_all(SYMBOLIC)
+            is_undeclared = alternates.spread(lack(symbols, self._declared))
+        doubtful = [
+            (rules.UNDECLARED_ALTERNATE, is_undeclared),
+            (rules.UNDECLARED_FILTER, filters.spread(filter_.are_undeclared)),
+            (rules.FILTER_CONTRADICTS, filters.spread(filter_.contradict)),
+            (rules.UNDECLARED_CONTIG, contigs.spread(contig.are_undeclared)),
+        ]
+        return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, doubtful)
 
+    def _judge_contigs(self, texts: pl.Series) -> _Contigs:
+        header = self._header
+        is_broken = ~texts.str.contains(_CONTIG) | (texts == ".")
+        if header.version < _COLONS_FROM:
+            has_colon = texts.str.contains(":", literal=True)
+            is_known = texts.str.starts_with("HLA") | texts.is_in(list(header.contigs))
+            is_broken |= has_colon & ~is_known
+        names = texts.to_list()
+        chromosomes = pl.Series("chromosome", [canonical_chromosome(t) for t in names], pl.String)
+        last = pl.Series([_last_position(name, header.build) for name in names], dtype=pl.Int64)
+        is_declared = texts.str.strip_chars("<>").is_in(as_set(list(header.contigs)))
+        is_undeclared = ~is_declared & bool(header.contigs)
+        return _Contigs(scrub_series(chromosomes, self._names), last, is_broken, is_undeclared)
 
-def _find_doubtful(fields: Fields, header: Header) -> Masks:
-    """Records that use what the header does not define, and those that did and did not pass."""
-    contigs, alternates, filters = (
-        _Texts(fields.column(name)) for name in ("CHROM", "ALT", "FILTER")
-    )
-    known = pl.Series([*header.filters, "PASS", "."], dtype=pl.String).implode()
-    symbols = alternates.texts.str.extract_all(_SYMBOLIC)
-    declared = pl.Series([f"<{name}>" for name in header.alternates | _UNSEEN], dtype=pl.String)
-    masks: Masks = [
-        (rules.UNDECLARED_ALTERNATE, _lacks(alternates, symbols, declared.implode())),
-        (rules.UNDECLARED_FILTER, _lacks(filters, filters.texts.str.split(";"), known)),
-        (rules.FILTER_CONTRADICTS, filters.spread(filters.texts.str.contains(_PASS_AND_OTHERS))),
-    ]
-    if header.contigs:
-        names = contigs.texts.str.strip_chars("<>")
-        is_known = names.is_in(pl.Series(list(header.contigs), dtype=pl.String).implode())
-        masks.append((rules.UNDECLARED_CONTIG, contigs.spread(~is_known)))
-    return masks
-
-
-def _lacks(texts: _Texts, parts: pl.Series, known: pl.Series) -> np.ndarray:
-    """Which records have a part that is not known (bool); `parts` are lists, one per text."""
-    exploded = pl.DataFrame({"text": np.arange(len(parts)), "part": parts}).explode("part")
-    is_unknown = exploded["part"].is_not_null() & ~exploded["part"].is_in(known)
-    found = np.zeros(len(parts), bool)
-    found[exploded["text"].filter(is_unknown).to_numpy()] = True
-    return found[texts.codes]
-
-
-def _read_contigs(
-    fields: Fields, header: Header, pseudonyms: Mapping[str, str]
-) -> tuple[pl.DataFrame, Masks]:
-    names = _Texts(fields.column("CHROM"))
-    is_broken = ~names.texts.str.contains(_CONTIG) | (names.texts == ".")
-    if header.version < _COLONS_FROM:
-        has_colon = names.texts.str.contains(":", literal=True)
-        is_known = names.texts.str.starts_with("HLA") | names.texts.is_in(list(header.contigs))
-        is_broken |= has_colon & ~is_known
-    texts = names.texts.to_list()
-    chromosomes = pl.Series("chromosome", [canonical_chromosome(t) for t in texts], pl.String)
-    last = pl.Series("last_position", [_last_position(t, header.build) for t in texts], pl.Int64)
-    chromosomes = _scrub(chromosomes, pseudonyms)
-    frame = pl.DataFrame([names.gather(chromosomes), names.gather(last)])
-    return frame, [(rules.CONTIG, names.spread(is_broken))]
+    def _judge_filters(self, texts: pl.Series) -> _Filters:
+        lists = pl.select(
+            pl.when(texts != ".").then(scrub_series(texts, self._names).str.split(";"))
+        ).to_series()
+        is_broken = ~texts.str.contains(_FILTERS) | texts.str.contains(_RESERVED_FILTERS)
+        known = as_set([*self._header.filters, "PASS", "."])
+        is_undeclared = lack(texts.str.split(";"), known)
+        return _Filters(lists, is_broken, is_undeclared, texts.str.contains(_PASS_AND_OTHERS))
 
 
 def _last_position(contig: str, build: Build) -> int:
@@ -186,82 +193,14 @@ def _read_positions(fields: Fields, last: np.ndarray) -> tuple[pl.Series, Masks]
     return stored, [(rules.POSITION, is_broken), (rules.BEYOND, is_beyond & ~is_broken)]
 
 
-def _read_alleles(
-    fields: Fields, names: Mapping[str, str]
-) -> tuple[pl.DataFrame, np.ndarray, np.ndarray, Masks]:
-    references, alternates = _Texts(fields.column("REF")), _Texts(fields.column("ALT"))
-    reference = references.texts.str.to_uppercase()
-    is_symbolic = alternates.texts.str.contains(_SYMBOLS)
-    is_missing = alternates.texts == "."
-    allele = alternates.texts.str.to_uppercase()
-    if is_symbolic.any():
-        places = is_symbolic.arg_true()
-        allele = allele.scatter(places, _write_symbols(alternates.texts.gather(places), names))
-    lists = pl.select(
-        pl.when(is_missing).then(pl.lit([], pl.List(pl.String))).otherwise(allele.str.split(","))
-    ).to_series()
-    per_record = references.gather(reference)
-    alternate = alternates.gather(allele)
-    is_repeated = (per_record == alternate).to_numpy().copy()
-    several = np.flatnonzero((alternates.gather(lists.list.len()) > 1).to_numpy())
-    if len(several):
-        listed = lists.gather(alternates.codes[several])
-        is_repeated[several] = (
-            (listed.list.n_unique() < listed.list.len())
-            | pl.select(listed.list.contains(per_record.gather(several))).to_series()
-        ).to_numpy()
-    broken: Masks = [
-        (rules.REFERENCE, references.spread(~references.texts.str.contains(f"^{_BASES}+$"))),
-        (rules.ALTERNATE, alternates.spread(~alternates.texts.str.contains(_ALLELES))),
-        (rules.REPEATED, is_repeated),
-    ]
-    frame = pl.DataFrame(
-        [
-            per_record.alias("reference_allele"),
-            alternate.alias("alternates"),
-            alternates.gather(lists).alias("alternate_alleles"),
-        ]
-    )
-    has_symbol = alternates.texts.str.contains("<", literal=True)
-    return frame, alternates.spread(is_symbolic), alternates.spread(has_symbol), broken
-
-
-def _write_symbols(alternates: pl.Series, names: Mapping[str, str]) -> list[str]:
-    """ALT with bases in upper case, and what stands between them as it is, without names."""
-    parts = [_SYMBOL.split(text) for text in alternates]
-    symbols = pl.Series([symbol for split in parts for symbol in split[1::2]], dtype=pl.String)
-    kept = iter(_scrub(symbols, names))
-    return [
-        "".join(next(kept) if place % 2 else part.upper() for place, part in enumerate(split))
-        for split in parts
-    ]
-
-
-def _read_qualities(fields: Fields) -> tuple[pl.Series, Masks]:
-    texts = _Texts(fields.column("QUAL"))
-    is_number = texts.texts.str.contains(_NUMBER)
-    is_missing = texts.texts.str.contains(_NO_NUMBER)
-    numbers = pl.select(pl.when(is_number).then(texts.texts).cast(pl.Float64, strict=False))
-    return texts.gather(numbers.to_series()), [
-        (rules.QUALITY, texts.spread(~is_number & ~is_missing))
-    ]
-
-
-def _read_filters(fields: Fields, names: Mapping[str, str]) -> tuple[pl.Series, Masks]:
-    texts = _Texts(fields.column("FILTER"))
-    lists = pl.select(
-        pl.when(texts.texts != ".").then(_scrub(texts.texts, names).str.split(";"))
-    ).to_series()
-    is_reserved = texts.texts.str.contains(_RESERVED_FILTERS)
-    is_broken = ~texts.texts.str.contains(_FILTERS) | is_reserved
-    return texts.gather(lists), [(rules.FILTER, texts.spread(is_broken))]
+def _judge_qualities(texts: pl.Series) -> _Qualities:
+    is_number = texts.str.contains(_NUMBER)
+    is_missing = texts.str.contains(_NO_NUMBER)
+    numbers = pl.select(pl.when(is_number).then(texts).cast(pl.Float64, strict=False))
+    return _Qualities(numbers.to_series(), ~is_number & ~is_missing)
 
 
 def _read_ids(fields: Fields) -> tuple[pl.Series, Masks]:
-    texts = _Texts(fields.column("ID"))
+    texts = Texts(fields.column("ID"))
     numbers = texts.gather(texts.texts.str.extract(_RS))
     return numbers, [(rules.ID, texts.spread(~texts.texts.str.contains(_IDS)))]
-
-
-def _scrub(texts: pl.Series, names: Mapping[str, str]) -> pl.Series:
-    return pl.Series(texts.name, scrub(texts.to_arrow(), names)) if names else texts

@@ -17,14 +17,14 @@ from medplatform.modalities.genomics.info.casting import cast_texts
 from medplatform.modalities.genomics.info.items import Items
 from medplatform.modalities.genomics.info.reader import InfoReader, Remark
 from medplatform.modalities.genomics.records.fields import split_fields
-from medplatform.modalities.genomics.records.fixed import Masks, read_fixed
+from medplatform.modalities.genomics.records.fixed import FixedReader
 from medplatform.modalities.genomics.records.sites import Sites
 from medplatform.modalities.genomics.records.variant_id import (
     hash_names,
     name_variants,
     read_extents,
 )
-from medplatform.modalities.genomics.rules import Fault
+from medplatform.modalities.genomics.rules import Fault, Masks
 from medplatform.modalities.genomics.sources.lines import Lines
 
 _FORMAT_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
@@ -45,11 +45,13 @@ class Parsed(NamedTuple):
     remarks: list[Remark]
 
 
-def parse_sites(lines: Lines, header: Header, reader: InfoReader) -> Parsed:
+def parse_sites(
+    lines: Lines, header: Header, fixed_reader: FixedReader, reader: InfoReader
+) -> Parsed:
     """Split a batch of lines, check their fixed fields and INFO, and make columns of them."""
     fields, faults = split_fields(lines, header)
     blank = len(lines) - len(fields) - len(faults)
-    fixed = read_fixed(fields, header, reader.names)
+    fixed = fixed_reader.read(fields)
     items = Items(fields.content, fields.bounds[:, 7], fields.bounds[:, 8] - 1)
     info = reader.read(items, fixed.frame["alternate_alleles"].list.len().cast(pl.Int64).to_numpy())
     stops, broken_stops = _read_stops(items, fixed.frame["position"].to_numpy())

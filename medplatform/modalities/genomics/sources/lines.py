@@ -3,7 +3,6 @@
 BCF is read as the text that it stands for. Byte offsets count the content after decompression.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Self
 import numpy as np
 
 from medplatform.modalities.breaks import count_breaks, find_breaks
-from medplatform.modalities.content import CONTENT_CHUNK, Failure
+from medplatform.modalities.content import Failure
 from medplatform.modalities.genomics.sources import open_content
+from medplatform.modalities.genomics.sources.pieces import Pieces
+from medplatform.modalities.text import BYTE_ORDER_MARK
 
 MAX_LINE_BYTES = 256 << 20
 
@@ -94,20 +95,20 @@ class LineReader:
     ) -> None:
         self._overlap = overlap
         self._content = open_content(path)
-        self._stream = io.BufferedReader(self._content, CONTENT_CHUNK)
+        self._pieces = Pieces(self._content)
         self._limit = max_line_bytes
         self._number = 0
         self._offset = 0
         self._width = _FIRST_WIDTH
         self._last_is_whole = True
-        if self._stream.peek(3)[:3] == b"\xef\xbb\xbf":
-            self._offset = len(self._stream.read(3))
+        if self.peek(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK:
+            self._offset = len(self._pieces.take(len(BYTE_ORDER_MARK)))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        self._content.close()
 
     @property
     def failure(self) -> Failure | None:
@@ -126,7 +127,7 @@ class LineReader:
 
     def peek(self, size: int) -> bytes:
         """The next bytes, without consuming them."""
-        return self._stream.peek(size)[:size]
+        return self._pieces.peek(size)
 
     def read_line(self) -> bytes | None:
         """The next line without its end, None after the last."""
@@ -140,15 +141,13 @@ class LineReader:
         """
         if self.failure is Failure.LINE_TOO_LONG:
             return None
-        content = self._stream.read(min(size, count * self._width) if count else size)
+        size = min(size, count * self._width) if count else size
+        content = self._pieces.take_lines(size, self._limit)
         if not content:
             return None
-        if not content.endswith(b"\n"):
-            rest = self._stream.readline(self._limit)
-            content += rest
-            if len(rest) >= self._limit and not rest.endswith(b"\n"):
-                self._content.failure = Failure.LINE_TOO_LONG
         self._last_is_whole = content.endswith(b"\n")
+        if not self._last_is_whole and len(content) - content.rfind(b"\n") > self._limit:
+            self._content.failure = Failure.LINE_TOO_LONG
         lines = Lines.split(self._number + 1, self._offset, content)
         self._number += len(lines)
         self._offset += len(content)
@@ -159,7 +158,7 @@ class LineReader:
         """How many lines follow, without telling them apart."""
         count = unended = 0
         while self.failure is not Failure.LINE_TOO_LONG:
-            text = self._stream.read(CONTENT_CHUNK)
+            text = self._pieces.take_piece()
             if not text:
                 break
             count += count_breaks(text)
@@ -182,7 +181,7 @@ class LineReader:
     def _next(self) -> bytes | None:
         if self.failure is Failure.LINE_TOO_LONG:
             return None
-        line = self._stream.readline(self._limit)
+        line = self._pieces.take_line(self._limit)
         if not line:
             return None
         self._last_is_whole = line.endswith(b"\n")
