@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,12 +31,8 @@ from medplatform.modalities.delivery import (
 )
 from medplatform.modalities.modality import Misconfigured, Modality, Progress, silent
 from medplatform.privacy import Identity, VaultError
-from medplatform.quality import Finding, Rule, count_identity, is_rejected, rules_of, validate
-from medplatform.quality.validate import columns_read, combine, passed
+from medplatform.quality import Finding, count_identity, is_rejected, validate_staged
 from medplatform.synthetic.demo import is_foreign
-
-_CELLS_VALIDATED = 700_000
-"""At once: what Great Expectations makes of them takes about 60 MB."""
 
 
 class ReaderDefect(RuntimeError):
@@ -93,7 +88,7 @@ def ingest_delivery(
             with _defects_reported("recount", delivery):
                 counted = count_identity(modality, delivery, stage)
             _refuse_changing(delivery)
-            findings = [counted, *_validate(stage)]
+            findings = [counted, *validate_staged(stage)]
             if is_rejected(findings):
                 _reject(stage, findings, delivery)
         identity.remember_sources({s.source_id: str(s.path) for s in delivery.sources})
@@ -204,31 +199,6 @@ def _refuse_changed(landing: Path, known: LedgerEntry) -> None:
             f"the new files under a new name, or run: medplatform ingest {known.modality} "
             f"--delivery {known.delivery} --again"
         )
-
-
-def _validate(stage: Stage) -> Iterator[Finding]:
-    for name in stage.tables():
-        rules = rules_of(stage.table(name))
-        if stage.rows_staged(name) * len(columns_read(rules)) <= _CELLS_VALIDATED:
-            yield from _validate_slices(stage, name, rules)
-            continue
-        for compares_rows, same in groupby(rules, lambda rule: rule.compares_rows):
-            if compares_rows and stage.has_distinct_keys(name):
-                rows = stage.rows_staged(name)
-                yield from (passed(stage.table(name), rule, rows) for rule in same)
-            else:
-                yield from _validate_slices(stage, name, list(same))
-
-
-def _validate_slices(stage: Stage, name: str, rules: Sequence[Rule]) -> Iterator[Finding]:
-    """The findings of some rules; only those that compare rows have them together."""
-    table, present, columns = stage.table(name), stage.columns(name), columns_read(rules)
-    together = any(rule.compares_rows for rule in rules)
-    findings = []
-    for rows in stage.slices(name, columns, _CELLS_VALIDATED // len(columns), together=together):
-        findings.append(validate(table, rows, present, rules))
-        pa.default_memory_pool().release_unused()
-    yield from combine(rules, findings)
 
 
 def _reject(stage: Stage, findings: Sequence[Finding], delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""Cuts tables that are larger than memory into slices."""
+"""Looks at tables that are larger than memory: slice by slice, or at what their files tell."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -53,6 +53,33 @@ def have_distinct_keys(parts: Sequence[Path], key: list[str]) -> bool:
     )
     hashes = pl.concat(batches)
     return hashes.n_unique() == len(hashes)
+
+
+def count_nulls(parts: Sequence[Path]) -> dict[str, int]:
+    """Nulls per column of Parquet files, by their footers.
+
+    Columns of which a footer does not tell are left out: nested ones, and floating ones, where NaN
+    is missing too.
+    """
+    schema = pq.read_schema(parts[0])
+    told = {f.name: 0 for f in schema if not pa.types.is_nested(f.type) and not _is_floating(f)}
+    for part in parts:
+        footer = pq.read_metadata(part)
+        for group in range(footer.num_row_groups):
+            row_group = footer.row_group(group)
+            for place in range(row_group.num_columns):
+                column = row_group.column(place)
+                if column.path_in_schema in told:
+                    statistics = column.statistics
+                    if statistics is None or not statistics.has_null_count:
+                        del told[column.path_in_schema]
+                    else:
+                        told[column.path_in_schema] += statistics.null_count
+    return told
+
+
+def _is_floating(field: pa.Field) -> bool:
+    return pa.types.is_floating(field.type)
 
 
 def hash_rows(rows: pa.Table) -> pl.Series:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medplatform.lake.ledger import Counts, WrittenFile
-from medplatform.lake.slices import consecutive, have_distinct_keys, scatter
+from medplatform.lake.slices import consecutive, count_nulls, have_distinct_keys, scatter
 from medplatform.lake.table import Column, Phi, Table
 
 PART_BYTES = 32 << 20
@@ -239,6 +239,10 @@ class Stage:
         False may be wrong, True never is.
         """
         return have_distinct_keys(self._parts[table], list(self._tables[table].key))
+
+    def null_counts(self, table: str) -> dict[str, int]:
+        """How many values are missing in the columns of which the files of a table tell."""
+        return count_nulls(self._parts[table])
 
     def columns(self, table: str) -> list[str]:
         """The columns that the staged files of a table have."""

@@ -8,6 +8,7 @@ names of rules.
 
 from medplatform.quality.accounting import COUNT_CHECK, count_identity
 from medplatform.quality.rules import CHECKS, Check, Rule, rules_of
+from medplatform.quality.staged import validate_staged
 from medplatform.quality.validate import Finding, is_rejected, validate
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "is_rejected",
     "rules_of",
     "validate",
+    "validate_staged",
 ]

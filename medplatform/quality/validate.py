@@ -1,4 +1,4 @@
-"""Run the rules of a table over the staged rows of one delivery.
+"""Run the rules of a table over some of its rows.
 
 Great Expectations counts what breaks them (`counting`), but for what Arrow knows without a look at
 a value: which columns there are, how many values of a column are missing, and that one without any
@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from medplatform.garbage import collected_once
 from medplatform.lake import Table
-from medplatform.lake.slices import hash_rows
 from medplatform.quality.counting import Count, count_broken
 from medplatform.quality.rules import NOT_NULL, Rule, Severity, rules_of
 
@@ -85,6 +84,12 @@ def passed(table: Table, rule: Rule, rows: int) -> Finding:
     return _finding(table, rule, success=True, value=0, threshold=_threshold(rule, rows), rows=rows)
 
 
+def judge_missing(table: Table, rule: Rule, missing: int, rows: int) -> Finding:
+    """The finding of a rule on values that must be there, of which so many are missing."""
+    numbers = {"value": missing, "threshold": 0, "rows": rows}
+    return _finding(table, rule, success=missing == 0, **numbers)
+
+
 def _combine(rule: Rule, same: Sequence[Finding]) -> Finding:
     first, *others = same
     if not others:
@@ -102,8 +107,8 @@ def _threshold(rule: Rule, judged: int) -> int:
     return math.floor(judged * (1 - rule.arguments.get("mostly", 1)))
 
 
-def _compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int) -> Finding:
-    # Only the columns under a rule are loaded, so this one is decided on the file's schema.
+def compare_columns(table: Table, rule: Rule, present: Sequence[str], rows: int) -> Finding:
+    """The finding on the columns that the stored files have; of them, a slice has a part."""
     declared = set(rule.arguments["column_set"])
     wrong = len(declared - set(present) if table.is_open else declared ^ set(present))
     return _finding(table, rule, success=wrong == 0, value=wrong, threshold=0, rows=rows)
@@ -114,17 +119,13 @@ def _judge_without_values(
 ) -> Finding | None:
     """The finding of a rule that needs no look at the values; None where it needs one."""
     if not rule.columns:
-        return _compare_columns(table, rule, present, rows.num_rows)
-    if rule.compares_rows:
-        hashes = hash_rows(rows.select(rule.columns))
-        return passed(table, rule, len(hashes)) if hashes.n_unique() == len(hashes) else None
+        return compare_columns(table, rule, present, rows.num_rows)
     column, *others = rule.columns
     if others:
         return None
     missing = pc.sum(pc.is_null(rows[column], nan_is_null=True)).as_py() or 0  # pyright: ignore[reportAttributeAccessIssue]
     if rule.expectation == NOT_NULL:
-        numbers = {"value": missing, "threshold": 0, "rows": rows.num_rows}
-        return _finding(table, rule, success=missing == 0, **numbers)
+        return judge_missing(table, rule, missing, rows.num_rows)
     return passed(table, rule, 0) if missing == rows.num_rows else None
 
 

@@ -58,3 +58,37 @@ def test_slices_cross_part_files(tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
         assert [
             s.num_rows for s in stage.slices("toy_row", ["name"], 2, together=True) if s.num_rows
         ] == [3]
+
+
+def test_footers_tell_how_many_values_are_missing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("medplatform.lake.stage.PART_BYTES", 1)
+    table = Table(
+        name="toy_row",
+        description="One row per toy.",
+        columns=(
+            *TABLE.columns,
+            Column(name="weight_kg", dtype=pa.float64(), description="Weight."),
+            Column(name="colors", dtype=pa.list_(pa.string()), description="Colors."),
+        ),
+        key=("name",),
+    )
+    with Lake(tmp_path).stage("toy", "d", "g") as stage:
+        for name in ("a", None, None):
+            row = {"name": name, "size": 1, "source_id": "s", "record_number": 1}
+            stage.write(table, pa.Table.from_pylist([row], schema=table.schema()))
+        stage.close()
+        found = stage.null_counts("toy_row")
+    assert found == {"name": 2, "size": 0, "source_id": 0, "record_number": 0}
+
+
+@pytest.mark.parametrize(("names", "are_distinct"), [("abc", True), ("aba", False)])
+def test_keys_are_compared_across_part_files(
+    tmp_path, monkeypatch, names: str, are_distinct: bool
+) -> None:
+    monkeypatch.setattr("medplatform.lake.stage.PART_BYTES", 1)
+    with Lake(tmp_path).stage("toy", "d", "g") as stage:
+        for name in names:
+            row = {"name": name, "size": 1, "source_id": "s", "record_number": 1}
+            stage.write(TABLE, pa.Table.from_pylist([row], schema=TABLE.schema()))
+        stage.close()
+        assert stage.has_distinct_keys("toy_row") == are_distinct
