@@ -167,6 +167,7 @@ def _polygenic_score() -> dg.AssetsDefinition:
         unusable = find_unusable(installation.scoring_files)
         usable = [path for path in installation.scoring_files if path not in unusable]
         scores = write_polygenic_scores(installation.lake, usable, marts, installation.genomes)
+        files = _describe_scores(installation, usable)
         # Whoever has no score has a row without one.
         matched, listed = pl.col("matched_variants"), pl.col("listed_variants")
         has_score = pl.col("score").is_not_null()
@@ -185,9 +186,9 @@ def _polygenic_score() -> dg.AssetsDefinition:
                 "scoring_files": len(installation.scoring_files),
                 "scores": show.markdown(summary),
                 # Also those that no patient has: of another build, or skipped row by row.
-                "files": show.markdown(_describe_scores(installation, usable)),
+                "files": show.markdown(files),
             },
-            check_results=[usable_result(key, list(unusable.values()))],
+            check_results=[usable_result(key, [*unusable.values(), *_find_parts(files)])],
         )
 
     return polygenic_score
@@ -199,6 +200,19 @@ def _describe_scores(installation: Installation, files: Sequence[Path]) -> pl.Da
 
     with closing(Genomes(installation.genomes)) as genomes:
         return describe_scores(installation.lake, files, genomes)
+
+
+def _find_parts(files: pl.DataFrame) -> list[str]:
+    """What is said of scoring files that have fewer variants than their headers declare."""
+    parts = files.filter(pl.col("listed_variants") < pl.col("declared_variants"))
+    return [
+        f"{name} lists {listed:,} of the {declared:,} variants that its header declares, and the "
+        f"scores are of these alone. Transfer it again; where a part is meant, correct "
+        f"#variants_number."
+        for name, declared, listed in parts.select(
+            "score_name", "declared_variants", "listed_variants"
+        ).iter_rows()
+    ]
 
 
 def _ucum_conversion() -> dg.AssetsDefinition:

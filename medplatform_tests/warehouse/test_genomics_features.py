@@ -254,6 +254,9 @@ def test_dagster_computes_the_other_scores_where_a_file_cannot_be_used(
     folder.mkdir(parents=True)
     columns = "chr_name\tchr_position\teffect_allele\tother_allele\teffect_weight"
     (folder / "good.txt").write_text(f"#genome_build=GRCh38\n{columns}\n1\t100\tG\tA\t1\n")
+    (folder / "part.txt").write_text(
+        f"#genome_build=GRCh38\n#variants_number=2\n{columns}\n1\t100\tG\tA\t1\n"
+    )
     (folder / "bad.txt").write_text("no scoring file\n")
     (folder / "good.txt.gz.md5").write_text("0  good.txt.gz\n")
     key = dg.AssetKey(["marts", POLYGENIC_SCORE.name])
@@ -261,9 +264,11 @@ def test_dagster_computes_the_other_scores_where_a_file_cannot_be_used(
     done = dg.materialize([score], resources={"installation": installation})
     (check,) = done.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == (ALL_USABLE, False)
-    assert "bad.txt" in (check.description or "") and "good" not in (check.description or "")
+    bad, part = (check.description or "").splitlines()
+    assert "bad.txt" in bad
+    assert part.startswith("part lists 1 of the 2 variants")
     scores = pl.read_parquet(installation.settings.marts / f"{POLYGENIC_SCORE.name}.parquet")
-    assert set(scores["score_name"]) == {"good"}
+    assert set(scores["score_name"]) == {"good", "part"}
 
 
 def test_a_deleted_patient_has_no_row(lake: Lake, references: References, tmp_path: Path) -> None:

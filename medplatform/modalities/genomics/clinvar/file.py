@@ -55,11 +55,12 @@ def read_header(path: Path, lines: BufferedIOBase) -> Header:
     Raises
     ------
     ClinVarError
-        Build or make are not known, or the date is none.
+        Build or make are not known, the date is none, or the line #CHROM is not there as a whole.
     """
     contigs: dict[str, int] = {}
     texts: list[str] = [path.name]
     released, keys = None, None
+    raw = b""
     for raw in iter(lambda: lines.readline(_LINE_BYTES), b""):
         line = raw.decode().rstrip()
         if not line.startswith("##"):
@@ -81,6 +82,11 @@ def read_header(path: Path, lines: BufferedIOBase) -> Header:
     if build is None or keys is None:
         lacks = "says of which genome build it is" if build is None else "has the keys of ClinVar"
         raise ClinVarError(f"{path}: no header line {lacks}. Download it from {SITE}")
+    if not (raw.startswith(b"#CHROM") and raw.endswith(b"\n")):
+        raise ClinVarError(
+            f"{path}: its header does not end with the line #CHROM. Download the file again from "
+            f"{SITE}"
+        )
     return Header(build, released, keys)
 
 
@@ -103,7 +109,8 @@ def iter_blocks(path: Path, lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
     Raises
     ------
     ClinVarError
-        A record ends before its INFO, as the last of a download does that broke off.
+        A record ends before its INFO, or the last without a line end, as that of a download does
+        that broke off.
     """
     while block := lines.read(BLOCK_BYTES):
         block += lines.readline()
@@ -119,5 +126,11 @@ def iter_blocks(path: Path, lines: BufferedIOBase) -> Iterator[pl.DataFrame]:
         if sum(records.null_count().row(0)):
             raise ClinVarError(
                 f"{path}: a record ends before its INFO. Download the file again from {SITE}"
+            )
+        if not block.endswith(b"\n"):
+            # What was cut within INFO lacks its last keys, or ends within a symbol of a gene.
+            raise ClinVarError(
+                f"{path}: its last line has no line end, as where a transfer broke off. Transfer "
+                f"the file again, or download it from {SITE}"
             )
         yield records

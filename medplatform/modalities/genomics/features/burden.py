@@ -19,6 +19,7 @@ from medplatform.lake import Lake
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.features.genotyped import (
     MATCH_COLUMNS,
+    NEWEST_FIRST,
     Genotyped,
     scan_genotyped,
 )
@@ -42,8 +43,6 @@ SCHEMA = pl.Schema(
         "uncalled_variants": pl.Int32,
     }
 )
-NEWEST_FIRST = ("GRCh38", "GRCh37", "NCBI36", None)
-"""Genome builds as they count where as much of a gene was assessed; None is not known."""
 _CELLS = 20_000_000
 """Patients times genes times builds that are counted at a time."""
 _BUILD = pl.col("allele_id").str.extract("^([^-]+)-").alias("genome_build")

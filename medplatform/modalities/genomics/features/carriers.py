@@ -81,16 +81,19 @@ def _list_alleles(clinvar: pl.LazyFrame, panels: pl.DataFrame) -> pl.DataFrame:
     One that ClinVar has in several builds has one number, by its Variation ID; but where an ID
     stands for several alleles of a build, each has its own.
     """
-    genes = panels.select("gene_symbol").unique().lazy()
+    folded = pl.col("gene_symbol").str.to_lowercase().alias("folded")
+    genes = panels.select("gene_symbol", folded).unique().lazy()
     return (
         clinvar.filter(pl.col("significance").is_in(PATHOGENIC))
         .select(
             *("allele_id", "genome_build", "chromosome", "position", "reference_allele"),
             *("alternate_allele", "variation_id", "significance", "review_stars"),
-            pl.col("gene_symbols").alias("gene_symbol"),
+            pl.col("gene_symbols").alias("folded"),
         )
-        .explode("gene_symbol")
-        .join(genes, on="gene_symbol")
+        .explode("folded")
+        .with_columns(pl.col("folded").str.to_lowercase())
+        .join(genes, on="folded")
+        .drop("folded")
         .unique(["allele_id", "gene_symbol"])
         .sort("allele_id", "gene_symbol")
         .with_columns(alleles=pl.col("allele_id").n_unique().over("variation_id", "genome_build"))

@@ -37,6 +37,9 @@ MATCH_COLUMNS = ("number", "delivery", "cohort_id", "variant_id", "allele")
 ANOTHER = -1
 """Instead of the index of an allele in a record: the record has it not, but its place."""
 
+NEWEST_FIRST = ("GRCh38", "GRCh37", "NCBI36", None)
+"""Genome builds as they count where a patient has as much of either; None is not known."""
+
 WANTED = 1
 """In `Call.alleles`: the wanted allele. Any other is 0."""
 

@@ -20,15 +20,19 @@ SCHEMA = pl.Schema({"panel": pl.String, "gene_symbol": pl.String, "inheritance":
 
 _GENE = ("gene_symbol", "gene", "symbol", "hgnc_symbol")
 _INHERITANCE = ("inheritance", "moi", "mode_of_inheritance", "model_of_inheritance")
-# As people and PanelApp write them; the first that fits counts, so a gene with both is AD.
+# As people and PanelApp write them. The first that is anywhere in the text counts, so a gene with
+# both is AD; of what is X-linked, PanelApp says in such words how it is in males and in females.
 _MODES: tuple[tuple[str | None, str], ...] = (
-    ("AD", r"(ad|autosomal dominant|dominant)\b|monoallelic|both"),
+    ("AD", r"(ad|autosomal dominant)\b"),
+    ("XL", r"x[- ]?l"),
+    ("AD", r"dominant\b|monoallelic|both"),
     ("AR", r"(ar|autosomal recessive|recessive)\b|biallelic"),
-    ("XL", r"x[- ]?l|xlr|xld|x-linked"),
     ("MT", r"(mt|mitochondrial)\b"),
     # PanelApp: none of its modes fits, or none is established.
     (None, r"(other|unknown)\b|$"),
 )
+# HGNC writes all symbols in capitals, but for those of open reading frames, as C1orf112.
+_READING_FRAME = re.compile(r"(C(?:\d+|X|Y))ORF(\d+.*)")
 _MOST_FAULTS = 10
 _MOST_CHARACTERS = 60
 
@@ -45,15 +49,20 @@ class _Row(NamedTuple):
     stated: str
 
     @property
+    def symbol(self) -> str:
+        """The symbol as HGNC, and so ClinVar, writes it."""
+        return _READING_FRAME.sub(r"\1orf\2", self.gene.upper())
+
+    @property
     def is_known(self) -> bool:
-        """Whether its inheritance is one that is understood, or is left open."""
+        """Whether its inheritance begins with one that is understood, or is left open."""
         return any(re.match(pattern, self.stated.lower()) for _, pattern in _MODES)
 
     @property
     def inheritance(self) -> str | None:
         """One of INHERITANCES; None where it is not known."""
         text = self.stated.lower()
-        return next((mode for mode, pattern in _MODES if re.match(pattern, text)), None)
+        return next((mode for mode, pattern in _MODES if re.search(rf"\b({pattern})", text)), None)
 
 
 def read_panels(paths: Sequence[Path]) -> pl.DataFrame:
@@ -61,8 +70,8 @@ def read_panels(paths: Sequence[Path]) -> pl.DataFrame:
 
     Returns
     -------
-    One row per panel and gene, as SCHEMA has it; inheritance is one of INHERITANCES, null where
-    the panel does not say it.
+    One row per panel and gene, as SCHEMA has it; symbols are as HGNC writes them, however the panel
+    does; inheritance is one of INHERITANCES, null where the panel does not say it.
 
     Raises
     ------
@@ -106,7 +115,7 @@ def _read(path: Path) -> pl.DataFrame:
     if faults:
         raise PanelError(_tell(path, sorted(faults)))
     return pl.DataFrame(
-        [(path.stem, row.gene, row.inheritance) for row in rows], schema=SCHEMA, orient="row"
+        [(path.stem, row.symbol, row.inheritance) for row in rows], schema=SCHEMA, orient="row"
     )
 
 
@@ -163,7 +172,7 @@ def _find_unknown(rows: Sequence[_Row]) -> Iterator[tuple[int, str]]:
 def _find_twice(rows: Sequence[_Row]) -> Iterator[tuple[int, str]]:
     first: dict[str, _Row] = {}
     for row in rows:
-        known = first.setdefault(row.gene, row)
+        known = first.setdefault(row.symbol, row)
         if known is not row:
             modes = " and ".join(
                 one.inheritance or _short(one.stated) or "not stated" for one in (known, row)

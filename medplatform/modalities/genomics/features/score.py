@@ -11,8 +11,12 @@ A missing genotype, `./1` too, counts as the mean of the called ones in its coho
 PLINK 1.9 `--score`. A variant that a patient's files do not have at all is not known to be the
 reference, unless a reference block of a gVCF file covers it: it adds nothing, and
 `matched_variants` shows it. Of whom no variant was found, the score is not 0 but null.
+
+A score may have a file per genome build. A patient's score is of one of them: of several builds,
+that of which most variants were found.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -22,11 +26,13 @@ import numpy as np
 import polars as pl
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.features.genotyped import Genotyped
+from medplatform.modalities.genomics.features.genotyped import NEWEST_FIRST, Genotyped
 from medplatform.modalities.genomics.features.score_match import match_blocks, match_records
+from medplatform.modalities.genomics.features.score_repeats import find_repeats
 from medplatform.modalities.genomics.features.scoring_file import (
     ScoringFile,
     ScoringFileError,
+    find_same_scores,
     read_scoring_file,
 )
 from medplatform.modalities.genomics.genotypes.packed import MISSING, dosage
@@ -42,6 +48,7 @@ SCHEMA = {
 DESCRIPTION = {
     "score_name": pl.String,
     "genome_build": pl.String,
+    "declared_variants": pl.Int64,
     "listed_variants": pl.Int32,
     "usable_variants": pl.Int32,
     "skipped": pl.String,
@@ -69,21 +76,25 @@ def compute_scores(
     One row per patient and score: patient_id, score_name, score (null where no variant matched),
     matched_variants (those found in the patient's files), listed_variants (those in the scoring
     file). Where several files have a patient's genotype, the delivery that comes last by name
-    counts.
+    counts. Where a score has several scoring files, of one build each, that counts of which most
+    variants were found; of equally good ones that of a build of the patient's samples, then the
+    newest.
 
     Raises
     ------
     ScoringFileError
-        A scoring file cannot be used, or two have the same name.
+        A scoring file cannot be used, or two are of the same score and build.
     """
     scores = [read_scoring_file(path, genomes) for path in sorted(scoring_files)]
-    names = [score.name for score in scores]
-    if len(set(names)) < len(names):
-        raise ScoringFileError("Two scoring files have the same name. Rename one of them.")
+    if reasons := find_same_scores((score.path, score.name, score.build) for score in scores):
+        raise ScoringFileError("\n".join(reasons.values()))
     variants, forms = _number(scores)
     genotyped = Genotyped(lake)
     totals = _Totals(variants, len(scores), len(genotyped.patients))
-    for cohort, wanted, cell, samples in genotyped.cells(match_records(lake, forms)):
+    matches = match_records(lake, forms)
+    repeats = find_repeats(matches, variants).implode()
+    matches, forms = (frame.filter(~pl.col("number").is_in(repeats)) for frame in (matches, forms))
+    for cohort, wanted, cell, samples in genotyped.cells(matches):
         for number, same in groupby(wanted, lambda variant: variant.number):
             variant, *others = same
             copies = _count(cell, [variant.allele, *(other.allele for other in others)], samples)
@@ -91,7 +102,7 @@ def compute_scores(
             totals.add(number, copies, columns, patients)
     for number, copies, patients in _covered(match_blocks(lake, forms), genotyped):
         totals.add_covered(number, copies, patients)
-    return _frame(scores, genotyped.patients, totals.sums, totals.matched)
+    return _frame(scores, genotyped, totals)
 
 
 def describe_scores(
@@ -106,17 +117,29 @@ def describe_scores(
 
     Returns
     -------
-    One row per file: score_name, genome_build, listed_variants, usable_variants, skipped (reasons
-    and numbers), strand_ambiguous, patients (with genotypes of that build), other_patients (those
-    with none of that build, whose score is null).
+    One row per file: score_name, genome_build, declared_variants (by its header; an interaction has
+    several rows), listed_variants, usable_variants, skipped (reasons and numbers),
+    strand_ambiguous, patients (with genotypes of that build), other_patients (those with none of
+    that build, whose score is null unless another file is of theirs). Variants that
+    only records of the lake show to be one are among the duplicates.
     """
     genotyped = Genotyped(lake)
+    scores = [read_scoring_file(path, genomes) for path in sorted(scoring_files)]
+    variants, forms = _number(scores)
+    repeats = find_repeats(match_records(lake, forms), variants)
     rows = []
-    for path in sorted(scoring_files):
-        score = read_scoring_file(path, genomes)
+    for index, score in enumerate(scores):
+        repeated = variants.filter(pl.col("number").is_in(repeats.implode()), score=index).height
+        counts = Counter(score.skipped) + Counter(duplicate=repeated)
         patients = int(genotyped.patients_of(score.build).sum())
-        row = (score.name, score.build, score.listed, score.variants.height)
-        skipped = ", ".join(f"{number} {reason}" for reason, number in score.skipped.items())
+        row = (
+            score.name,
+            score.build,
+            score.declared,
+            score.listed,
+            score.variants.height - repeated,
+        )
+        skipped = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
         others = len(genotyped.patients) - patients
         rows.append((*row, skipped or None, score.strand_ambiguous, patients, others))
     return pl.DataFrame(rows, schema=DESCRIPTION, orient="row")
@@ -204,25 +227,37 @@ def _contributions(copies: np.ndarray, effect: str, weights: Sequence[float]) ->
     return np.where(is_called, values, values[is_called].mean())
 
 
-def _frame(
-    scores: list[ScoringFile], patients: list[str], sums: np.ndarray, matched: np.ndarray
-) -> pl.DataFrame:
-    frames = [
-        pl.DataFrame(
-            {
-                "patient_id": patients,
-                "score_name": score.name,
-                "score": sums[number],
-                "matched_variants": matched[number],
-                "listed_variants": score.listed,
-            },
-            schema=SCHEMA,
-        )
-        for number, score in enumerate(scores)
-    ]
+def _frame(scores: Sequence[ScoringFile], genotyped: Genotyped, totals: _Totals) -> pl.DataFrame:
+    frames = []
+    for name in sorted({score.name for score in scores}):
+        files = [number for number, score in enumerate(scores) if score.name == name]
+        files.sort(key=lambda number: NEWEST_FIRST.index(scores[number].build))
+        is_of_build = np.array([genotyped.patients_of(scores[file].build) for file in files])
+        chosen = np.array(files)[_choose_file(totals.matched[files], is_of_build)]
+        patients = np.arange(len(chosen))
+        columns = {
+            "patient_id": genotyped.patients,
+            "score_name": name,
+            "score": totals.sums[chosen, patients],
+            "matched_variants": totals.matched[chosen, patients],
+            "listed_variants": np.array([score.listed for score in scores])[chosen],
+        }
+        frames.append(pl.DataFrame(columns, schema=SCHEMA))
     has_match = pl.col("matched_variants") > 0
     return (
         pl.concat([pl.DataFrame(schema=SCHEMA), *frames])
         .with_columns(pl.when(has_match).then("score").alias("score"))
         .sort("score_name", "patient_id")
     )
+
+
+def _choose_file(matched: np.ndarray, is_of_build: np.ndarray) -> np.ndarray:
+    """Which of the files of a score counts for each patient, by its place.
+
+    Parameters
+    ----------
+    matched, is_of_build
+        Variants found, and whether the patient has samples of the build: files x patients, the
+        newest build first.
+    """
+    return np.argmax(2 * matched + is_of_build, axis=0)

@@ -2,9 +2,10 @@
 
 Rows that are one variant may be written apart: `TG`/`TGCA` at 99 is `G`/`GCA` at 100, and so is
 `A`/`ACA` at the end of a repeat of `CA` that begins there. Not here: in which of its forms a record
-has a variant, see `score_match`.
+has a variant, see `score_match`, and which rows of a score repeat others, see `score_repeats`.
 """
 
+import numpy as np
 import polars as pl
 
 from medplatform.modalities.genomics.alleles.allele import trim
@@ -12,12 +13,16 @@ from medplatform.modalities.genomics.alleles.normalise import left_align
 from medplatform.modalities.genomics.reference.genome import Genome, Standing
 
 VARIANT = ("chromosome", "position", "effect_allele", "other_allele")
-FORM = ("row", *VARIANT, "is_normal")
+FORM = ("row", *VARIANT, "is_effect_reference", "is_normal")
 """Columns of a form.
 
-`row` is that of the variant. `is_normal` is false of what can be trimmed: as it is written, a
-variant is of a record that writes it so, but has bases that are not its own.
+`row` is that of the variant. `is_effect_reference` says whether the effect allele or the other one
+is that of the reference, null where the sequence does not tell it: in a repeat, the two texts may
+be an insertion or a deletion, and shifted left all are in the same place. `is_normal` is false of
+what can be trimmed: as it is written, a variant is of a record that writes it so, but has bases
+that are not its own.
 """
+_ALLELES = ("effect_allele", "other_allele")
 
 
 def find_forms(variants: pl.DataFrame, genome: Genome | None) -> pl.DataFrame:
@@ -28,41 +33,27 @@ def find_forms(variants: pl.DataFrame, genome: Genome | None) -> pl.DataFrame:
     variants
         row, and the columns of VARIANT.
     genome
-        The reference sequence; without it, nothing is shifted.
+        The reference sequence; without it, nothing is shifted, and no allele known to be its own.
 
     Returns
     -------
     Columns of FORM. The last form of a variant is the one that all rows of that variant share.
     """
-    written = variants.select("row", *VARIANT).with_columns(is_normal=~_can_be_trimmed())
+    written = (
+        variants.select("row", *VARIANT)
+        .join(_find_references(variants, genome), on="row", how="left", maintain_order="left")
+        .with_columns(is_normal=~_can_be_trimmed())
+    )
     trimmed = _trim(written.filter(~pl.col("is_normal")))
     normal = pl.concat([written.filter("is_normal"), trimmed])
     shifted = [] if genome is None else [_shift(normal.filter(_can_be_shifted()), genome)]
     return pl.concat([written, trimmed, *shifted]).unique(maintain_order=True)
 
 
-def share_forms(variants: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
-    """The forms of variants, those of one variant and effect under the first of its rows alone.
-
-    Parameters
-    ----------
-    variants
-        row, and effect.
-    forms
-        As `find_forms` gives them.
-    """
-    shared = (
-        forms.unique("row", keep="last", maintain_order=True)
-        .join(variants.select("row", "effect"), on="row")
-        .select("row", first_row=pl.col("row").min().over("effect", *VARIANT))
-    )
-    return forms.join(shared, on="row").with_columns(row="first_row").select(FORM).unique()
-
-
 def with_complements(variants: pl.DataFrame) -> pl.DataFrame:
     """The variants and, for single bases that are not palindromic, their other strand."""
     bases, complements = ["A", "C", "G", "T"], ["T", "G", "C", "A"]
-    alleles = pl.col("effect_allele", "other_allele")
+    alleles = pl.col(_ALLELES)
     flipped = variants.filter(
         pl.col("effect_allele").is_in(bases),
         pl.col("other_allele").is_in(bases),
@@ -74,6 +65,26 @@ def with_complements(variants: pl.DataFrame) -> pl.DataFrame:
             flipped.with_columns(is_complement=pl.lit(True)),
         ]
     )
+
+
+def _find_references(variants: pl.DataFrame, genome: Genome | None) -> pl.DataFrame:
+    """The indels of which the sequence has one allele alone: row, is_effect_reference."""
+    schema = {"row": variants.schema["row"], "is_effect_reference": pl.Boolean}
+    if genome is None:
+        return pl.DataFrame(schema=schema)
+    effect_length, other_length = (pl.col(name).str.len_bytes() for name in _ALLELES)
+    indels = variants.filter(effect_length != other_length)
+    effect, other = (_compare(indels, name, genome) for name in _ALLELES)
+    is_effect = (effect == Standing.EQUAL) & (other == Standing.MISMATCH)
+    is_other = (other == Standing.EQUAL) & (effect == Standing.MISMATCH)
+    told = pl.Series("is_effect_reference", is_effect, dtype=pl.Boolean)
+    return indels.select("row", told).filter(pl.Series(is_effect | is_other, dtype=pl.Boolean))
+
+
+def _compare(variants: pl.DataFrame, allele: str, genome: Genome) -> np.ndarray:
+    """The standing of an allele of each variant."""
+    chromosomes, positions = variants["chromosome"].to_numpy(), variants["position"].to_numpy()
+    return genome.compare(chromosomes, positions, variants[allele].to_list())
 
 
 def _can_be_trimmed() -> pl.Expr:
@@ -99,14 +110,11 @@ def _can_be_shifted() -> pl.Expr:
 def _shift(variants: pl.DataFrame, genome: Genome) -> pl.DataFrame:
     """The variants of which an allele is the reference sequence, as far left as that allows.
 
-    Where both are, one repeats the other, and it does not matter which is taken for it.
+    Where both are, one repeats the other, and either is shifted to the same place.
     """
-    alleles = ("effect_allele", "other_allele")
     shifted, rest = [variants.clear()], variants
-    for names in (alleles, alleles[::-1]):
-        standing = genome.compare(
-            rest["chromosome"].to_numpy(), rest["position"].to_numpy(), rest[names[0]].to_list()
-        )
+    for names in (_ALLELES, _ALLELES[::-1]):
+        standing = _compare(rest, names[0], genome)
         is_reference = pl.Series(standing == Standing.EQUAL, dtype=pl.Boolean)
         texts: dict[str, str] = {names[0]: "reference_allele", names[1]: "alternate_allele"}
         found, rest = rest.filter(is_reference).rename(texts), rest.filter(~is_reference)

@@ -6,6 +6,7 @@ from medplatform.lake import Lake
 from medplatform.modalities.genomics.features.coverage import LAST_POSITION, find_covered
 from medplatform.modalities.genomics.features.genotyped import MATCH_COLUMNS, scan_genotyped
 from medplatform.modalities.genomics.features.score_forms import with_complements
+from medplatform.modalities.genomics.features.score_repeats import MATCHED_ALLELES
 from medplatform.modalities.genomics.features.score_sites import BASES, PLACE, find_sites
 from medplatform.modalities.genomics.tables import VARIANT
 
@@ -13,8 +14,10 @@ _EFFECT, _OTHER, _REFERENCE = (
     pl.col(name) for name in ("effect_allele", "other_allele", "reference_allele")
 )
 _ALTERNATES = pl.col("alternate_alleles")
+_IS_EFFECT_REFERENCE = pl.col("is_effect_reference")
 _IS_SINGLE_BASE = ((_EFFECT.str.len_bytes() == 1) & (_OTHER.str.len_bytes() == 1)).fill_null(False)
-_ALLELES = ("number", *PLACE, "effect_allele", "other_allele")
+_ALLELES = ("number", *PLACE, "effect_allele", "other_allele", "is_effect_reference")
+_MATCH = (*MATCH_COLUMNS, *MATCHED_ALLELES)
 
 
 def match_records(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
@@ -29,10 +32,11 @@ def match_records(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
     -------
     Rows per variant and cohort that has it: `genotyped.MATCH_COLUMNS`; `allele` is the index of an
     allele whose copies count, of one record. There are several where the effect allele is a
-    reference base that other alleles of the record leave as it is.
+    reference base that other alleles of the record leave as it is. MATCHED_ALLELES are those of the
+    variant in the form, on the strand and at the first position in which the record has it.
     """
     if forms.is_empty():
-        return pl.DataFrame(schema=dict.fromkeys(MATCH_COLUMNS, pl.String))
+        return pl.DataFrame(schema=dict.fromkeys(_MATCH, pl.String) | {"number": pl.Int64})
     wanted = with_complements(forms.select(_ALLELES))
     sites = find_sites(lake, scan_genotyped(lake), wanted)
     found = pl.concat([_match(site, wanted) for site in sites]).collect(engine="streaming")
@@ -41,11 +45,11 @@ def match_records(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
     is_same = [*match, "variant_id", "allele"]
     matched = (
         found.filter(pl.col("is_complement") == pl.col("is_complement").min().over(match))
-        .sort("is_left", descending=True)
+        .sort("is_left", "position", descending=[True, False])
         .unique(is_same, keep="first")
         .filter(pl.len().over(match) == 1)
     )
-    return pl.concat([matched.select(MATCH_COLUMNS), _leaving_base(matched)])
+    return pl.concat([matched.select(_MATCH), _leaving_base(matched)])
 
 
 def _match(sites: pl.LazyFrame, wanted: pl.DataFrame) -> pl.LazyFrame:
@@ -60,7 +64,7 @@ def _match(sites: pl.LazyFrame, wanted: pl.DataFrame) -> pl.LazyFrame:
         .filter(pl.col("effects") == _EFFECT, _is_told())
         .with_columns(is_left=_may_be_left())
         .select(
-            *(*MATCH_COLUMNS, "is_complement", "is_left"),
+            *(*_MATCH, "is_complement", "is_left"),
             pl.when("is_left").then("record_reference").alias("record_reference"),
             pl.when("is_left").then("record_alternates").alias("record_alternates"),
             (pl.col("position") - pl.col("record_position")).alias("offset"),
@@ -73,6 +77,7 @@ def _is_told() -> pl.Expr:
 
     Without the other allele, `A` is a base: of `AT A` it is the reference, of `A AT` too. Two
     alternate alleles are alleles of one variant only if both are of the length of the reference.
+    Where the sequence tells which allele is the reference, it is the REF of the site.
     """
     length, reference_length = _EFFECT.str.len_bytes(), _REFERENCE.str.len_bytes()
     lengths = _ALTERNATES.list.eval(
@@ -84,7 +89,8 @@ def _is_told() -> pl.Expr:
     alone = pl.when(is_reference).then(is_replaced).otherwise(is_as_long)
     are_alternates = is_as_long & (_OTHER.str.len_bytes() == length)
     stated = is_reference | (_OTHER == _REFERENCE) | are_alternates
-    return pl.when(_OTHER.is_null()).then(alone).otherwise(stated)
+    is_fitting = (is_reference == _IS_EFFECT_REFERENCE).fill_null(True)
+    return pl.when(_OTHER.is_null()).then(alone).otherwise(stated & is_fitting)
 
 
 def _may_be_left() -> pl.Expr:
@@ -108,7 +114,7 @@ def _leaving_base(matched: pl.DataFrame) -> pl.DataFrame:
             alternate.str.starts_with(reference.str.head(offset + 1))
             | alternate.str.ends_with(reference.str.slice(offset))
         )
-        .select(MATCH_COLUMNS)
+        .select(_MATCH)
     )
 
 
@@ -148,8 +154,10 @@ def match_blocks(lake: Lake, forms: pl.DataFrame) -> pl.DataFrame:
 
 def _find_references(lake: Lake, written: pl.DataFrame) -> pl.DataFrame:
     """The variants with `reference_allele`, by each record that tells it."""
-    has_both = (_ALTERNATES.list.contains(_EFFECT) & (_REFERENCE == _OTHER)) | (
-        _ALTERNATES.list.contains(_OTHER) & (_REFERENCE == _EFFECT)
+    is_other = _ALTERNATES.list.contains(_EFFECT) & (_REFERENCE == _OTHER)
+    is_effect = _ALTERNATES.list.contains(_OTHER) & (_REFERENCE == _EFFECT)
+    has_both = (is_effect & _IS_EFFECT_REFERENCE.fill_null(True)) | (
+        is_other & ~_IS_EFFECT_REFERENCE.fill_null(False)
     )
     base = pl.when(_IS_SINGLE_BASE).then(_REFERENCE.str.head(1)).otherwise(_REFERENCE)
     records = lake.scan(VARIANT).with_columns(cohort_id="source_id")

@@ -2,37 +2,32 @@
 
 A scoring file is a list of alleles with weights. It is public reference data, not a record of a
 patient: one that cannot be used raises, and the message may name it. Of a file that can be used,
-rows that no genotype of a variant can answer are skipped and counted by reason.
+rows that no genotype of a variant can answer are skipped and counted by reason. Not here: what a
+row says, see `scoring_rows`.
 """
 
+import codecs
 import gzip
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from medplatform.modalities.genomics.features.score_forms import find_forms, share_forms
-from medplatform.modalities.genomics.reference.build import canonical_chromosome, name_build
+from medplatform.modalities.genomics.features.score_forms import find_forms
+from medplatform.modalities.genomics.features.score_repeats import share_forms
+from medplatform.modalities.genomics.features.scoring_rows import (
+    DOSAGE_WEIGHTS,
+    find_unclear_flag,
+    has_weight,
+    read_rows,
+)
+from medplatform.modalities.genomics.reference.build import name_build
 from medplatform.modalities.genomics.reference.catalogue import Genomes
 
-SKIPS = {
-    "haplotype": "weighs several variants on one chromosome (is_haplotype)",
-    "diplotype": "weighs several variants on both chromosomes (is_diplotype)",
-    "interaction": "weighs variants by one another (is_interaction)",
-    "contradiction": "is both dominant and recessive",
-    "no_position": "has no place in the genome build (as HLA alleles, or not harmonized)",
-    "no_bases": "has an effect allele that is no bases (as P and N of HLA alleles, I and D)",
-    "duplicate": "repeats an earlier row, or writes its variant in another way",
-}
-"""Why a row is skipped."""
-
 _STEM = re.compile(r"^(.+?)(_hmPOS_GRCh3[78])?\.txt(\.gz)?$", re.IGNORECASE)
-_OTHER_ALLELE = ("other_allele", "hm_inferOtherAllele", "reference_allele")
-_DOSAGE_WEIGHTS = ("dosage_0_weight", "dosage_1_weight", "dosage_2_weight")
-_BASES = "^[ACGTN]+$"
 
 
 class ScoringFileError(ValueError):
@@ -45,6 +40,8 @@ class ScoringFile:
 
     Attributes
     ----------
+    path
+        Where it was read.
     variants
         One row per variant that can be looked up: row (in the file, from 0), chromosome, position,
         effect_allele, other_allele (null where it is not known, or one of several), effect
@@ -54,15 +51,19 @@ class ScoringFile:
         How the variants may be written, also in rows that are duplicates: `score_forms.FORM`.
     listed
         Number of variants in the file, usable or not.
+    declared
+        Number that its header says it has, None where it does not say.
     skipped
-        Reason (see SKIPS) -> number of variants.
+        Reason (see `scoring_rows.SKIPS`) -> number of variants.
     """
 
+    path: Path
     name: str
     build: str
     variants: pl.DataFrame
     forms: pl.DataFrame
     listed: int
+    declared: int | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -84,29 +85,18 @@ def read_scoring_file(path: Path, genomes: Genomes | None = None) -> ScoringFile
     Raises
     ------
     ScoringFileError
-        The file is no scoring file, lists no variant, states no genome build or positions, or no
-        weights: an `effect_weight` per allele, or one per dosage.
+        The file is no scoring file, is not whole, lists no variant, states no genome build or
+        positions, or no weights: an `effect_weight` per allele, or one per dosage.
     """
     name = _STEM.match(path.name)
     if name is None:
         raise ScoringFileError(f"{path}: a scoring file is named SCORE.txt or SCORE.txt.gz.")
-    content = path.read_bytes()
-    try:
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        header = _header(content.decode())
-        table = pl.read_csv(
-            content, separator="\t", comment_prefix="#", infer_schema=False, quote_char=None
-        )
-    except (OSError, EOFError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
-        raise ScoringFileError(
-            f"{path}: not a table as the PGS Catalog publishes them. Download it again from "
-            f"https://www.pgscatalog.org."
-        ) from error
+    header, table, declared = _read(path)
     is_harmonized = {"hm_chr", "hm_pos"} <= set(table.columns) and "HmPOS_build" in header
     build = name_build(header["HmPOS_build" if is_harmonized else "genome_build"])
     chromosome, position = ("hm_chr", "hm_pos") if is_harmonized else ("chr_name", "chr_position")
     missing = {chromosome, position, "effect_allele"} - set(table.columns)
-    if not set(_DOSAGE_WEIGHTS) <= set(table.columns):
+    if not set(DOSAGE_WEIGHTS) <= set(table.columns):
         missing |= {"effect_weight"} - set(table.columns)
     if missing - {chromosome, position}:
         raise ScoringFileError(
@@ -121,26 +111,85 @@ def read_scoring_file(path: Path, genomes: Genomes | None = None) -> ScoringFile
         )
     if table.is_empty():
         raise ScoringFileError(f"{path}: it lists no variant. Download it again.")
-    rows = _rows(table, chromosome, position)
+    if unclear := find_unclear_flag(table):
+        raise ScoringFileError(
+            f"{path}: {unclear[0]} is neither true nor false in a row, but {unclear[1][:20]!r}. "
+            f"Write True or False, or leave it empty."
+        )
+    rows = read_rows(table, chromosome, position)
     usable = rows.filter(pl.col("skip").is_null()).drop("skip")
     forms = share_forms(usable, find_forms(usable, genomes.get(build) if genomes else None))
     variants = usable.join(forms, on="row", how="semi", maintain_order="left")
-    if not variants.select(_has_weights().all()).item():
+    if not variants.select(has_weight().all()).item():
         raise ScoringFileError(f"{path}: an effect_weight is not a number. Download it again.")
     skipped = Counter(rows["skip"].drop_nulls())
     skipped += Counter(duplicate=usable.height - variants.height)  # where there are any
-    return ScoringFile(name[1], build, variants, forms, table.height, dict(sorted(skipped.items())))
+    counts = dict(sorted(skipped.items()))
+    return ScoringFile(path, name[1], build, variants, forms, table.height, declared, counts)
 
 
 def find_unusable(paths: Sequence[Path]) -> dict[Path, str]:
-    """The scoring files that cannot be read, and why."""
+    """The scoring files that cannot be read, or are of one score and build, and why."""
     reasons: dict[Path, str] = {}
+    read: list[tuple[Path, str, str]] = []
     for path in paths:
         try:
-            read_scoring_file(path)
+            score = read_scoring_file(path)
         except ScoringFileError as error:
             reasons[path] = str(error)
-    return reasons
+        else:
+            read.append((path, score.name, score.build))
+    return reasons | find_same_scores(read)
+
+
+def find_same_scores(files: Iterable[tuple[Path, str, str]]) -> dict[Path, str]:
+    """The files that are of the same score and genome build as another, and what is said of each.
+
+    Parameters
+    ----------
+    files
+        Path, name of the score, and genome build.
+    """
+    same: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path, name, build in files:
+        same[name, build].append(path)
+    return {
+        path: f"{path}: {', '.join(other.name for other in group if other != path)} is of the same "
+        f"score and genome build ({name}, {build}). Remove one of them, or rename it."
+        for (name, build), group in same.items()
+        if len(group) > 1
+        for path in group
+    }
+
+
+def _read(path: Path) -> tuple[dict[str, str], pl.DataFrame, int | None]:
+    """The header of a file, its rows with all columns as text, and how many its header declares.
+
+    An empty line is no row.
+    """
+    content = path.read_bytes()
+    is_compressed = content[:2] == b"\x1f\x8b"
+    try:
+        content = gzip.decompress(content) if is_compressed else content
+        content = content.removeprefix(codecs.BOM_UTF8)
+        header = _header(content.decode())
+        table = pl.read_csv(
+            content, separator="\t", comment_prefix="#", infer_schema=False, quote_char=None
+        ).filter(pl.any_horizontal(pl.all().is_not_null()))
+    except (OSError, EOFError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+        raise ScoringFileError(
+            f"{path}: not a table as the PGS Catalog publishes them. Download it again from "
+            f"https://www.pgscatalog.org."
+        ) from error
+    number = header.get("variants_number", "")
+    declared = int(number) if re.fullmatch("[0-9]{1,12}", number) else None
+    # A row that was cut within its weight is a row. What is compressed tells itself that it is cut.
+    if declared is not None and not (is_compressed or content.endswith(b"\n")):
+        raise ScoringFileError(
+            f"{path}: its last line has no line end, as where a transfer broke off. Transfer it "
+            f"again; where it is whole, end its last line."
+        )
+    return header, table, declared
 
 
 def _header(text: str) -> dict[str, str]:
@@ -151,67 +200,3 @@ def _header(text: str) -> dict[str, str]:
         key, _, value = line.lstrip("#").partition("=")
         fields[key.strip()] = value.strip()
     return fields
-
-
-def _rows(table: pl.DataFrame, chromosome: str, position: str) -> pl.DataFrame:
-    """All rows of a file, with the reason where one is to be skipped, whatever the others are."""
-    other = [pl.col(name) for name in _OTHER_ALLELE if name in table.columns]
-    weights = [_number(table, name) for name in _DOSAGE_WEIGHTS]
-    names = table[chromosome].unique().drop_nulls()
-    rows = table.select(
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),
-        pl.col(chromosome).replace({n: canonical_chromosome(n) for n in names}).alias("chromosome"),
-        pl.col(position).cast(pl.Int32, strict=False).alias("position"),
-        pl.col("effect_allele").str.to_uppercase(),
-        # Several candidates, as A/G, are no allele.
-        pl.coalesce(*map(_bases, other), pl.lit(None, pl.String)).alias("other_allele"),
-        _effect(table).alias("effect"),
-        _number(table, "effect_weight").alias("effect_weight"),
-        pl.when(pl.all_horizontal(weight.is_finite() for weight in weights))
-        .then(pl.concat_list(weights))
-        .alias("dosage_weights"),
-        *(_flag(table, f"is_{name}").alias(name) for name in list(SKIPS)[:3]),
-        (_flag(table, "is_dominant") & _flag(table, "is_recessive")).alias("contradiction"),
-    )
-    is_dosage = pl.col("effect_weight").is_null() & pl.col("dosage_weights").is_not_null()
-    rows = rows.with_columns(
-        pl.when(is_dosage).then(pl.lit("dosage")).otherwise("effect").alias("effect"),
-        pl.when(is_dosage).then("dosage_weights").alias("dosage_weights"),
-        no_position=pl.any_horizontal(pl.col("chromosome", "position").is_null()),
-        no_bases=~pl.col("effect_allele").str.contains(_BASES).fill_null(False),
-    )
-    flags = [name for name in SKIPS if name != "duplicate"]
-    reason = pl.coalesce(pl.when(pl.col(name)).then(pl.lit(name)) for name in flags)
-    return rows.with_columns(skip=reason).drop(flags)
-
-
-def _has_weights() -> pl.Expr:
-    is_number = pl.col("effect_weight").is_finite().fill_null(False)
-    return is_number | (pl.col("effect") == "dosage")
-
-
-def _effect(table: pl.DataFrame) -> pl.Expr:
-    return (
-        pl.when(_flag(table, "is_dominant"))
-        .then(pl.lit("dominant"))
-        .when(_flag(table, "is_recessive"))
-        .then(pl.lit("recessive"))
-        .otherwise(pl.lit("additive"))
-    )
-
-
-def _bases(allele: pl.Expr) -> pl.Expr:
-    upper = allele.str.to_uppercase()
-    return pl.when(upper.str.contains(_BASES)).then(upper)
-
-
-def _number(table: pl.DataFrame, name: str) -> pl.Expr:
-    if name not in table.columns:
-        return pl.lit(None, pl.Float64)
-    return pl.col(name).cast(pl.Float64, strict=False)
-
-
-def _flag(table: pl.DataFrame, name: str) -> pl.Expr:
-    if name not in table.columns:
-        return pl.lit(False)
-    return pl.col(name).str.to_lowercase().is_in(["true", "1"]).fill_null(False)

@@ -139,6 +139,30 @@ def test_a_file_that_breaks_off_is_not_used_in_part(tmp_path: Path, left: str) -
         read_clinvar(path)
 
 
+@pytest.mark.parametrize("name", ["c.vcf", "c.vcf.gz"])
+@pytest.mark.parametrize("info", ["CLNSIG=Pathogenic;GENEINFO=BRCA1:67", "CLNSIG=Patho", "C"])
+def test_a_file_that_breaks_off_within_info_is_not_used_in_part(
+    tmp_path: Path, info: str, name: str
+) -> None:
+    """A compressed one may end after a block of it, which is whole for gzip."""
+    path = write(tmp_path, "CLNSIG=Pathogenic", "CLNSIG=Benign", info)
+    content = path.read_bytes().removesuffix(b"\n")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    message = rf"{name}: its last line has no line end, .* Transfer the file again, or download it"
+    with pytest.raises(ClinVarError, match=message):
+        read_clinvar(path)
+    assert list(read_usable([path])[1]) == [path]
+
+
+@pytest.mark.parametrize("cut", ["#CHROM", "\tINFO", "\n"])
+def test_a_file_that_breaks_off_within_its_header_is_not_used(tmp_path: Path, cut: str) -> None:
+    path = tmp_path / "c.vcf"
+    path.write_text(HEADER[: HEADER.rindex(cut)])
+    with pytest.raises(ClinVarError, match=r"c\.vcf: its header does not end with the line #CHROM"):
+        read_clinvar(path)
+
+
 def test_empty_lines_at_the_end_are_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "CLNSIG=Pathogenic")
     path.write_text(path.read_text() + "\n\n")

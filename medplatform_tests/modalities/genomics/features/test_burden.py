@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.modalities.genomics.features.burden import (
-    NEWEST_FIRST,
-    Thresholds,
-    compute_burden,
-)
+from medplatform.modalities.genomics.features.burden import Thresholds, compute_burden
+from medplatform.modalities.genomics.features.genotyped import NEWEST_FIRST
 from medplatform.modalities.genomics.tables.columns import BUILDS
 from medplatform_tests.modalities.genomics.conftest import Publish
 from medplatform_tests.modalities.genomics.features.conftest import (

@@ -238,6 +238,39 @@ def test_an_allele_of_two_genes_and_a_class_that_is_no_finding(
         assert found["S2"]["status"] == "none_found"
 
 
+@pytest.mark.parametrize("gene", ["aaa", "Aaa"])
+def test_a_gene_is_found_however_a_panel_writes_its_symbol(
+    publish: Publish, carriers: Callable[..., Rows], gene: str
+) -> None:
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1", samples=("S1",)))
+    row = carriers(gene)["S1"]
+    assert (row["gene_symbol"], row["status"], row["listed_alleles"]) == ("AAA", "carrier", 3)
+
+
+@pytest.mark.parametrize("written", ["C1ORF9", "c1orf9"])
+def test_a_gene_is_found_however_clinvar_writes_its_symbol(
+    publish: Publish, lake: Lake, tmp_path: Path, written: str
+) -> None:
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1", samples=("S1",)))
+    path = tmp_path / "clinvar.vcf"
+    path.write_text(CLINVAR.replace("AAA", written))
+    panel = tmp_path / "heart.csv"
+    panel.write_text("gene,moi\nC1orf9,AR\n")
+    (row,) = compute_carriers(lake, read_clinvar(path).lazy(), read_panels([panel])).rows(
+        named=True
+    )
+    assert (row["gene_symbol"], row["status"]) == ("C1orf9", "carrier")
+
+
+@pytest.mark.parametrize("inheritance", ["AD/AR", "AR/AD"])
+def test_one_allele_fits_a_gene_with_both_modes(
+    publish: Publish, carriers: Callable[..., Rows], inheritance: str
+) -> None:
+    publish("d", cohort("chr1 100 . A G . . . GT 0/1", samples=("S1",)))
+    row = carriers(inheritance=inheritance)["S1"]
+    assert (row["inheritance"], row["status"]) == ("AD", "fits")
+
+
 def test_the_last_delivery_counts(publish: Publish, carriers: Callable[..., Rows]) -> None:
     publish("2024", cohort("chr1 100 . A G . . . GT 0/1 0/1"))
     publish("2025", cohort("chr1 100 . A G . . . GT 0/0", samples=("S1",)))

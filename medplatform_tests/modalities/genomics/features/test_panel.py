@@ -33,7 +33,13 @@ def told(path: Path) -> list[str]:
         ('"BOTH monoallelic and biallelic, autosomal or pseudoautosomal"', "AD"),
         ('"BIALLELIC, autosomal or pseudoautosomal"', "AR"),
         ('"X-LINKED: hemizygous mutation in males, biallelic mutations in females"', "XL"),
+        (
+            '"X-LINKED: hemizygous mutation in males, monoallelic mutations in females may cause '
+            'disease (may be less severe, later onset than males)"',
+            "XL",
+        ),
         ("XLR", "XL"),
+        ("X-linked dominant", "XL"),
         ("MITOCHONDRIAL", "MT"),
         ("Other", None),
         ("OTHER", None),
@@ -46,6 +52,51 @@ def told(path: Path) -> list[str]:
 def test_words_of_inheritance(tmp_path: Path, stated: str, inheritance: str | None) -> None:
     path = write(tmp_path, "gene_symbol,inheritance", f"CFTR,{stated}")
     assert read_panels([path]).rows() == [("onco", "CFTR", inheritance)]
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        ("AR", "AD"),
+        ("Autosomal recessive", "Autosomal dominant"),
+        ("recessive", "dominant"),
+        ("BIALLELIC", "MONOALLELIC"),
+        ("autosomal recessive", "dominant"),
+    ],
+)
+@pytest.mark.parametrize("separator", ["/", ", ", "; ", " and ", " or ", " ", "|", "+", " & "])
+def test_a_gene_with_both_modes_is_dominant_in_whatever_order(
+    tmp_path: Path, modes: tuple[str, str], separator: str
+) -> None:
+    """One altered allele is enough for the disease, whatever two of them cause."""
+    stated = (separator.join(modes), separator.join(reversed(modes)))
+    rows = [f'G{number},"{text}"' for number, text in enumerate(stated)]
+    path = write(tmp_path, "gene_symbol,inheritance", *rows)
+    assert read_panels([path])["inheritance"].to_list() == ["AD", "AD"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "symbol"),
+    [
+        ("cftr", "CFTR"),
+        ("Cftr", "CFTR"),
+        ("C1ORF112", "C1orf112"),
+        ("c1orf112", "C1orf112"),
+        ("C1orf112", "C1orf112"),
+        ("cxorf38", "CXorf38"),
+        ("c4orf54-as1", "C4orf54-AS1"),
+        ("mt-tl1", "MT-TL1"),
+        ("corf1", "CORF1"),
+    ],
+)
+def test_a_symbol_is_as_hgnc_writes_it(tmp_path: Path, stated: str, symbol: str) -> None:
+    assert read_panels([write(tmp_path, "gene", stated)])["gene_symbol"].to_list() == [symbol]
+
+
+def test_a_gene_in_capitals_and_in_small_letters_is_listed_twice(tmp_path: Path) -> None:
+    assert told(write(tmp_path, "gene,moi", "CFTR,AR", "cftr,AD")) == [
+        "onco.csv, line 3, cftr: listed twice (AR and AD), first in line 2. Keep one row per gene."
+    ]
 
 
 def test_all_faults_are_told_with_line_gene_and_value(tmp_path: Path) -> None:

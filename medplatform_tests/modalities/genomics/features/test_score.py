@@ -119,8 +119,8 @@ def test_scores_are_described_before_they_are_computed(
         scoring_file(tmp_path, "1 100 G A 1", build="GRCh37", name="there.txt"),
     ]
     assert describe_scores(lake, files).rows() == [
-        ("here", "GRCh38", 2, 1, "1 no_position", 0, 2, 0),
-        ("there", "GRCh37", 1, 1, None, 0, 0, 2),
+        ("here", "GRCh38", None, 2, 1, "1 no_position", 0, 2, 0),
+        ("there", "GRCh37", None, 1, 1, None, 0, 0, 2),
     ]
 
 
@@ -185,8 +185,9 @@ def test_several_scores_are_named_by_their_files(
     frame = compute_scores(lake, files)
     assert frame["score_name"].to_list() == ["PGS000018"] * 2 + ["cvd_demo"] * 2
     assert sorted(frame["score"].to_list()) == [1, 2, 3, 6]
-    with pytest.raises(ScoringFileError, match="same name"):
-        compute_scores(lake, [*files, scoring_file(tmp_path, "1 1 G A 1", name="cvd_demo.txt.gz")])
+    again = scoring_file(tmp_path, "1 1 G A 1", name="cvd_demo.txt.gz")
+    with pytest.raises(ScoringFileError, match=r"cvd_demo\.txt: cvd_demo\.txt\.gz is of the same"):
+        compute_scores(lake, [*files, again])
 
 
 def test_without_genotypes_or_scores_the_result_is_empty(lake: Lake, tmp_path: Path) -> None:
@@ -209,10 +210,10 @@ def cineca(public_vcf: Path, publish: Publish) -> Path:
 
 @pytest.mark.real
 def test_the_score_of_the_synthetic_cineca_cohort_is_that_of_plink(
-    cineca: Path, lake: Lake, identity: Identity
+    cineca: Path, lake: Lake, identity: Identity, tmp_path: Path
 ) -> None:
     """plink1.9 --score sum gives 0.331803 and 0.255963 for the first two samples."""
-    frame = compute_scores(lake, [cineca / "PGS001229_22.txt"])
+    frame = compute_scores(lake, [as_catalog(cineca / "PGS001229_22.txt", tmp_path)])
     scores = {row["patient_id"]: row for row in frame.iter_rows(named=True)}
     assert len(scores) == 2504
     for sample, expected in (("HG00096_HG00096", 0.331803), ("HG00097_HG00097", 0.255963)):

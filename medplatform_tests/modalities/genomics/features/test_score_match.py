@@ -75,7 +75,8 @@ TRIMMED = (
         (("1 1000 C CT 1",), "1/2", None),  # the texts of two alternates, no allele
         (("1 2000 G  1",), "1/1", (2, 1)),  # no other allele stated
         (("1 2000 A  1",), "0/1", (1, 1)),
-        (("1 2000 A  1", "1 2000 A G 1"), "0/2", (4, 2)),  # the deletion leaves the base
+        (("1 2000 A  1",), "0/2", (2, 1)),  # the deletion leaves the base
+        (("1 2000 A G 1",), "0/2", (2, 1)),
         (("1 1000 C  1",), "1/2", None),  # a base, not what a deletion leaves
     ],
 )

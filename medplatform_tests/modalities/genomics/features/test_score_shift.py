@@ -155,6 +155,62 @@ def test_an_indel_of_two_rows_matches_a_record_that_is_written_as_either(
     assert score("1 104 A ACA 1", "1 102 A ACA 1") == {"S1": (1, 1, 2)}
 
 
+INSERTED = "chr1 106 . A ACA . . . GT"
+"""One more CA behind the repeat, where the sequence goes on with TG."""
+
+
+@pytest.mark.parametrize(
+    ("row", "records", "copies"),
+    [
+        ("1 106 ACA A 1", [f"{DELETION} 1/1"], None),
+        ("1 106 ACA A 1", [f"{INSERTED} 0/1"], 1),
+        ("1 106 ACA A 1", ["chr1 100 . G GCA . . . GT 0/1"], 1),
+        ("1 106 ACA A 1", [f"{DELETION} 1/1", f"{INSERTED} 0/1"], 1),
+        ("1 106 ACA A 1", [f"{DELETION} 1/1", "chr1 100 . G GCA . . . GT 0/1"], 1),
+        ("1 106 ACA A 1", ["chr1 100 . GCA G,GCACA . . . GT 1/2"], 1),
+        ("1 106 A ACA 1", [f"{DELETION} 1/1", f"{INSERTED} 1/1"], 0),
+        ("1 105 CACAT CAT 1", [f"{DELETION} 1/1"], None),
+        ("1 105 CACAT CAT 1", ["chr1 100 . G GCA . . . GT 0/1"], 1),
+    ],
+)
+def test_what_the_sequence_shows_to_be_inserted_matches_no_deletion(
+    publish: Publish, score: Callable[..., Scores], row: str, records: list[str], copies: int | None
+) -> None:
+    """Shifted left, an insertion and a deletion of CA are the same texts in the same place."""
+    publish("d", cohort(*records, samples=("S1",)))
+    assert score(row) == ({} if copies is None else {"S1": (copies, 1, 1)})
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [(f"{DELETION} 0/1", {"S1": (1, 1, 1)}), ("chr1 100 . G GCA . . . GT 0/1", {})],
+)
+def test_what_the_sequence_shows_to_be_deleted_matches_no_insertion(
+    publish: Publish, score: Callable[..., Scores], record: str, expected: Scores
+) -> None:
+    publish("d", cohort(record, samples=("S1",)))
+    assert score("1 103 CAT CACAT 1") == expected
+
+
+@pytest.mark.parametrize("record", [DELETION, "chr1 100 . G GCA . . . GT"])
+def test_what_may_be_inserted_or_deleted_matches_the_record_that_is_there(
+    publish: Publish, score: Callable[..., Scores], record: str
+) -> None:
+    publish("d", cohort(f"{record} 0/1", samples=("S1",)))
+    assert score("1 104 A ACA 1") == {"S1": (1, 1, 1)}
+
+
+def test_a_deletion_does_not_tell_what_a_block_has_of_an_insertion(
+    publish: Publish, score: Callable[..., Scores]
+) -> None:
+    """The reference has none of the bases that the row weighs: not two copies, and not none."""
+    publish("a", cohort(f"{DELETION} 0/1", samples=("S2",)))
+    publish("b", cohort("chr1 90 . T <NON_REF> . . END=200 GT 0/0", samples=("S1",)))
+    assert score("1 106 ACA A 1") == {}
+    publish("c", cohort(f"{INSERTED} 0/1", samples=("S3",)))
+    assert score("1 106 ACA A 1") == {"S1": (0, 1, 1), "S3": (1, 1, 1)}
+
+
 def test_rows_that_are_one_variant_are_described_as_duplicates(
     lake: Lake, genomes: Genomes, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Which scoring files can be used, what of them, and what is said of the others."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,11 @@ def test_rows_that_no_genotype_can_answer_are_counted_by_reason(tmp_path: Path) 
         (("1 99 TG TGCA 1", "1 100 GCA G 1"), 2),
         (("1 99 TG TGCA 1", "2 100 G GCA 1"), 2),
         (("1 100 G  1", "1 100 G  1"), 1),
-        (("1 100 G  1", "1 100 G A 1"), 2),
+        (("1 100 G  1", "1 100 G A 1"), 1),
+        (("1 100 G A 1", "1 100 G  1"), 1),
+        (("1 100 G A 1", "1 100 G T 1"), 2),
+        (("1 100 G GCA 1", "1 100 G  1"), 2),  # a base, and what a deletion leaves
+        (("1 100 G A 1", "1 100 A  1"), 2),
     ],
 )
 def test_rows_that_are_one_variant_when_trimmed_are_duplicates(
@@ -112,3 +117,58 @@ def test_files_that_cannot_be_used_are_told_from_the_others(tmp_path: Path) -> N
     assert list(reasons) == [several]
     assert "no column effect_weight" in reasons[several]
     assert "one score per file" in reasons[several]
+
+
+HEADER = "#genome_build=GRCh38\n"
+DECLARED = f"{HEADER}#variants_number=2\n"
+ROWS = f"{COLUMNS}\n1\t100\tA\tG\t0.25\n1\t200\tA\tG\t0.25\n"
+
+
+def test_a_file_that_breaks_off_within_a_row_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(DECLARED + ROWS[:-2])
+    with pytest.raises(ScoringFileError, match=r"its last line has no line end, .* Transfer it"):
+        read_scoring_file(path)
+
+
+def test_a_file_of_fewer_rows_than_it_declares_is_known_to_be_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(f"{DECLARED}{COLUMNS}\n1\t100\tA\tG\t0.25\n\n\n")  # an empty line is no row
+    score = read_scoring_file(path)
+    assert (score.listed, score.declared) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DECLARED + ROWS,
+        HEADER + ROWS[:-1],  # written by hand, and no number says how many there are
+        f"{HEADER}#variants_number=1\n{ROWS}",  # an interaction has several rows
+        f"{HEADER}#variants_number=NR\n{ROWS}",
+        f"{HEADER}#variants_number={'9' * 5000}\n{ROWS}",
+    ],
+)
+def test_a_file_of_as_many_rows_as_it_declares_is_whole(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(text)
+    assert read_scoring_file(path).listed == 2
+
+
+def test_what_was_compressed_needs_no_last_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt.gz"
+    path.write_bytes(gzip.compress((DECLARED + ROWS[:-1]).encode()))
+    assert read_scoring_file(path).listed == 2
+
+
+def test_rows_that_were_not_mapped_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(f"{DECLARED}{COLUMNS}\n1\t100\tA\tG\t0.25\n\t\tA\tG\t0.25\n")
+    score = read_scoring_file(path)
+    assert (score.listed, dict(score.skipped)) == (2, {"no_position": 1})
+
+
+def test_a_byte_order_mark_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(HEADER + ROWS, encoding="utf-8-sig")
+    score = read_scoring_file(path)
+    assert (score.build, score.listed) == ("GRCh38", 2)
