@@ -1,7 +1,7 @@
 """Commands about data that were read: what was refused, the marts, and caches of images."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from medplatform.cli.ingest import ModalityName
+from medplatform.cli.refused import RECORD, count_records, read_quarantine
 from medplatform.cli.terminal import installation_of_settings, print_table
 
 if TYPE_CHECKING:
     import polars as pl
 
     from medplatform.installation import Installation
-    from medplatform.lake import LedgerEntry
+    from medplatform.lake import Lake, LedgerEntry
     from medplatform.modalities import Modality
     from medplatform.warehouse import BuildResult
     from medplatform.warehouse.genomics_qc import Assessed
 
-_RECORD = ("modality", "delivery", "source_id", "unit", "record_number")
+_RECORD = ("modality", "delivery", *RECORD)
 _CAUSE = ("modality", "delivery", "source_id", "file", "unit", "code", "element")
 
 
@@ -41,7 +42,7 @@ def quarantine(
 
     First how often each reason occurs, then one row per delivery, file, reason and element, with
     the number of records and the first of them: its number in the file, from 1, and the byte at
-    which it begins.
+    which it begins. A file that is refused as a whole counts with all records that it has.
     """
     installation = installation_of_settings()
     name = modality.name if modality else None
@@ -50,10 +51,9 @@ def quarantine(
         raise click.ClickException(
             f"No delivery {delivery!r} was read. The names are in: medplatform status"
         )
-    rows = installation.lake.quarantine(name)
     if delivery:
         entries = [entry for entry in entries if entry.delivery == delivery]
-        rows = rows.filter(delivery=delivery)
+    rows = _read(entries, installation.lake)
     if code:
         rows = rows.filter(code=code)
     refused = rows.filter(severity="error")
@@ -64,7 +64,7 @@ def quarantine(
     # A record of a rejected delivery is refused in each of its tables; the ledger counts it once.
     ledger = sum(_quarantined(reading) for entry in entries for reading in entry.readings)
     records = {
-        "Refused": refused.n_unique(_RECORD) if code else ledger,
+        "Refused": group_causes(refused)["records"].sum() if code else ledger,
         "Read, with a remark": remarks.n_unique(_RECORD),
     }
     for (title, number), found in zip(records.items(), (refused, remarks), strict=True):
@@ -77,15 +77,35 @@ def _quarantined(reading: "LedgerEntry") -> int:
     return sum(counts.quarantined for counts in reading.counts().values())
 
 
+def _read(entries: "Sequence[LedgerEntry]", lake: "Lake") -> "pl.DataFrame":
+    """The quarantine of deliveries; see `read_quarantine`."""
+    import polars as pl
+
+    from medplatform.lake.stage import QUARANTINE
+
+    names = {"modality": pl.String, "delivery": pl.String, "records": pl.Int64}
+    empty = QUARANTINE.empty_frame().with_columns(
+        pl.lit(None, t).alias(n) for n, t in names.items()
+    )
+    frames = [
+        rows.with_columns(modality=pl.lit(entry.modality), delivery=pl.lit(entry.delivery))
+        for entry in entries
+        for reading in entry.readings
+        if (rows := read_quarantine(reading, lake)) is not None
+    ]
+    return pl.concat([empty.lazy(), *frames], how="diagonal").collect()
+
+
 def group_causes(rows: "pl.DataFrame") -> "pl.DataFrame":
     """One row per cause of a quarantine, the most frequent first."""
     import polars as pl
 
     return (
-        rows.sort("record_number", "byte_offset")
+        rows.sort("record_number", "byte_offset", -pl.col("records"))
+        .unique([*_CAUSE, "record_number"], keep="first", maintain_order=True)
         .group_by(*_CAUSE, maintain_order=True)
         .agg(
-            pl.col("record_number").n_unique().alias("records"),
+            pl.col("records").sum(),
             pl.col("record_number").first().alias("first_record"),
             pl.col("byte_offset").first().alias("at_byte"),
             pl.col("reason").first(),
@@ -98,12 +118,13 @@ def _print_reasons(title: str, rows: "pl.DataFrame") -> None:
     """Print how often each reason occurs, where there are several."""
     import polars as pl
 
+    files = rows.group_by("code").agg(
+        files=pl.struct("modality", "delivery", "source_id").n_unique()
+    )
     reasons = (
-        rows.group_by("code")
-        .agg(
-            records=pl.struct(_RECORD).n_unique(),
-            files=pl.struct("modality", "delivery", "source_id").n_unique(),
-        )
+        count_records(rows.lazy(), ["code"], _RECORD)
+        .collect()
+        .join(files, on="code")
         .sort(["records", "code"], descending=[True, False])
     )
     if reasons.height > 1:

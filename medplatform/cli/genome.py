@@ -1,5 +1,6 @@
 """`medplatform genome`: reference sequences, and files normalised against them."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -23,12 +24,20 @@ def add(file: Path, build: str) -> None:
     From the next delivery on, records of that build whose REF does not match are refused, and
     alleles are left-aligned. It is copied, indexed, and its chromosomes compared with the build.
     """
+    from medplatform.modalities.genomics.reference.build import OTHER_MITOCHONDRION
     from medplatform.modalities.genomics.reference.catalogue import add_genome
+    from medplatform.modalities.genomics.reference.genome import Genome
 
     folder = installation_of_settings().genomes
     with progress_bars() as progress:
         path = add_genome(file, build, folder, progress)
     click.echo(f"{build} is in {path}.")
+    with closing(Genome(path)) as added:
+        if name := added.contig(OTHER_MITOCHONDRION):
+            click.echo(
+                f"Its {name} is {OTHER_MITOCHONDRION} (16,571 bases) and not MT (NC_012920): "
+                "records of MT are not checked against it."
+            )
 
 
 @genome.command("list")
@@ -50,7 +59,9 @@ def list_references() -> None:
     "--build", type=click.Choice(BUILDS), help="Left-align against its reference; else only split."
 )
 def normalise(source: Path, target: Path, build: str | None) -> None:
-    """Write SOURCE (VCF or BCF) to TARGET (.vcf.gz) with one alternate allele per line.
+    """Write SOURCE (VCF or BCF) to TARGET with one alternate allele per line.
+
+    TARGET is text, bgzip or BCF, as its name says: .vcf, .vcf.gz or .bcf.
 
     Values are split as their Number says (A, R, G), and alleles left-aligned. The lake does not
     need this: it normalises what it reads. Annotators and other tools do.

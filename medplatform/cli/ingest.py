@@ -1,7 +1,7 @@
 """`medplatform ingest`: a path, the export of a server, or what waits in landing."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,8 @@ class ModalityName(click.ParamType):
     "--region",
     "regions",
     multiple=True,
-    help="Region of a VCF to read, as chr:start-end; may be given several times.",
+    help="Region of a VCF to read, as chr:start-end; may be given several times. Or the name of a "
+    "BED file in PATH.",
 )
 @click.option(
     "--text-key",
@@ -240,10 +241,21 @@ def _deliver(
     from medplatform.modalities.options import read_options
 
     refuse_mixture(modality.name, name or "", installation.identity)
+    if "regions" in declared:
+        declared = {**declared, "regions": _regions(declared["regions"], path)}
     if modality.name == "imaging":
         folder = path if path.is_dir() else None
         check_labels(path, read_options(folder, declared))
     return deliver(path, installation.settings.landing, modality.name, name, declared).name
+
+
+def _regions(texts: Sequence[str], path: Path) -> tuple[str, ...] | str:
+    """What `delivery.json` has for the regions, or the name of a BED file, of --region."""
+    from medplatform.modalities.files import record_files
+    from medplatform.modalities.genomics.selection import declare_regions
+
+    files = record_files(path) if path.is_dir() else [path]
+    return declare_regions(texts, {file.name for file in files})
 
 
 def _read(

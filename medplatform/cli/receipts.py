@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medplatform.cli.refused import RECORD, count_records, read_quarantine
 from medplatform.cli.terminal import print_table
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from medplatform.ingest import Receipt
     from medplatform.lake import Lake, LedgerEntry
 
@@ -84,7 +83,7 @@ def _say(receipt: "Receipt") -> None:
 
 def _say_remarks(receipt: "Receipt", lake: "Lake") -> bool:
     """Say with which remarks records were read; whether there are any."""
-    found = _quarantine(receipt.entry, lake) if receipt.entry else None
+    found = read_quarantine(receipt.entry, lake) if receipt.entry else None
     if found is None:
         return False
     import polars as pl
@@ -113,15 +112,11 @@ def _is_refused(receipt: "Receipt") -> bool:
 
 def _reasons(receipt: "Receipt", lake: "Lake") -> list[dict[str, Any]]:
     assert receipt.entry
-    found = _quarantine(receipt.entry, lake)
+    found = read_quarantine(receipt.entry, lake)
     if found is None:
         return []
-    import polars as pl
-
     top = (
-        found.filter(severity="error")
-        .group_by("code", "reason")
-        .agg(records=pl.struct("source_id", "record_number", "unit").n_unique())
+        count_records(found.filter(severity="error"), ["code", "reason"], RECORD)
         .sort(["records", "code"], descending=[True, False])
         .head(_MOST_REASONS)
         .collect()
@@ -131,11 +126,3 @@ def _reasons(receipt: "Receipt", lake: "Lake") -> list[dict[str, Any]]:
         | {"reason": row["reason"]}
         for row in top.to_dicts()
     ]
-
-
-def _quarantine(entry: "LedgerEntry", lake: "Lake") -> "pl.LazyFrame | None":
-    """The reasons that one reading of a delivery left; None where it left none."""
-    import polars as pl
-
-    paths = [lake.root / file.path for file in entry.quarantine]
-    return pl.scan_parquet(paths, hive_partitioning=False) if paths else None

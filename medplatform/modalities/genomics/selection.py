@@ -1,12 +1,12 @@
 """Which records of a delivery are read: all, or those in the regions that it names."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
 from medplatform.modalities.delivery import Delivery, Source
 from medplatform.modalities.genomics.sources.lines import Lines
-from medplatform.modalities.genomics.sources.regions import Regions, RegionsError
+from medplatform.modalities.genomics.sources.regions import BED_ENDINGS, Regions, RegionsError
 
 
 class Selection:
@@ -62,3 +62,34 @@ class Selection:
                 "several times. Deliver one, or write the regions into delivery.json."
             )
         return Regions.read(found[0].path)
+
+
+def declare_regions(texts: Sequence[str], files: Collection[str]) -> tuple[str, ...] | str:
+    """What `delivery.json` has as `regions` for what a command line gives.
+
+    Parameters
+    ----------
+    texts
+        Regions, or the name of one BED file of the delivery.
+    files
+        Names of the files of the delivery.
+
+    Raises
+    ------
+    RegionsError
+        A BED file is named that the delivery does not have, or beside others.
+    """
+    lists = [text for text in texts if text in files or text.lower().endswith(BED_ENDINGS)]
+    if not lists:
+        return tuple(texts)
+    if len(texts) > 1:
+        raise RegionsError(
+            "A file of regions is named alone: write all regions into one BED file of the "
+            "delivery, or give each as chr:start-end."
+        )
+    if lists[0] not in files:
+        raise RegionsError(
+            "The delivery has no file of the name that stands for its regions. Put the BED file "
+            "into the folder with the VCF, deliver the folder, and give its name without folders."
+        )
+    return lists[0]

@@ -8,7 +8,8 @@ anyway, and an index may belong to an older version of the file.
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,20 @@ END_OF_CONTIG = 1 << 40
 MAX_DIGITS = 10
 """Of a position: VCF has none above 2**31 - 1."""
 
-_REGION = re.compile(r"(?P<contig>\S+?)(?::(?P<start>[0-9]+)-(?P<end>[0-9]+))?")
+BED_ENDINGS = (".bed", ".bed.gz")
+
+# Browsers print thousands with commas. Contigs have none in their names (VCF 4.5, section 1.4.7).
+_NUMBER = "[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+"
+_REGION = re.compile(
+    rf"(?P<contig>[^\s,]+?):(?P<start>{_NUMBER})(?:(?P<dash>-)(?P<end>{_NUMBER})?)?"
+)
+_CONTIG = re.compile(r"[^\s,]+")
 _BOUND = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 _EXTENT = re.compile(rb"(?:^|;)(END|SVLEN)=-?([0-9,-]+)")
 _BED_COMMENTS = ("#", "track", "browser")
 _INFO = 7
+
+Interval = tuple[str, int, int]
 
 
 class RegionsError(ValueError):
@@ -36,8 +46,9 @@ class Regions:
 
     Parameters
     ----------
-    intervals
-        Chromosome, first and last base, from 1.
+    regions
+        Of each the intervals that it may mean, most often one: chromosome, first and last base,
+        from 1.
 
     Attributes
     ----------
@@ -45,11 +56,14 @@ class Regions:
         Regions that a record overlapped so far: chromosome, and place among its merged regions.
     """
 
-    def __init__(self, intervals: Iterable[tuple[str, int, int]]) -> None:
+    def __init__(self, *regions: Sequence[Interval]) -> None:
         self.matched: set[tuple[str, int]] = set()
-        self._asked = [(canonical_chromosome(contig), *bounds) for contig, *bounds in intervals]
+        self._asked = [
+            [(canonical_chromosome(contig), first, last) for contig, first, last in region]
+            for region in regions
+        ]
         merged: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for contig, first, last in sorted(self._asked):
+        for contig, first, last in sorted(chain.from_iterable(self._asked)):
             known = merged[contig]
             if known and first <= known[-1][1] + 1:
                 known[-1] = known[-1][0], max(last, known[-1][1])
@@ -61,14 +75,17 @@ class Regions:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "Regions":
-        """Regions as `chr:start-end` (from 1, both ends within) or `chr`.
+        """Regions as `chr:start-end` (from 1, both ends within), `chr:start-`, `chr:base` or `chr`.
+
+        Numbers may have commas between thousands. `HLA-A*01:01` may be the contig of that name or
+        one base of another: it stands for both.
 
         Raises
         ------
         RegionsError
             A region is written in another way, or ends before it begins.
         """
-        return cls(map(_parse, texts))
+        return cls(*map(_parse, texts))
 
     @classmethod
     def read(cls, path: Path) -> "Regions":
@@ -79,7 +96,7 @@ class Regions:
         RegionsError
             The file is no BED.
         """
-        intervals: list[tuple[str, int, int]] = []
+        regions: list[list[Interval]] = []
         for number, line in enumerate(path.read_bytes().decode(errors="replace").splitlines(), 1):
             if not line.strip() or line.startswith(_BED_COMMENTS):
                 continue
@@ -90,8 +107,8 @@ class Regions:
                     f"start and an end of at most {MAX_DIGITS} digits, separated by tabs. Correct "
                     "it."
                 )
-            intervals.append((contig, int(bounds[0]) + 1, int(bounds[1])))
-        return cls(intervals)
+            regions.append([(contig, int(bounds[0]) + 1, int(bounds[1]))])
+        return cls(*regions)
 
     def overlap(self, lines: Lines) -> np.ndarray:
         """Which lines to read (bool): those that overlap, and those whose place is not clear."""
@@ -104,9 +121,14 @@ class Regions:
         """
         return [
             number
-            for number, (contig, first, _) in enumerate(self._asked, 1)
-            if (contig, bisect_left(self._lasts[contig], first)) not in self.matched
+            for number, region in enumerate(self._asked, 1)
+            if self.matched.isdisjoint(map(self._place, region))
         ]
+
+    def _place(self, interval: Interval) -> tuple[str, int]:
+        """The merged region that an interval is part of, as in `matched`."""
+        contig, first, _ = interval
+        return contig, bisect_left(self._lasts[contig], first)
 
     def _overlaps(self, text: bytes) -> bool:
         fields = text.split(b"\t", _INFO + 1)
@@ -130,19 +152,40 @@ class Regions:
         return self._names[contig]
 
 
-def _parse(text: str) -> tuple[str, int, int]:
+def _parse(text: str) -> list[Interval]:
+    """What a region may mean; RegionsError where it is written in no known way."""
+    if text.lower().endswith(BED_ENDINGS):
+        raise RegionsError(
+            "A file of regions is named alone and not in a list: give the name of one BED file of "
+            'the delivery, in delivery.json as {"regions": "panel.bed"}.'
+        )
     found = _REGION.fullmatch(text)
-    if not found or any(len(found[bound] or "") > MAX_DIGITS for bound in ("start", "end")):
-        raise RegionsError(f"{_FORM} Correct regions in delivery.json.")
-    first, last = int(found["start"] or 1), int(found["end"] or END_OF_CONTIG)
+    if found is None:
+        if not _CONTIG.fullmatch(text) or _has_broken_positions(text):
+            raise RegionsError(f"{_FORM} Correct it.")
+        return [(text, 1, END_OF_CONTIG)]
+    start, end = (number.replace(",", "") for number in (found["start"], found["end"] or ""))
+    if max(len(start), len(end)) > MAX_DIGITS:
+        raise RegionsError(f"{_FORM} Correct it.")
+    first = int(start)
+    last = int(end or (END_OF_CONTIG if found["dash"] else first))
     if last < first:
         raise RegionsError(f"A region ends before it begins. {_FORM}")
-    return found["contig"], first, last
+    place = found["contig"], first, last
+    # Names of HLA alleles end in a colon and digits, and so does one base of a contig.
+    return [place] if found["dash"] else [place, (text, 1, END_OF_CONTIG)]
+
+
+def _has_broken_positions(text: str) -> bool:
+    """Whether digits behind a colon are meant as positions; names of HLA alleles have `*` there."""
+    tail = text.partition(":")[2]
+    return "*" not in text and any(map(str.isdigit, tail))
 
 
 _FORM = (
-    "A region is written as chr:start-end, e.g. chr17:43044295-43125483, or as chr alone; "
-    f"positions have at most {MAX_DIGITS} digits."
+    "A region is written as chr:start-end, e.g. chr17:43044295-43125483, as chr:start- to the end "
+    "of the chromosome, as chr:base, or as chr alone; numbers may have commas between thousands, "
+    f"and have at most {MAX_DIGITS} digits."
 )
 
 

@@ -24,6 +24,9 @@ def overlap(regions: Regions, *records: str) -> list[bool]:
         (["1:100-100", "NC_000001.11:199-500"], [100, 199]),
         (["chr1:120-129", "chr1:125-134", "chr2:1-1000"], range(120, 135)),
         (["chr1"], range(100, 200)),
+        (["chr1:150"], [150]),
+        (["chr1:000,150-0,000,159"], range(150, 160)),
+        (["chr1:195-"], range(195, 200)),
         (["chrX"], []),
         ([], []),
     ],
@@ -60,10 +63,48 @@ def test_regions_that_cannot_be_read_refuse_all_records(read: Read, bed: bytes |
     reading.assert_counts_add_up()
 
 
-@pytest.mark.parametrize("region", ["chr1:9-1", "chr 1"])
+@pytest.mark.parametrize(
+    "region",
+    [
+        "chr1:9-1", "chr1:1,000-999", "chr 1", "chr1:1-5,chr2:1-5", "chr1,chr2", "chr1:1,00-2,00",
+        "chr1:1000-2,00", "chr1:1-2-3", "chr1:1..5", "chr1:1k-2k", "chr1:-5", "chr1:1\u20135",
+        "chr1:c.100", "chr1:5-10:", "panel.bed", "panels/PANEL.BED", "panel.bed.gz",
+    ],
+)  # fmt: skip
 def test_a_region_that_is_none_refuses_the_delivery(read: Read, region: str) -> None:
     with pytest.raises(DeliveryError, match="regions"):
         read({"calls.vcf": vcf(*RECORDS)}, regions=[region])
+
+
+def test_thousands_may_have_commas_as_browsers_print_them() -> None:
+    regions = Regions.parse(["chr1:1,000-1,002,000", "chr2:43,044,295"])
+    records = [f"{place} . A G . . ." for place in ("1 999", "1 1000", "1 1002000", "1 1002001")]
+    assert overlap(regions, *records) == [False, True, True, False]
+    assert overlap(regions, "2 43044295 . A G . . .") == [True]
+
+
+@pytest.mark.parametrize(
+    ("region", "is_read"),
+    [
+        ("HLA-A*01:01:01:01", [True, True, False]),
+        ("HLA-A*01:01:01:01:5", [True, False, False]),
+        ("HLA-A*01:01:01:01:6-1,000", [False, True, False]),
+        ("HLA-A*01:01:01:02N", [False, False, True]),
+        ("HLA-A*01:01:01:02N:5-5", [False, False, True]),
+    ],
+)
+def test_contigs_may_have_colons_in_their_names(region: str, is_read: list[bool]) -> None:
+    contigs = ["HLA-A*01:01:01:01 5", "HLA-A*01:01:01:01 9", "HLA-A*01:01:01:02N 5"]
+    records = [f"{contig} . A G . . ." for contig in contigs]
+    regions = Regions.parse([region])
+    assert overlap(regions, *records) == is_read
+    assert regions.find_unmatched() == []
+
+
+def test_a_region_that_may_mean_two_is_unmatched_where_neither_is_met() -> None:
+    regions = Regions.parse(["chr1:5", "a:b:7", "a:b:8"])
+    assert overlap(regions, "1 5 . A G . . .", "a:b:7 100 . A G . . .") == [True, True]
+    assert regions.find_unmatched() == [3]
 
 
 def test_a_broken_line_is_refused_wherever_it_is(read: Read) -> None:
@@ -94,7 +135,7 @@ def test_many_regions_find_the_same_as_each_alone() -> None:
     records = [
         f"1 {position} . {'A' * size} G . . ." for position in range(1, 540, 3) for size in (1, 9)
     ]
-    regions = Regions(("1", first, last) for first, last in bounds)
+    regions = Regions(*([("1", first, last)] for first, last in bounds))
     expected = [
         any(
             first <= int(fields[1]) + len(fields[3]) - 1 and int(fields[1]) <= last
