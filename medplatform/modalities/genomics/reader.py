@@ -118,7 +118,7 @@ def _corroborate(header: Header, path: Path, linkage: Linkage) -> Build:
             f"to, and correct what names another.",
             len(header.samples),
         )
-    return build
+    return replace(build, mitochondria=header.build.mitochondria)
 
 
 def _keep_index(report: FileReport) -> None:

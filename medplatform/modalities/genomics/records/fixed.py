@@ -21,8 +21,9 @@ from medplatform.modalities.genomics.records.texts import (
     lack,
     scrub_series,
 )
-from medplatform.modalities.genomics.reference.build import Build, canonical_chromosome
-from medplatform.modalities.genomics.rules import Masks
+from medplatform.modalities.genomics.reference.build import Build
+from medplatform.modalities.genomics.reference.mitochondrion import remark_on_mitochondria
+from medplatform.modalities.genomics.rules import Masks, Rule
 
 MAX_POSITION = 2**31 - 1
 _UNSEEN = frozenset({"*", "NON_REF"})
@@ -67,6 +68,7 @@ class _Contigs(NamedTuple):
     last_positions: pl.Series
     are_broken: pl.Series
     are_undeclared: pl.Series
+    remarks: list[tuple[Rule, pl.Series]]
 
 
 class _Filters(NamedTuple):
@@ -144,6 +146,7 @@ class FixedReader:
             (rules.UNDECLARED_FILTER, filters.spread(filter_.are_undeclared)),
             (rules.FILTER_CONTRADICTS, filters.spread(filter_.contradict)),
             (rules.UNDECLARED_CONTIG, contigs.spread(contig.are_undeclared)),
+            *((rule, contigs.spread(mask)) for rule, mask in contig.remarks),
         ]
         return Fixed(frame, alleles["alternates"], is_symbolic, has_symbol, broken, doubtful)
 
@@ -155,11 +158,15 @@ class FixedReader:
             is_known = texts.str.starts_with("HLA") | texts.is_in(list(header.contigs))
             is_broken |= has_colon & ~is_known
         names = texts.to_list()
-        chromosomes = pl.Series("chromosome", [canonical_chromosome(t) for t in names], pl.String)
+        chromosomes = pl.Series(
+            "chromosome", [header.build.chromosome(name) for name in names], pl.String
+        )
         last = pl.Series([_last_position(name, header.build) for name in names], dtype=pl.Int64)
         is_declared = texts.str.strip_chars("<>").is_in(as_set(list(header.contigs)))
         is_undeclared = ~is_declared & bool(header.contigs)
-        return _Contigs(scrub_series(chromosomes, self._names), last, is_broken, is_undeclared)
+        remarks = remark_on_mitochondria(names, header.build)
+        chromosomes = scrub_series(chromosomes, self._names)
+        return _Contigs(chromosomes, last, is_broken, is_undeclared, remarks)
 
     def _judge_filters(self, texts: pl.Series) -> _Filters:
         lists = pl.select(
@@ -173,7 +180,7 @@ class FixedReader:
 
 def _last_position(contig: str, build: Build) -> int:
     """The last acceptable position: one behind the last base is the telomere."""
-    length = build.length(canonical_chromosome(contig))
+    length = build.length(build.chromosome(contig))
     return MAX_POSITION if length is None else length + 1
 
 

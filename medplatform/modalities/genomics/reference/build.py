@@ -7,7 +7,7 @@ the sender declares. All that speaks must agree.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 _CHROMOSOMES = [*map(str, range(1, 23)), "X", "Y"]
 
@@ -43,6 +43,9 @@ _SYNONYMS = {
 
 
 _MITOCHONDRION = "MT"
+OTHER_MITOCHONDRION = "NC_001807.4"
+"""Not MT (NC_012920, 16,569 bases): chrM of UCSC's hg18 and hg19, MT of NCBI36 at 1000 Genomes."""
+_OTHER_LENGTH = 16_571
 # PLINK numbers sex chromosomes, the pseudo-autosomal region and mitochondria behind 22.
 _CODES = {"M": _MITOCHONDRION, "MT": _MITOCHONDRION, "26": _MITOCHONDRION}
 _CODES |= {"X": "X", "Y": "Y", "23": "X", "24": "Y", "25": "X", "XY": "X"}
@@ -64,14 +67,23 @@ class BuildConflict(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An assembly (None where nothing speaks for one) and the kinds of evidence for it."""
+    """An assembly (None where nothing speaks for one) and the kinds of evidence for it.
+
+    `mitochondria` are the contigs of the file that are called so, with their lengths, as far as the
+    header states them: no assembly fixes which sequence that is.
+    """
 
     name: str | None
     evidence: tuple[str, ...] = ()
+    mitochondria: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def length(self, chromosome: str) -> int | None:
         """Bases of a chromosome, None where it is not known."""
         return LENGTHS[self.name].get(chromosome) if self.name else None
+
+    def chromosome(self, contig: str) -> str:
+        """The canonical name of a contig of the file; see `name_contig`."""
+        return name_contig(contig, self.mitochondria.get(contig))
 
 
 def canonical_chromosome(name: str) -> str:
@@ -86,6 +98,18 @@ def canonical_chromosome(name: str) -> str:
         return _MITOCHONDRION if found["mt"] else _CHROMOSOMES[_accession_number(found) - 1]
     bare = name[3:] if name[:3].lower() == "chr" and len(name) > 3 else name
     return _CODES.get(bare.upper(), bare)
+
+
+def name_contig(contig: str, length: int | None) -> str:
+    """The canonical name of a contig whose length (bases) may be known.
+
+    Two human sequences are called chrM and MT, whose positions differ; the length tells them apart.
+
+    >>> name_contig("chrM", 16569), name_contig("chrM", 16571)
+    ('MT', 'NC_001807.4')
+    """
+    name = canonical_chromosome(contig)
+    return OTHER_MITOCHONDRION if name == _MITOCHONDRION and length == _OTHER_LENGTH else name
 
 
 def build_of_accession(name: str) -> str | None:
@@ -143,7 +167,12 @@ def resolve_build(contigs: Mapping[str, int], texts: Sequence[str], declared: st
             if lengths.get(chromosome) == length
         ]
     evidence += [(name_build(text), "header text") for text in texts]
-    return combine_evidence(evidence)
+    mitochondria = {
+        name: length
+        for name, length in contigs.items()
+        if canonical_chromosome(name) == _MITOCHONDRION
+    }
+    return replace(combine_evidence(evidence), mitochondria=mitochondria)
 
 
 def combine_evidence(evidence: Iterable[tuple[str | None, str]]) -> Build:

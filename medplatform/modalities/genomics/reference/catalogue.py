@@ -15,7 +15,7 @@ from uuid import uuid4
 import pysam
 
 from medplatform.modalities.content import BGZF_END, GZIP_MAGIC
-from medplatform.modalities.genomics.reference.build import LENGTHS, canonical_chromosome
+from medplatform.modalities.genomics.reference.build import LENGTHS, name_contig
 from medplatform.modalities.genomics.reference.genome import Genome
 from medplatform.modalities.modality import Progress, silent
 
@@ -144,7 +144,7 @@ def _check(path: Path, build: str) -> None:
     """Compare the chromosomes of a file with those of the build."""
     with closing(Genome(path)) as genome:
         known = LENGTHS[build]
-        found = {canonical_chromosome(name): length for name, length in genome.lengths.items()}
+        found = {name_contig(name, length): length for name, length in genome.lengths.items()}
     wrong = sorted(name for name in known.keys() & found if known[name] != found[name])
     if wrong:
         raise GenomeError(

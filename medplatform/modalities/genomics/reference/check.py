@@ -9,7 +9,7 @@ import polars as pl
 
 from medplatform.modalities.genomics.header.header import Header, HeaderError
 from medplatform.modalities.genomics.records.sites import Sites
-from medplatform.modalities.genomics.reference.build import canonical_chromosome
+from medplatform.modalities.genomics.reference.build import Build
 from medplatform.modalities.genomics.reference.genome import Genome, Standing
 from medplatform.modalities.genomics.rules import Rule
 from medplatform.modalities.genomics.sources.lines import LineReader
@@ -48,7 +48,7 @@ def refuse_other_build(path: Path, header: Header, genome: Genome) -> None:
     HeaderError
         They are of another build.
     """
-    if is_of_other_build(_read_places(path), genome):
+    if is_of_other_build(_read_places(path, header.build), genome):
         raise HeaderError(
             "build.conflict",
             f"REF of more than {MAX_MISMATCHES:.0%} of the first records is not what the reference "
@@ -66,7 +66,7 @@ def is_of_other_build(frame: pl.DataFrame, genome: Genome) -> bool:
     return compared >= MIN_COMPARED and mismatches > MAX_MISMATCHES * compared
 
 
-def _read_places(path: Path) -> pl.DataFrame:
+def _read_places(path: Path, build: Build) -> pl.DataFrame:
     """Where the first records of a file are and their REF, of those that are written properly."""
     rows: list[tuple[str, int, str]] = []
     with LineReader(path) as lines:
@@ -74,7 +74,7 @@ def _read_places(path: Path) -> pl.DataFrame:
         for line in islice(records, PROBE_RECORDS):
             contig, position, _, reference, *_ = *line.split(b"\t", 4), b"", b"", b"", b""
             if position.isdigit() and len(position) < 10 and reference.isalpha():
-                chromosome = canonical_chromosome(contig.decode(errors="replace"))
+                chromosome = build.chromosome(contig.decode(errors="replace"))
                 rows.append((chromosome, int(position), reference.decode()))
     schema = {"chromosome": pl.String, "position": pl.Int64, "reference_allele": pl.String}
     return pl.DataFrame(rows, schema, orient="row")

@@ -1,6 +1,7 @@
 """The sequence of one genome build, read from an indexed FASTA file.
 
-Contigs are found by their canonical name, so `chr1`, `1` and `NC_000001.11` are one.
+Contigs are found by their canonical name, so `chr1`, `1` and `NC_000001.11` are one; the `chrM` of
+hg19 is not `MT`.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from medplatform.modalities.genomics.reference.build import canonical_chromosome
+from medplatform.modalities.genomics.reference.build import name_contig
 
 GAP_BASES = 1 << 16
 """Positions that are further apart are fetched apart: a block of BGZF holds as much."""
@@ -60,9 +61,7 @@ class Genome:
         self._file = pysam.FastaFile(str(path))
         names = self._file.references
         self.lengths: dict[str, int] = dict(zip(names, self._file.lengths, strict=True))
-        self._contigs = {
-            canonical_chromosome(name): name for name in reversed(self._file.references)
-        }
+        self._contigs = {name_contig(name, self.lengths[name]): name for name in reversed(names)}
 
     def close(self) -> None:
         """Close the file."""

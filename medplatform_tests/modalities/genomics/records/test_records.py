@@ -327,3 +327,26 @@ def test_a_record_that_passed_and_did_not_is_read_and_remarked(read: Read, filte
     assert reading.errors() == []
     assert [code for _, code in reading.warnings()] == ["filter.contradicts"]
     assert reading.rows("genomics_variant")[2]["filters"] == filters.split(";")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "chromosome", "code"),
+    [
+        ({"chr1": 249250621, "chrM": 16571}, "NC_001807.4", "contig.other_mitochondrion"),
+        ({"chr1": 249250621}, "MT", "contig.unclear_mitochondrion"),
+        ({"chr1": 249250621, "chrM": 16569}, "MT", None),
+        ({"chr1": 248956422, "chrM": 16569}, "MT", None),
+    ],
+)
+def test_the_mitochondrion_of_hg19_is_not_mt(
+    read: Read, lengths: dict[str, int], chromosome: str, code: str | None
+) -> None:
+    contigs = "".join(f"##contig=<ID={name},length={size}>\n" for name, size in lengths.items())
+    header = f"##fileformat=VCFv4.2\n{contigs}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+    records = [f"chrM {place} . A G . . . GT 0/1 0/0" for place in (73, 16571)]
+    files = {"calls.vcf": vcf(*records, header=header), "crosswalk.csv": crosswalk("S1", "S2")}
+    reading = read(files)
+    rows = reading.rows("genomics_variant")
+    assert [row["chromosome"] for row in rows] == [chromosome] * 2
+    told = [found for _, found in reading.warnings() if "mitochondrion" in found]
+    assert told == ([code] if code else [])
