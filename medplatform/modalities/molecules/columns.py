@@ -1,6 +1,6 @@
 """What the columns of a table of molecules are: structure, id, split, assay values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from medplatform.modalities.delimited import plain_name
@@ -8,9 +8,12 @@ from medplatform.modalities.molecules.values import unit_of
 from medplatform.modalities.options import DeliveryOptions
 
 SMILES_NAMES = (
+    "isomeric_smiles",
+    "isomericsmiles",
+    "isosmiles",
     "smiles",
     "canonical_smiles",
-    "isomeric_smiles",
+    "canonicalsmiles",
     "standardized_smiles",
     "molecule_smiles",
     "compound_smiles",
@@ -21,7 +24,10 @@ SMILES_NAMES = (
     "mol",
     "molecule",
 )
-"""Names of a column of structures, the first that occurs counts."""
+"""Names of a column of structures, the first that occurs counts.
+
+Isomeric SMILES go first: where PubChem has both, its canonical ones lack stereochemistry.
+"""
 ID_NAMES = (
     "molecule_chembl_id",
     "cmpd_chemblid",
@@ -92,6 +98,8 @@ class Columns:
     measurement: Measurement | None = None
     repeated: tuple[int, ...] = ()
     """Numbers of columns that have the name of an earlier one and are not read."""
+    other_smiles: tuple[int, ...] = ()
+    """Numbers of columns that may hold SMILES too, by their names, and are not read."""
 
 
 def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
@@ -103,8 +111,8 @@ def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
         No column is known to hold SMILES, several may, or a declared one is absent.
     """
     names = [plain_name(column) for column in header]
-    smiles = _declared(header, options.smiles_column)
-    smiles = _smiles(names) if smiles is None else smiles
+    declared = _declared(header, options.smiles_column)
+    smiles = _smiles(names) if declared is None else declared
     name = _declared(header, options.id_column)
     if name is None:
         name = _first(names, ID_NAMES, but=smiles)
@@ -128,13 +136,14 @@ def find_columns(header: Sequence[str], options: DeliveryOptions) -> Columns:
         ),
         measurement=measurement,
         repeated=tuple(i + 1 for i in chosen if first[header[i]] != i),
+        other_smiles=_others(names, {smiles, name, *chosen}) if declared is None else (),
     )
 
 
 def is_smiles_name(column: str) -> bool:
     """Whether a column name says that it holds SMILES."""
     plain = plain_name(column)
-    return plain in SMILES_NAMES or "smiles" in plain.split("_")
+    return plain in SMILES_NAMES or any(word.endswith("smiles") for word in plain.split("_"))
 
 
 def _is_assay(plain: str) -> bool:
@@ -158,6 +167,12 @@ def _smiles(names: list[str]) -> int:
     if len(candidates) > 1:
         raise ColumnsError("table.several_smiles_columns")
     return candidates[0]
+
+
+def _others(names: list[str], read: Collection[int | None]) -> tuple[int, ...]:
+    """The numbers (from 1) of columns that may hold structures, but for those that are read."""
+    columns = enumerate(names)
+    return tuple(index + 1 for index, name in columns if is_smiles_name(name) and index not in read)
 
 
 def _first(names: list[str], wanted: Sequence[str], but: int | None = None) -> int | None:

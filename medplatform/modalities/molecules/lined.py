@@ -60,7 +60,10 @@ class TableFile:
         self._columns = find_columns(self._table.header, options)
         # Where a comma is decimal it separates no cells, and spreadsheets write semicolons.
         self._decimal_comma = _separator(self._table) == ";"
-        self.remarks: list[Remark] = [("table.repeated_column", n) for n in self._columns.repeated]
+        self.remarks: list[Remark] = [
+            *(("table.repeated_column", number) for number in self._columns.repeated),
+            *(("table.other_smiles_column", number) for number in self._columns.other_smiles),
+        ]
 
     def records(self) -> Iterator[Delivered]:
         """One record per line."""

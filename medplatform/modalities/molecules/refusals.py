@@ -25,6 +25,9 @@ REASONS: dict[str, str] = {
     "smiles_column, id_column or assay_columns, which are written as in the first line.",
     "table.repeated_column": "An earlier column of the table has the name of this one, which was "
     "not read. Give each a name of its own.",
+    "table.other_smiles_column": "The column may hold SMILES too, by its name, and was not read: "
+    "another of the table was. To read this one, name it in delivery.json, e.g. "
+    '{"smiles_column": "canonical_smiles"}.',
     "table.malformed": "The line has another number of cells than the first line names, or a "
     "quoted cell that does not end in it. Write one record per line.",
     "sdf.malformed": "The record is no molfile (V2000 or V3000): its counts, atoms or bonds cannot "

@@ -88,6 +88,39 @@ def test_a_table_whose_columns_are_unclear_is_refused_whole(
     assert reading.errors() == [(0, code)]
 
 
+@pytest.mark.parametrize(
+    ("header", "other"),
+    [
+        ("canonical_smiles,isomeric_smiles,y", "column 1"),
+        ("smiles,isomeric_smiles,y", "column 1"),
+        ("CanonicalSMILES,IsomericSMILES,y", "column 1"),  # PubChem, PUG REST
+        ("canonicalsmiles,isosmiles,y", "column 1"),  # PubChem, downloaded summary
+        ("ConnectivitySMILES,SMILES,y", "column 1"),
+        ("mol smiles,smiles,y", "column 1"),
+    ],
+)
+def test_of_several_forms_of_a_structure_the_isomeric_is_read_and_the_other_told(
+    read: Read, header: str, other: str
+) -> None:
+    reading = read({"t.csv": f"{header}\nCC(O)F,C[C@H](O)F,1\n"})
+    assert [row["smiles"] for row in reading.molecules()] == ["C[C@H](O)F"]
+    assert reading.notes("warning") == [(0, "table.other_smiles_column", other)]
+    assert [value[1] for value in reading.values()] == ["y"]
+
+
+def test_smiles_go_before_canonical_smiles(read: Read) -> None:
+    reading = read({"t.csv": "canonical_smiles,smiles\nCO,CCO\n"})
+    assert [row["smiles"] for row in reading.molecules()] == ["CCO"]
+    assert reading.notes("warning") == [(0, "table.other_smiles_column", "column 1")]
+
+
+def test_a_declared_column_of_structures_leaves_no_remark_on_the_others(read: Read) -> None:
+    table = {"t.csv": "canonical_smiles,isomeric_smiles\nCO,CCO\n"}
+    reading = read(table, smiles_column="canonical_smiles")
+    assert [row["smiles"] for row in reading.molecules()] == ["CO"]
+    assert reading.notes("warning") == []
+
+
 def test_measurements_per_row_as_chembl_exports_them(read: Read) -> None:
     text = (
         '"Molecule ChEMBL ID";"Smiles";"Standard Type";"Standard Relation";"Standard Value";'
