@@ -9,6 +9,8 @@ removed: `--rm-dup all` loses alternate alleles of what was split.
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,8 @@ import pysam.bcftools
 
 from medplatform.modalities.genomics.reference.genome import Genome
 
+OUTPUTS = {".vcf": "-Ov", ".vcf.gz": "-Oz", ".vcf.bgz": "-Oz", ".bcf": "-Ob"}
+"""Ending of a file's name -> what bcftools writes."""
 SPLIT = ("-m", "-any", "--multi-overlaps", ".")
 # A process of its own: a file that bcftools cannot bear ends that, and not the platform.
 _CHILD = """
@@ -30,7 +34,7 @@ pysam.bcftools.norm(*keep, *sys.argv[1:], catch_stdout=False)
 
 
 class NormaliseError(RuntimeError):
-    """bcftools could not normalise a file; the message says what to do, and nothing of the file."""
+    """A file cannot be normalised or written; the message says what to do, and quotes no record."""
 
 
 def left_align(alleles: pl.DataFrame, genome: Genome) -> pl.DataFrame:
@@ -101,26 +105,27 @@ def _moved(alleles: pl.DataFrame, text: str) -> pl.DataFrame:
 
 
 def normalise_file(source: Path, target: Path, genome: Path | None) -> None:
-    """Split and left-align a whole file, as bgzip VCF.
+    """Split and left-align a whole file.
 
     Parameters
     ----------
     source
         VCF or BCF, of any compression.
     target
-        The file to write, FILE.vcf.gz.
+        The file to write: .vcf as text, .vcf.gz or .vcf.bgz as bgzip, .bcf as BCF.
     genome
         FASTA of the build of the file; None to split only.
 
     Raises
     ------
     NormaliseError
-        bcftools cannot read the file, or the reference lacks one of its contigs.
+        bcftools cannot read the file, the reference lacks one of its contigs, or the target has
+        another ending or lies where nothing can be written.
     """
+    output = _output_of(target)
     aligned = () if genome is None else ("-f", str(genome), "-c", "w")
-    with TemporaryDirectory(prefix=".normalising-", dir=target.parent) as folder:
-        scratch = Path(folder) / "normalised.vcf.gz"
-        arguments = (*aligned, *SPLIT, "--no-version", "-Oz", "-o", str(scratch), str(source))
+    with _scratch_beside(target) as scratch:
+        arguments = (*aligned, *SPLIT, "--no-version", output, "-o", str(scratch), str(source))
         # What bcftools says may quote records, paths and names of samples.
         child = subprocess.run(
             [sys.executable, "-c", _CHILD, *arguments],
@@ -134,3 +139,28 @@ def normalise_file(source: Path, target: Path, genome: Path | None) -> None:
                 "sequence lacks one of its contigs. Check the file with: bcftools view FILE"
             )
         scratch.replace(target)
+
+
+def _output_of(target: Path) -> str:
+    """The option of bcftools for what the name of a file says that it is."""
+    for ending, option in OUTPUTS.items():
+        if target.name.lower().endswith(ending):
+            return option
+    raise NormaliseError(
+        f"The name of the file to write ends in none of {', '.join(OUTPUTS)}. Give it the ending "
+        "of what it shall be: text, bgzip or BCF."
+    )
+
+
+@contextmanager
+def _scratch_beside(target: Path) -> Iterator[Path]:
+    """Where to write what becomes the target when it is whole."""
+    try:
+        folder = TemporaryDirectory(prefix=".normalising-", dir=target.parent)
+    except OSError as error:
+        raise NormaliseError(
+            f"Nothing can be written to {target.parent} ({error.strerror}). Make the folder, or "
+            "make it writable, or name another."
+        ) from None
+    with folder as name:
+        yield Path(name) / "normalised"

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pysam
 import pytest
 
 from medplatform.modalities.genomics.alleles.allele import list_alleles
 from medplatform.modalities.genomics.alleles.normalise import NormaliseError, normalise_file
 from medplatform.modalities.genomics.reference.build import canonical_chromosome
 from medplatform.modalities.genomics.reference.genome import Genome, Standing
+from medplatform_tests.modalities.genomics.conftest import vcf
 
+BGZF = b"\x1f\x8b\x08\x04"
 COLUMNS = ("chromosome", "position", "reference_allele", "alternate_allele")
 Key = tuple[str, int, str, str]
 OpenGenome = Callable[[str], Genome]
@@ -212,3 +215,51 @@ def test_a_file_that_bcftools_cannot_read_leaves_nothing_and_is_not_quoted(tmp_p
         normalise_file(source, tmp_path / "out.vcf.gz", None)
     assert "smith" not in str(raised.value).casefold()
     assert [path.name for path in tmp_path.iterdir()] == ["anna_smith.vcf"]
+
+
+@pytest.fixture
+def multiallelic(tmp_path: Path) -> Path:
+    source = tmp_path / "calls.vcf"
+    source.write_bytes(vcf("chr1 5 . A C,G . . .", samples=()))
+    return source
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"),
+    [
+        ("out.vcf", b"##fileformat"),
+        ("out.VCF", b"##fileformat"),
+        ("out.vcf.gz", BGZF),
+        ("out.vcf.bgz", BGZF),
+        ("out.bcf", BGZF),
+    ],
+)
+def test_what_is_written_is_what_its_name_says(
+    multiallelic: Path, tmp_path: Path, name: str, magic: bytes
+) -> None:
+    target = tmp_path / name
+    normalise_file(multiallelic, target, None)
+    assert target.read_bytes().startswith(magic)
+    with pysam.VariantFile(str(target)) as made:
+        assert (made.format, made.is_bcf) == (
+            "BCF" if name == "out.bcf" else "VCF",
+            name == "out.bcf",
+        )
+        assert [record.alts for record in made] == [("C",), ("G",)]
+
+
+@pytest.mark.parametrize("name", ["out", "out.gz", "out.txt", "out.vcf.zip"])
+def test_an_ending_that_says_nothing_is_refused(
+    multiallelic: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(NormaliseError, match=r"\.vcf, \.vcf\.gz"):
+        normalise_file(multiallelic, tmp_path / name, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["calls.vcf"]
+
+
+@pytest.mark.parametrize("folder", ["nodir", "calls.vcf"])
+def test_a_folder_that_nothing_can_be_written_to_is_named(
+    multiallelic: Path, tmp_path: Path, folder: str
+) -> None:
+    with pytest.raises(NormaliseError, match=rf"{folder} \(N.*\)\. Make the folder"):
+        normalise_file(multiallelic, tmp_path / folder / "out.vcf.gz", None)
