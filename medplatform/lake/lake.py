@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from medplatform import __version__
 from medplatform.lake.ledger import Ledger, LedgerEntry, SourceEntry, WrittenFile, flush_folder
-from medplatform.lake.stage import QUARANTINE, Stage, describe
+from medplatform.lake.part import describe
+from medplatform.lake.stage import QUARANTINE, Stage
 from medplatform.lake.table import Table, TableFamily
 
 if TYPE_CHECKING:

@@ -3,8 +3,6 @@
 Rows go to part files of bounded size, so memory does not grow with the delivery.
 """
 
-import hashlib
-import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,7 +15,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medplatform.lake.ledger import Counts, WrittenFile
+from medplatform.lake.ledger import Counts
+from medplatform.lake.part import write_part
 from medplatform.lake.slices import consecutive, count_nulls, have_distinct_keys, scatter
 from medplatform.lake.table import Column, Phi, Table
 
@@ -30,8 +29,6 @@ CELL_BYTES = 8 << 20
 """Of large and nested cells in rows that are not yet an Arrow table."""
 NESTED_BYTES = 256
 """About what each structure in a nested cell takes until then."""
-LARGE_GROUP_ROWS = 4
-"""Of a table with large cells: to read one of them, its whole row group is read."""
 
 QUARANTINE = Table(
     name="quarantine",
@@ -279,7 +276,7 @@ class Stage:
             rows = pq.read_table(part)
             gone = pl.DataFrame(records.select(lineage)).with_columns(is_gone=pl.lit(True))
             marked = pl.DataFrame(found).join(gone, on=lineage, how="left", maintain_order="left")
-            write_parquet(table, rows.filter(marked["is_gone"].is_null().to_arrow()), part)
+            write_part(table, rows.filter(marked["is_gone"].is_null().to_arrow()), part)
 
     def close(self) -> None:
         """Write what is still in memory."""
@@ -353,7 +350,7 @@ class Stage:
         content = pa.concat_tables(chunks, promote_options="default" if table.is_open else "none")
         if table.sort_by:
             content = content.sort_by([(name, "ascending") for name in table.sort_by])
-        write_parquet(table, content, self._next_part(table.name))
+        write_part(table, content, self._next_part(table.name))
         del chunks, content
         pa.default_memory_pool().release_unused()
 
@@ -363,43 +360,3 @@ class Stage:
         path.parent.mkdir(exist_ok=True)
         self._parts[table].append(path)
         return path
-
-
-def _string_paths(field: pa.Field, parent: str = "") -> Iterator[str]:
-    """The names that Parquet has for the texts in a column."""
-    path = f"{parent}{field.name}"
-    if pa.types.is_string(field.type):
-        yield path
-    elif pa.types.is_list(field.type):
-        yield from _string_paths(field.type.value_field.with_name("element"), f"{path}.list.")
-    elif pa.types.is_struct(field.type):
-        for child in field.type:
-            yield from _string_paths(child, f"{path}.")
-
-
-def write_parquet(table: Table, content: pa.Table, path: Path) -> None:
-    """Write one file of a table, durably: zstd, or plain pages where cells are compressed."""
-    repeating = [path for field in content.schema for path in _string_paths(field)]
-    with path.open("wb") as stream:
-        pq.write_table(
-            content,
-            stream,
-            compression="none" if table.large else "zstd",
-            use_dictionary=repeating,  # pyright: ignore[reportArgumentType] - stubs know bool only
-            write_statistics=[c.name for c in table.all_columns if c.name not in table.large],  # pyright: ignore[reportArgumentType]
-            row_group_size=LARGE_GROUP_ROWS if table.large else 1 << 20,
-        )
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def describe(path: Path, relative_to: Path) -> WrittenFile:
-    """Digest and size of a published file."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return WrittenFile(
-        path=path.relative_to(relative_to).as_posix(),
-        rows=pq.read_metadata(path).num_rows,
-        bytes=path.stat().st_size,
-        sha256=digest,
-    )

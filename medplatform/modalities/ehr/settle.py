@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medplatform.lake import Stage, Table
-from medplatform.lake.stage import write_parquet
+from medplatform.lake.part import write_part
 from medplatform.modalities.ehr.columns.child import child
 
 VERSIONS = pa.schema(
@@ -210,4 +210,4 @@ def name_versions(stage: Stage, tables: Iterable[Table], names: pa.Table) -> Non
             number = content.schema.get_field_index("version_id")
             field = content.schema.field(number)
             content = content.set_column(number, field, version_id.cast(field.type))
-            write_parquet(table, content, part)
+            write_part(table, content, part)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.lake.stage import LARGE_GROUP_ROWS
+from medplatform.lake.part import LARGE_GROUP_ROWS
 from medplatform.modalities.delivery import open_delivery
 from medplatform.modalities.imaging import frames
 from medplatform.modalities.imaging.codec import encode

@@ -173,3 +173,38 @@ def test_every_panel_that_cannot_be_used_is_found(tmp_path: Path) -> None:
     found = find_unusable_panels([good, twice, absent])
     assert list(found) == [twice, absent]
     assert "line 3, CFTR: listed twice" in found[twice]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("gene_symbol\nAAA\nBBB\n", [("p", "AAA", None), ("p", "BBB", None)]),
+        ("Gene Symbol,Mode of inheritance\nAAA,BIALLELIC\n", [("p", "AAA", "AR")]),
+        ("gene,moi\nAAA,Autosomal dominant\nBBB,x-linked\nCCC,\n",
+         [("p", "AAA", "AD"), ("p", "BBB", "XL"), ("p", "CCC", None)]),
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_their_usual_names(
+    tmp_path: Path, content: str, expected: list
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(content)
+    assert read_panels([path]).rows() == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        ("name\nAAA\n", "gene_symbol"),
+        ("gene,moi\nAAA,sometimes\n", "inheritance"),
+        ("gene\nAAA\nAAA\n", "listed twice"),
+        ("", "CSV"),
+    ],
+)
+def test_a_panel_that_cannot_be_used_says_the_remedy(
+    tmp_path: Path, content: str, remedy: str
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(content)
+    with pytest.raises(PanelError, match=remedy):
+        read_panels([path])
