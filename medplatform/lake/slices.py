@@ -11,6 +11,8 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 _BATCH_ROWS = 1 << 16
+_MOST_HASHED = 1 << 22
+"""Rows whose keys are compared in memory, which takes some 20 bytes each."""
 
 
 def consecutive(parts: Sequence[Path], columns: list[str], most: int) -> Iterator[pa.Table]:
@@ -44,8 +46,12 @@ def scatter(
 def have_distinct_keys(parts: Sequence[Path], key: list[str]) -> bool:
     """Whether no two rows of Parquet files have the same key.
 
-    False may be wrong (of two hashes of 64 bits that are equal by chance), True never is.
+    False may be wrong (of two hashes of 64 bits that are equal by chance, and of more rows than are
+    compared in memory), True never is.
     """
+    rows = sum(pq.read_metadata(part).num_rows for part in parts)
+    if not 0 < rows <= _MOST_HASHED:
+        return rows == 0
     batches = (
         hash_rows(pa.table(batch).select(key))
         for part in parts
@@ -62,7 +68,11 @@ def count_nulls(parts: Sequence[Path]) -> dict[str, int]:
     is missing too.
     """
     schema = pq.read_schema(parts[0])
-    told = {f.name: 0 for f in schema if not pa.types.is_nested(f.type) and not _is_floating(f)}
+    told = {
+        field.name: 0
+        for field in schema
+        if not (pa.types.is_nested(field.type) or pa.types.is_floating(field.type))
+    }
     for part in parts:
         footer = pq.read_metadata(part)
         for group in range(footer.num_row_groups):
@@ -76,10 +86,6 @@ def count_nulls(parts: Sequence[Path]) -> dict[str, int]:
                     else:
                         told[column.path_in_schema] += statistics.null_count
     return told
-
-
-def _is_floating(field: pa.Field) -> bool:
-    return pa.types.is_floating(field.type)
 
 
 def hash_rows(rows: pa.Table) -> pl.Series:

@@ -64,7 +64,7 @@ def count_broken(rules: Sequence[Rule], rows: pa.Table) -> list[Count]:
 
 
 def _count(plan: _Plan, found: Mapping[Any, Any], rows: int) -> Count:
-    if plan.broken.id not in found:
+    if not {plan.broken.id, plan.judged.id} <= found.keys():
         return Count(rows, rows)
     counted = int(found[plan.judged.id])
     return Count(int(found[plan.broken.id]), rows - counted if plan.is_of_missing else counted)

@@ -10,7 +10,7 @@ from itertools import groupby
 import pyarrow as pa
 
 from medplatform.lake import Stage
-from medplatform.quality.rules import CHECKS, NOT_NULL, Rule, rules_of
+from medplatform.quality.rules import NOT_NULL, Rule, rules_of
 from medplatform.quality.validate import (
     Finding,
     columns_read,
@@ -26,30 +26,39 @@ _CELLS = 700_000
 
 
 def validate_staged(stage: Stage) -> Iterator[Finding]:
-    """The findings of all rules on all tables of a delivery."""
-    order = list(CHECKS)
+    """The findings of all rules on all tables of a delivery, in the order of the rules."""
     for name in stage.tables():
-        findings, others = _judge_files(stage, name)
+        found, others = _judge_files(stage, name)
+        others.sort(key=lambda rule: rule.compares_rows)
         for _, same in groupby(others, lambda rule: rule.compares_rows):
-            findings += _judge_rows(stage, name, list(same))
-        yield from sorted(findings, key=lambda finding: order.index(finding.check))
+            rules = list(same)
+            found |= dict(zip(map(_name, rules), _judge_rows(stage, name, rules), strict=True))
+        yield from (found[_name(rule)] for rule in rules_of(stage.table(name)))
 
 
-def _judge_files(stage: Stage, name: str) -> tuple[list[Finding], list[Rule]]:
-    """The findings that need no row of a table, and the rules that need some."""
+def _name(rule: Rule) -> tuple[str, str]:
+    return rule.check, rule.label
+
+
+def _judge_files(stage: Stage, name: str) -> tuple[dict[tuple[str, str], Finding], list[Rule]]:
+    """The findings that need no row of a table, by rule, and the rules that need some."""
     table, rows, nulls = stage.table(name), stage.rows_staged(name), stage.null_counts(name)
-    findings: list[Finding] = []
+    found: dict[tuple[str, str], Finding] = {}
     others: list[Rule] = []
     for rule in rules_of(table):
         if not rule.columns:
-            findings.append(compare_columns(table, rule, stage.columns(name), rows))
+            found[_name(rule)] = compare_columns(table, rule, stage.columns(name), rows)
         elif rule.expectation == NOT_NULL and rule.columns[0] in nulls:
-            findings.append(judge_missing(table, rule, nulls[rule.columns[0]], rows))
-        elif rule.compares_rows and stage.has_distinct_keys(name):
-            findings.append(passed(table, rule, rows))
+            found[_name(rule)] = judge_missing(table, rule, nulls[rule.columns[0]], rows)
+        elif (
+            rule.compares_rows
+            and all(nulls.get(column) == 0 for column in rule.columns)
+            and stage.has_distinct_keys(name)
+        ):
+            found[_name(rule)] = passed(table, rule, rows)
         else:
             others.append(rule)
-    return findings, others
+    return found, others
 
 
 def _judge_rows(stage: Stage, name: str, rules: Sequence[Rule]) -> list[Finding]:

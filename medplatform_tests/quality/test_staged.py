@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,14 +25,15 @@ VISIT = Table(
     ),
     key=("visit_id", "record_number"),
 )
+NAMED = replace(VISIT, key=("visit_id",))
 GOOD = {"visit_id": "a", "status": "done", "weight_kg": 70.0, "started_at": 0, "ended_at": 5}
 
 
 @contextmanager
-def staged(folder: Path, rows: list[dict]) -> Iterator[Stage]:
+def staged(folder: Path, rows: list[dict], table: Table = VISIT) -> Iterator[Stage]:
     whole = [{**GOOD, "source_id": "s", "record_number": n, **row} for n, row in enumerate(rows)]
     with Lake(folder).stage("toy", "d", "g") as stage:
-        stage.write(VISIT, pa.Table.from_pylist(whole, schema=VISIT.schema()))
+        stage.write(table, pa.Table.from_pylist(whole, schema=table.schema()))
         stage.close()
         yield stage
 
@@ -61,6 +63,18 @@ def test_files_and_slices_are_judged_as_all_rows_at_once(
         rows = stage.read(VISIT.name, columns_read(rules_of(VISIT)))
         assert found == validate(VISIT, rows, stage.columns(VISIT.name))
     assert {finding.check for finding in found if not finding.success} == broken
+
+
+@pytest.mark.parametrize("names", [[], ["a"], [None], ["a", None], [None, None], ["a", "a", None]])
+@pytest.mark.parametrize("most", [1, 1_000_000])
+def test_keys_of_one_column_are_judged_as_all_rows_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str | None], most: int
+) -> None:
+    monkeypatch.setattr("medplatform.lake.slices._MOST_HASHED", most)
+    with staged(tmp_path, [{"visit_id": name} for name in names], NAMED) as stage:
+        found = list(validate_staged(stage))
+        rows = stage.read(NAMED.name, columns_read(rules_of(NAMED)))
+        assert found == validate(NAMED, rows, stage.columns(NAMED.name))
 
 
 def test_a_required_value_that_is_missing_is_told_by_the_footer(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Spellings:
 
     def note_harmless(self, texts: Iterable[str]) -> None:
         """Remember texts that name nobody, as far as there is room."""
-        room = _MOST_HARMLESS - len(self.harmless)
+        room = max(0, _MOST_HARMLESS - len(self.harmless))  # threads may have overfilled it
         short = (text for text in texts if len(text) <= _LONGEST_HARMLESS)
         self.harmless.update(islice(short, room))
 
