@@ -3,9 +3,11 @@
 1. A deletion holds for all that its own delivery and those before it say of the record: files of a
    delivery have no order, and a Bundle of FHIR history begins with the newest entry. So what its
    source brings back counts when a later delivery has it.
-2. Of the versions that are left, the newest counts. Of records of one delivery whose versions say
-   nothing of their order, or which contradict each other in one version, that of the smallest
-   source_id counts, and of one source the first.
+2. Of the versions that are left, the newest counts: the one that was changed last, of equal ones
+   and of those of several patients the one with the greatest number, then that of the last
+   delivery. Of records of one delivery whose versions say nothing of their order, or which
+   contradict each other in one version, that of the smallest source_id counts, and of one source
+   the first.
 3. Nothing counts that is about a patient who was deleted, until a later delivery has that patient.
    This comes last, so that a record whose newest version is about a deleted patient does not fall
    back on an older one.
@@ -38,6 +40,35 @@ def newest_first(*, updated: str | None = None, version: str | None = None) -> S
     if version:
         terms.append(f"try_cast({version} as bigint) desc nulls last")
     return [*terms, "delivery desc", "source_id asc", "record_number asc"]
+
+
+def comparable(updated: str, *, record: str, versions: str) -> str:
+    """When the source last changed a record, null where versions cannot be compared by it.
+
+    De-identification shifts the moments of each patient by a number of days of its own, so those
+    of a record that its source gave to another patient say nothing of their order.
+
+    Parameters
+    ----------
+    updated
+        The moment, as it is published.
+    record
+        What the versions of one record have in common.
+    versions
+        Relation with `record` and patient_id, of all versions.
+    """
+    return (
+        "case\n"
+        "    when\n"
+        f"        {record} not in (\n"
+        f"            select said.{record}\n"
+        f"            from {versions} as said\n"
+        f"            group by said.{record}\n"
+        "            having min(said.patient_id) <> max(said.patient_id)\n"
+        "        )\n"
+        f"        then {updated}\n"
+        "end"
+    )
 
 
 def deleted_later(deletions: str, *, record: str, resource_type: str, resource_id: str) -> str:

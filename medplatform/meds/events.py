@@ -15,6 +15,7 @@ from medplatform.lake import Lake
 from medplatform.lake.current import (
     LINEAGE_COLUMNS,
     about_deleted_patient,
+    comparable,
     deleted_later,
     deleted_patients,
     newest_first,
@@ -172,7 +173,10 @@ def _outdated(source: Source) -> str:
     Only ids that stand in more than one record are sorted, which are few in most lakes.
     """
     name, key, record = source.table.name, source.id_column, ", ".join(LINEAGE_COLUMNS)
-    order = ", ".join(newest_first(updated="last_updated_at", version="version_id"))
+    updated = "last_updated_at"
+    if key != "patient_id":
+        updated = comparable(updated, record=key, versions=f"lake.{name}")
+    order = ", ".join(newest_first(updated=updated, version="version_id"))
     deleted = deleted_later(
         "deletion",
         record="row",

@@ -13,6 +13,7 @@ from medplatform.lake import Lake
 from medplatform.lake.current import (
     LINEAGE_COLUMNS,
     about_deleted_patient,
+    comparable,
     deleted_later,
     newest_first,
 )
@@ -66,7 +67,10 @@ def current_resources(
     if published is None:
         return Resources(relation=None)
     deleted, about_deleted = _deleted(lake, resource_type)
-    order = ", ".join(newest_first(**_version_columns(connection, published)))
+    said = _version_columns(connection, published)
+    if "updated" in said:
+        said["updated"] = comparable(said["updated"], record="id", versions=published)
+    order = ", ".join(newest_first(**said))
     lineage = ", ".join(LINEAGE_COLUMNS)
     current = f"current_{table}"
     connection.execute(

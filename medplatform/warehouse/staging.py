@@ -9,11 +9,13 @@ version counts, and which deletion, says `medplatform.lake.current`.
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from medplatform.lake import Column, Table
 from medplatform.lake.current import (
     about_deleted_patient,
+    comparable,
     deleted_later,
     deleted_patients,
     newest_first,
@@ -122,7 +124,7 @@ def _lake(table: Table) -> str:
 
 
 def _listed(names: Sequence[str], indentation: int = 4) -> str:
-    return ",\n".join(" " * indentation + name for name in names)
+    return ",\n".join(indent(name, " " * indentation) for name in names)
 
 
 def _record_id(table: Table) -> Sequence[str]:
@@ -132,7 +134,10 @@ def _record_id(table: Table) -> Sequence[str]:
 
 def _newest_first(table: Table) -> Sequence[str]:
     if _is_versioned(table):
-        return newest_first(updated="last_updated_at", version=_VERSION)
+        updated = "last_updated_at"
+        if _PATIENT in {column.name for column in table.columns} - set(table.key):
+            updated = comparable(updated, record=table.key[0], versions=_lake(table))
+        return newest_first(updated=updated, version=_VERSION)
     return newest_first()
 
 

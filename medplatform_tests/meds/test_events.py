@@ -361,11 +361,21 @@ def test_a_newer_version_takes_all_components_of_the_older_one_away(site: Site) 
 
 
 def test_a_record_that_moved_to_another_patient_is_gone_from_the_first(site: Site) -> None:
+    moments = at("2021-01-02"), at("2021-01-01")  # as shifted by days of the patients' own
     rows = [
-        observation(name, "o", "1", MORNING, observation_id="o", version_id=version)
-        for name, version in (("ann", "1"), ("bea", "2"))
+        observation(
+            name,
+            "o",
+            "1",
+            MORNING,
+            observation_id="o",
+            version_id=version,
+            last_updated_at=moment,
+            value_number=int(version),
+        )
+        for name, version, moment in zip(("ann", "bea"), ("1", "2"), moments, strict=True)
     ]
-    assert export(site, {"ehr_observation": rows}).height == 1
+    assert export(site, {"ehr_observation": rows})["numeric_value"].to_list() == [2]
     (split,) = [split for split in site.result.splits if split.subjects]
     assert split.subjects == 1
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medplatform.lake import Lake
-from medplatform.lake.current import newest_first
+from medplatform.lake.current import comparable, newest_first
 from medplatform.modalities import ehr
 from medplatform.modalities.ehr.configuration import Configuration
 from medplatform.modalities.ehr.deidentify import SHIFTED_SAFE_HARBOR
@@ -19,7 +19,7 @@ from medplatform.warehouse import build_view
 from medplatform_tests.views.build import columns, view
 from medplatform_tests.warehouse.fhir import FhirLake, observation, patient
 
-OLD, NEW = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
+OLD, LATER, NEW = "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z", "2021-01-01T00:00:00Z"
 VIEW = parse_view(view("Observation", columns(n="value.ofType(integer)")))
 seen = partial(observation, "o")
 VERSIONS = {
@@ -127,3 +127,40 @@ def test_of_a_contradiction_every_table_shows_the_same(
     assert ingest(site, *records) == {"record.conflict": 1}
     assert [value for value, _ in typed(site.lake)] == shown(site) == [records[0]["valueInteger"]]
     assert nested(site) == [1, 2]
+
+
+@pytest.mark.parametrize("numbers", [("1", "2"), (None, None)], ids=["by version", "by delivery"])
+def test_of_a_record_that_moved_to_another_patient_the_shifted_moments_say_nothing(
+    tmp_path: Path, numbers: tuple[str | None, str | None]
+) -> None:
+    """Each of some records moves from a patient to one whose days are shifted otherwise."""
+    site = FhirLake(tmp_path)
+    for value, (version, moment) in enumerate(zip(numbers, (OLD, LATER), strict=True)):
+        moved = [
+            observation(
+                f"o{n}",
+                version,
+                moment,
+                subject={"reference": f"Patient/{value}{n}"},
+                valueInteger=value,
+            )
+            for n in range(8)
+        ]
+        people = [patient(f"{value}{n}") for n in range(8)]
+        site.ingest(f"{value}", *people, *moved)
+    assert shown(site) == [1] * 8
+    order = ", ".join(
+        newest_first(
+            updated=comparable(
+                "last_updated_at",
+                record="observation_id",
+                versions=site.lake.relation("ehr_observation") or "",
+            ),
+            version="version_id",
+        )
+    )
+    newest = duckdb.execute(
+        f"select value_number from {site.lake.relation('ehr_observation')} "
+        f"qualify row_number() over (partition by observation_id order by {order}) = 1"
+    ).fetchall()
+    assert newest == [(1,)] * 8

@@ -31,7 +31,16 @@ qualify
     rank() over (
         partition by condition_id
         order by
-            last_updated_at desc nulls last,
+            case
+                when
+                    condition_id not in (
+                        select said.condition_id
+                        from {{ source('lake', 'ehr_condition') }} as said
+                        group by said.condition_id
+                        having min(said.patient_id) <> max(said.patient_id)
+                    )
+                    then last_updated_at
+            end desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
             source_id asc,

@@ -29,7 +29,16 @@ qualify
     rank() over (
         partition by diagnostic_report_id
         order by
-            last_updated_at desc nulls last,
+            case
+                when
+                    diagnostic_report_id not in (
+                        select said.diagnostic_report_id
+                        from {{ source('lake', 'ehr_diagnostic_report') }} as said
+                        group by said.diagnostic_report_id
+                        having min(said.patient_id) <> max(said.patient_id)
+                    )
+                    then last_updated_at
+            end desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
             source_id asc,

@@ -30,7 +30,16 @@ qualify
     rank() over (
         partition by medication_request_id
         order by
-            last_updated_at desc nulls last,
+            case
+                when
+                    medication_request_id not in (
+                        select said.medication_request_id
+                        from {{ source('lake', 'ehr_medication_request') }} as said
+                        group by said.medication_request_id
+                        having min(said.patient_id) <> max(said.patient_id)
+                    )
+                    then last_updated_at
+            end desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
             source_id asc,

@@ -37,7 +37,16 @@ qualify
     rank() over (
         partition by observation_id
         order by
-            last_updated_at desc nulls last,
+            case
+                when
+                    observation_id not in (
+                        select said.observation_id
+                        from {{ source('lake', 'ehr_observation') }} as said
+                        group by said.observation_id
+                        having min(said.patient_id) <> max(said.patient_id)
+                    )
+                    then last_updated_at
+            end desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
             source_id asc,

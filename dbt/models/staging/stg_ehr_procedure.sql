@@ -27,7 +27,16 @@ qualify
     rank() over (
         partition by procedure_id
         order by
-            last_updated_at desc nulls last,
+            case
+                when
+                    procedure_id not in (
+                        select said.procedure_id
+                        from {{ source('lake', 'ehr_procedure') }} as said
+                        group by said.procedure_id
+                        having min(said.patient_id) <> max(said.patient_id)
+                    )
+                    then last_updated_at
+            end desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,
             source_id asc,

@@ -71,11 +71,11 @@ class InfoReader:
         self._annotations = find_layouts(
             {key: known.description for key, known in header.info.items()}
         ).keys()
-        self._flags = {
+        self._flags = [
             key
             for key, known in header.info.items()
             if known.type == "Flag" and not self._names_sample(key)
-        }
+        ]
 
     def read(self, items: Items, alternates: np.ndarray) -> Info:
         """The columns of a batch; `alternates` is the number of alternate alleles per record."""
@@ -99,8 +99,8 @@ class InfoReader:
                     broken += column.broken
                     for rule, mask in column.remarks:
                         self._remark(rule, int(mask.argmax()), remarks)
-        for key in self._flags - columns.keys():
-            columns[key] = pa.array(np.zeros(items.count, bool))
+        for key in self._flags:
+            columns.setdefault(key, pa.array(np.zeros(items.count, bool)))
         return Info(columns, broken, remarks)
 
     def remark_once(self, masks: Broken, is_good: np.ndarray) -> list[Remark]:
