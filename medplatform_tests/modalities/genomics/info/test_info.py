@@ -181,3 +181,12 @@ def test_files_that_type_a_key_otherwise_are_read(read: Read) -> None:
     assert reading.errors() == []
     assert reading.stage.rows_staged("genomics_variant") == 2
     assert len(reading.stage.parts()["genomics_variant"]) == 2
+
+
+def test_flags_that_no_record_has_are_columns_in_the_order_of_the_header(read: Read) -> None:
+    names = [f"F{number}" for number in (3, 1, 4, 2, 6, 5)]
+    flags = "".join(f'##INFO=<ID={n},Number=0,Type=Flag,Description="">\n' for n in names)
+    header = HEADER.replace("##contig", f"{flags}##contig")
+    reading = read({"calls.vcf": vcf("chr1 1 . A G . . .", samples=(), header=header)})
+    (row,) = reading.rows("genomics_variant")
+    assert [key for key in row if key.startswith("info_F")] == [f"info_{name}" for name in names]
