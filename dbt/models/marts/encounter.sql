@@ -17,7 +17,16 @@ select
     type_code,
     type_system,
     started_at,
+    started_precision,
     ended_at,
-    (epoch(ended_at) - epoch(started_at)) / 3600 as length_of_stay_hours
+    ended_precision,
+    -- The first moments of two days or months say nothing of the hours between.
+    case
+        when
+            ended_at >= started_at
+            and started_precision not in ('year', 'month', 'day')
+            and ended_precision not in ('year', 'month', 'day')
+            then (epoch(ended_at) - epoch(started_at)) / 3600
+    end as length_of_stay_hours
 from {{ ref('stg_ehr_encounter') }}
 where coalesce(status, 'unknown') != 'entered-in-error'

@@ -14,6 +14,7 @@ select
     onset_at,
     onset_precision,
     abated_at,
+    abated_precision,
     recorded_at,
     recorded_precision,
     delivery

@@ -12,6 +12,7 @@ select
     report_system,
     report_display,
     effective_at,
+    effective_precision,
     issued_at,
     result_count,
     delivery

@@ -12,6 +12,7 @@ select
     started_at,
     started_precision,
     ended_at,
+    ended_precision,
     delivery
 from {{ source('lake', 'ehr_encounter') }} as record
 where

@@ -8,6 +8,7 @@ select
     birth_year,
     is_deceased,
     deceased_at,
+    deceased_precision,
     zip3,
     delivery
 from {{ source('lake', 'ehr_patient') }} as record

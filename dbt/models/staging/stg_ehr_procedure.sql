@@ -11,7 +11,9 @@ select
     procedure_system,
     procedure_display,
     performed_at,
+    performed_precision,
     ended_at,
+    ended_precision,
     delivery
 from {{ source('lake', 'ehr_procedure') }} as record
 where

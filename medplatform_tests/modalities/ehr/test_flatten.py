@@ -345,6 +345,50 @@ def test_a_procedure_has_a_start_and_an_end(flatten: Flatten) -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "columns"),
+    [
+        (patient(deceasedDateTime="2020"), {"deceased": "year"}),
+        (
+            {
+                "resourceType": "Encounter",
+                "id": "e1",
+                "status": "finished",
+                "class": {"code": "IMP"},
+                "subject": {"reference": "Patient/p1"},
+                "period": {"start": "2020-03-15T08:00:00Z", "end": "2020-03"},
+            },
+            {"started": "second", "ended": "month"},
+        ),
+        (
+            clinical("Condition", onsetDateTime="2019-01-01", abatementDateTime="2020"),
+            {"onset": "day", "abated": "year"},
+        ),
+        (
+            clinical(
+                "Procedure", status="completed", performedPeriod={"start": "2020-03", "end": "2020"}
+            ),
+            {"performed": "month", "ended": "year"},
+        ),
+        (
+            clinical("Procedure", status="completed", performedDateTime="2020"),
+            {"performed": "year", "ended": None},
+        ),
+        (
+            clinical(
+                "DiagnosticReport", status="final", code=concept("1"), effectiveDateTime="2020"
+            ),
+            {"effective": "year"},
+        ),
+    ],
+)
+def test_starts_ends_and_deaths_say_how_exactly_they_are_known(
+    flatten: Flatten, resource: dict, columns: dict[str, str | None]
+) -> None:
+    (row,) = flatten(resource)
+    assert {name: row[f"{name}_precision"] for name in columns} == columns
+
+
+@pytest.mark.parametrize(
     ("resource", "element"),
     [
         (patient(gender="Jane"), "Patient.gender"),

@@ -18,6 +18,11 @@ select
     coalesce(
         r.abatementDateTime__start, r.abatementInstant__start, r.abatementPeriod.start__start
     ) as abated_at,
+    coalesce(
+        r.abatementDateTime__precision,
+        r.abatementInstant__precision,
+        r.abatementPeriod.start__precision
+    ) as abated_precision,
     r.recordedDate__start as recorded_at,
     r.recordedDate__precision as recorded_precision,
     source_id,

@@ -14,6 +14,11 @@ select
     coalesce(
         r.effectiveDateTime__start, r.effectiveInstant__start, r.effectivePeriod.start__start
     ) as effective_at,
+    coalesce(
+        r.effectiveDateTime__precision,
+        r.effectiveInstant__precision,
+        r.effectivePeriod.start__precision
+    ) as effective_precision,
     r.issued__start as issued_at,
     coalesce(len(r.result), 0)::integer as result_count,
     source_id,

@@ -10,6 +10,7 @@ select
     coalesce(r.period.start__start, r.actualPeriod.start__start) as started_at,
     coalesce(r.period.start__precision, r.actualPeriod.start__precision) as started_precision,
     coalesce(r.period.end__start, r.actualPeriod.end__start) as ended_at,
+    coalesce(r.period.end__precision, r.actualPeriod.end__precision) as ended_precision,
     source_id,
     record_number,
     position

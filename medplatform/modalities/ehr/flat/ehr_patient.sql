@@ -6,6 +6,7 @@ select
     try_cast(left(r.birthDate, 4) as integer) as birth_year,
     r.deceasedDateTime__start is not null or coalesce(r.deceasedBoolean, false) as is_deceased,
     r.deceasedDateTime__start as deceased_at,
+    r.deceasedDateTime__precision as deceased_precision,
     list_filter(
         list_sort(
             list_transform(

@@ -14,7 +14,16 @@ select
         r.occurrenceDateTime__start,
         r.occurrencePeriod.start__start
     ) as performed_at,
+    coalesce(
+        r.performedDateTime__precision,
+        r.performedPeriod.start__precision,
+        r.occurrenceDateTime__precision,
+        r.occurrencePeriod.start__precision
+    ) as performed_precision,
     coalesce(r.performedPeriod.end__start, r.occurrencePeriod.end__start) as ended_at,
+    coalesce(
+        r.performedPeriod.end__precision, r.occurrencePeriod.end__precision
+    ) as ended_precision,
     source_id,
     record_number,
     position
