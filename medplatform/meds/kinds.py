@@ -26,11 +26,12 @@ create macro coded(name, code) as coalesce(name, '{UNKNOWN}') || '//' || code;
 create macro parent(omop, code) as omop || '/' || code;
 create macro instant(moment) as make_timestamp(epoch_us(moment));
 create macro known_from(moment, precision) as case precision
-    when 'year' then moment + interval '1 year'
-    when 'month' then moment + interval '1 month'
+    when 'year' then moment + interval '2 years'
+    when 'month' then moment + interval '2 months'
     else moment
 end;
 """
+"""`known_from` as `dbt/macros/known_from.sql` has it, which says why."""
 
 _NOT_IN_EFFECT = "('cancelled', 'planned', 'draft', 'not-done', 'preparation')"
 _ERROR = "'entered-in-error'"
@@ -124,6 +125,14 @@ def _concept(column: str, suffix: str = "") -> dict[str, str]:
     }
 
 
+def _end_known_at(start: str) -> str:
+    """When an end became known: not before its start, which may be known more exactly."""
+    return f"""instant(greatest(
+            known_from(row.ended_at, row.ended_precision),
+            known_from(row.{start}_at, row.{start}_precision)
+        ))"""
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(
         name="sex",
@@ -175,7 +184,7 @@ KINDS: tuple[Kind, ...] = (
         name="procedure",
         source=_PROCEDURE,
         **_concept("procedure"),
-        known_at="instant(row.performed_at)",
+        known_at="instant(known_from(row.performed_at, row.performed_precision))",
         occurred_at="instant(row.performed_at)",
     ),
     Kind(
@@ -221,7 +230,9 @@ KINDS: tuple[Kind, ...] = (
         code="'REPORT//' || coded(vocabulary.name, row.report_code)",
         parent="parent(vocabulary.omop, row.report_code)",
         display="row.report_display",
-        known_at="instant(greatest(row.effective_at, row.issued_at))",
+        known_at="""instant(greatest(
+            known_from(row.effective_at, row.effective_precision), row.issued_at
+        ))""",
         occurred_at="instant(row.effective_at)",
     ),
     Kind(
@@ -229,7 +240,7 @@ KINDS: tuple[Kind, ...] = (
         source=_PROCEDURE,
         exists="row.ended_at is not null",
         **_concept("procedure", "//END"),
-        known_at="instant(row.ended_at)",
+        known_at=_end_known_at("performed"),
         occurred_at="instant(row.ended_at)",
     ),
     Kind(
@@ -238,7 +249,9 @@ KINDS: tuple[Kind, ...] = (
         exists="row.abated_at is not null",
         **_concept("condition", "//END"),
         known_at="""instant(greatest(
-            row.abated_at, known_from(row.recorded_at, row.recorded_precision)
+            known_from(row.abated_at, row.abated_precision),
+            known_from(row.onset_at, row.onset_precision),
+            known_from(row.recorded_at, row.recorded_precision)
         ))""",
         occurred_at="instant(row.abated_at)",
     ),
@@ -247,7 +260,7 @@ KINDS: tuple[Kind, ...] = (
         source=_ENCOUNTER,
         exists="row.ended_at is not null",
         code=f"'ENCOUNTER//' || coalesce(row.class_code, '{UNKNOWN}') || '//END'",
-        known_at="instant(row.ended_at)",
+        known_at=_end_known_at("started"),
         occurred_at="instant(row.ended_at)",
         display="'End of an encounter of class ' || row.class_code",
     ),
@@ -256,7 +269,7 @@ KINDS: tuple[Kind, ...] = (
         source=_PATIENT,
         exists="row.is_deceased",
         code=f"'{death_code}'",
-        known_at="instant(row.deceased_at)",
+        known_at="instant(known_from(row.deceased_at, row.deceased_precision))",
         occurred_at="instant(row.deceased_at)",
         display="'Death'",
         parent="'SNOMED/419620001'",

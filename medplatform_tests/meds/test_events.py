@@ -125,13 +125,77 @@ def test_a_condition_that_ended_has_an_end(site: Site) -> None:
     ]
 
 
-def test_a_date_known_to_the_year_counts_from_its_end(site: Site) -> None:
+def test_a_date_known_to_the_year_counts_from_the_end_of_the_next(site: Site) -> None:
     row = condition(
         "ann", "44054006", "2001-01-01", onset_precision="year", recorded_at=at("2001-03-01")
     )
     event = only(site, "ehr_condition", row)
-    assert event["time"] == naive("2002-01-01")
+    assert event["time"] == naive("2003-01-01")
     assert event["occurred_at"] == naive("2001-01-01")
+
+
+def test_a_death_known_to_the_year_is_after_what_was_observed_in_it(site: Site) -> None:
+    """Of 2020, moved by -20 days; so was the observation of 2020-11-11."""
+    death = {"deceased_at": at("2019-01-01"), "deceased_precision": "year"}
+    rows = {
+        "ehr_patient": [patient("ann", 1960, is_deceased=True, **death)],
+        "ehr_observation": [observation("ann", "hba1c", "4548-4", "2020-10-22")],
+    }
+    events = export(site, rows)
+    assert events["code"].to_list()[-2:] == ["LOINC//4548-4", "MEDS_DEATH"]
+    assert events["time"].to_list()[-1] == naive("2021-01-01")
+    assert events["occurred_at"].to_list()[-1] == naive("2019-01-01")
+
+
+@pytest.mark.parametrize(
+    ("end", "precision", "time"),
+    [
+        ("2021-01-01", "year", "2023-01-01"),
+        ("2021-06-01", "month", "2021-08-01"),
+        ("2021-06-01", "day", MORNING),
+        (NOON, "minute", NOON),
+    ],
+)
+def test_an_end_is_not_known_before_its_start(
+    site: Site, end: str, precision: str, time: str
+) -> None:
+    ended = {"ended_at": at(end), "ended_precision": precision}
+    procedure = {
+        "procedure_id": "p1",
+        "patient_id": "ann",
+        "status": "completed",
+        "procedure_code": "80146002",
+        "procedure_system": SNOMED,
+        "performed_at": at(MORNING),
+        "performed_precision": "minute",
+        **ended,
+    }
+    abated = {"abated_at": at(end), "abated_precision": precision}
+    rows = {
+        "ehr_encounter": [encounter("ann", "visit", MORNING, started_precision="minute", **ended)],
+        "ehr_condition": [condition("ann", "44054006", MORNING, **abated)],
+        "ehr_procedure": [procedure],
+    }
+    events = export(site, rows)
+    ends = events.filter(pl.col("code").str.ends_with("//END"))
+    assert ends.select("time", "occurred_at").rows() == [(naive(time), naive(end))] * 3
+
+
+def test_procedures_and_reports_known_to_the_year_count_from_the_end_of_the_next(
+    site: Site,
+) -> None:
+    start = at("2020-01-01")
+    rows = {
+        "ehr_procedure": [
+            {"procedure_id": "p1", "patient_id": "ann", "procedure_code": "80146002"}
+            | {"performed_at": start, "performed_precision": "year"}
+        ],
+        "ehr_diagnostic_report": [
+            {"diagnostic_report_id": "r1", "patient_id": "ann", "report_code": "51990-0"}
+            | {"effective_at": start, "effective_precision": "year"}
+        ],
+    }
+    assert export(site, rows)["time"].to_list() == [naive("2022-01-01")] * 2
 
 
 def test_a_number_stands_with_its_unit_as_value_and_as_delivered(site: Site) -> None:
