@@ -103,6 +103,8 @@ FIRST_DELIVERY = {
         patient("is_minor", 2003),
         patient("short_followup", 1960),
         patient("died", 1960, is_deceased=True, deceased_at=at("2022-01-01")),
+        patient("died_in_2022", 1960, is_deceased=True, deceased_at=at("2022-01-01"))
+        | {"deceased_precision": "year"},
         patient("undated_event", 1960),
         patient("refuted", 1960),
         patient("measured", 1960),
@@ -122,6 +124,7 @@ FIRST_DELIVERY = {
         encounter("short_followup", "short-1", PREDICTION),
         encounter("short_followup", "short-2", "2022-06-01 09:59"),
         *index_and_followup("died"),
+        encounter("died_in_2022", "last-year", "2022-06-01 10:00"),
         *index_and_followup("undated_event"),
         *index_and_followup("refuted"),
     ],
@@ -399,6 +402,7 @@ def test_patients_are_counted_with_their_records(built: Warehouse) -> None:
     assert (ann["encounter_count"], ann["condition_count"], ann["medication_count"]) == (4, 3, 4)
     assert ann["last_recorded_at"] == at("2023-06-01 10:00")
     assert patients["died"]["last_recorded_at"] == at("2022-01-01")
+    assert patients["died_in_2022"]["last_recorded_at"] == at("2022-06-01 10:00")
     assert patients["refuted"]["condition_count"] == 0
     assert patients["measured"]["lab_result_count"] == 4
 

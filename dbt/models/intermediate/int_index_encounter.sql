@@ -24,7 +24,8 @@ with candidate as (
                 cardiac.patient_id = encounter.patient_id
                 and (
                     cardiac.occurred_at is null
-                    or cardiac.occurred_at <= greatest(encounter.started_at, encounter.ended_at)
+                    or cardiac.occurred_at
+                    <= greatest(encounter.started_at, {{ known_from('encounter.ended') }})
                 )
         )
 )

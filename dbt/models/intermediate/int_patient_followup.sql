@@ -58,7 +58,9 @@ select
     recorded.patient_id,
     min(recorded.recorded_at) as first_recorded_at,
     -- Letters and bills are dated after a death: nobody is followed up beyond it.
-    least(max(recorded.recorded_at), any_value(patient.deceased_at)) as last_recorded_at
+    least(
+        max(recorded.recorded_at), any_value({{ known_from('patient.deceased') }})
+    ) as last_recorded_at
 from recorded
 inner join {{ ref('stg_ehr_patient') }} as patient
     on recorded.patient_id = patient.patient_id
