@@ -23,7 +23,7 @@ from medplatform.lake.current import (
 from medplatform.lake.table import LINEAGE
 from medplatform.modalities import TABLES
 from medplatform.modalities.ehr.nested import FAMILY
-from medplatform.modalities.ehr.tables import DELETION, PATIENT
+from medplatform.modalities.ehr.tables import DELETION, PATIENT, RESOURCE_ID_OF_PATIENT
 from medplatform.warehouse.documents import comment, dump
 from medplatform.warehouse.inputs import MART_INPUTS, NESTED_INPUTS, MartInput, NestedInput
 from medplatform.warehouse.project import PROJECT
@@ -207,7 +207,7 @@ def _staging_key(table: Table | MartInput) -> list[str]:
     """What names a row when one version of each record is left, wherever it was delivered."""
     if not _is_versioned(table):
         return list(table.key)
-    of_version = {_VERSION, *(column.name for column in LINEAGE)}
+    of_version = {_VERSION, RESOURCE_ID_OF_PATIENT, *(column.name for column in LINEAGE)}
     return [name for name in table.key if name not in of_version]
 
 

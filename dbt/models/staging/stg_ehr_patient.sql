@@ -2,6 +2,7 @@
 -- Change the declaration, not this file.
 select
     patient_id,
+    patient_resource_id,
     version_id,
     last_updated_at,
     sex,

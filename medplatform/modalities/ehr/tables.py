@@ -77,6 +77,9 @@ _VERSION = (
 )
 _ENCOUNTER_ID = _token("encounter_id", "Token of the encounter that the record belongs to.")
 
+RESOURCE_ID_OF_PATIENT = "patient_resource_id"
+"""The column that tells the Patient resources of one person apart."""
+
 PATIENT = Table(
     name="ehr_patient",
     unit=UNIT,
@@ -84,6 +87,11 @@ PATIENT = Table(
     description="One row per delivered version of a FHIR Patient.",
     columns=(
         _PATIENT_ID,
+        _token(
+            RESOURCE_ID_OF_PATIENT,
+            "Token of the Patient resource: several may name the same patient.",
+            required=True,
+        ),
         *_VERSION,
         Column(
             name="sex",
@@ -114,7 +122,7 @@ PATIENT = Table(
             phi=Phi.QUASI_IDENTIFIER,
         ),
     ),
-    key=("patient_id", "version_id"),
+    key=("patient_id", RESOURCE_ID_OF_PATIENT, "version_id"),
     sort_by=("patient_id",),
 )
 

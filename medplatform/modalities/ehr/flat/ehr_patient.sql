@@ -1,5 +1,6 @@
 select
     patient_id,
+    local_id as patient_resource_id,
     version_id,
     r.meta.lastUpdated__start as last_updated_at,
     r.gender as sex,

@@ -51,8 +51,8 @@ class Flattener:
         content
             De-identified resources of a type in `TABLE_OF`.
         keys
-            One row per resource: position, resource_type, resource_id, patient_id, version_id and
-            lineage.
+            One row per resource: position, resource_type, resource_id, local_id, patient_id,
+            version_id and lineage.
         contained
             The resources within them: position, contained_id, coding.
         """
