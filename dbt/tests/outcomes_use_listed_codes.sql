@@ -8,8 +8,10 @@ where
     and not exists (
         select 1
         from {{ ref('stg_ehr_condition') }} as condition
+        inner join {{ ref('int_condition_coding') }} as coding
+            on condition.condition_id = coding.condition_id
         inner join {{ ref('outcome_codes') }} as code
-            on {{ has_code('condition.condition', 'code') }}
+            on {{ has_code('coding.condition', 'code') }}
         where
             condition.condition_id = outcome.condition_id
             and condition.patient_id = mart.patient_id

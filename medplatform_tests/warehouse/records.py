@@ -13,6 +13,7 @@ from medplatform.modalities import TABLES
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
+ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 
 Row = Mapping[str, Any]
 
@@ -61,14 +62,18 @@ def encounter(patient_id: str, encounter_id: str, started_at: str, **more: Any) 
     }
 
 
-def condition(patient_id: str, code: str, onset_at: str | None, **more: Any) -> Row:
+def condition(
+    patient_id: str, code: str, onset_at: str | None, icd: str | None = None, **more: Any
+) -> Row:
     moment = at(onset_at) if onset_at else None
+    codings = [(SNOMED, code), *([(ICD_10_CM, icd)] if icd else [])]
     return {
         "patient_id": patient_id,
         "condition_id": f"{patient_id}-{code}",
         "verification_status": "confirmed",
         "condition_system": SNOMED,
         "condition_code": code,
+        "condition_codings": [{"system": system, "code": code} for system, code in codings],
         "onset_at": moment,
         "recorded_at": moment,
         **more,

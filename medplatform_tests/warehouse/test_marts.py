@@ -107,6 +107,7 @@ FIRST_DELIVERY = {
         | {"deceased_precision": "year"},
         patient("undated_event", 1960),
         patient("refuted", 1960),
+        patient("coded_twice", 1960),
         patient("measured", 1960),
         patient("deleted", 1960),
         patient("restored", 1960),
@@ -127,6 +128,7 @@ FIRST_DELIVERY = {
         encounter("died_in_2022", "last-year", "2022-06-01 10:00"),
         *index_and_followup("undated_event"),
         *index_and_followup("refuted"),
+        *index_and_followup("coded_twice"),
     ],
     "ehr_condition": [
         condition("ann", MI, "2022-06-01 10:00"),
@@ -136,6 +138,9 @@ FIRST_DELIVERY = {
         condition("undated_event", MI, None),
         condition("refuted", MI, "2021-12-01 10:00", verification_status="refuted"),
         condition("deleted", "59621000", "2020-01-01 10:00"),
+        condition("coded_twice", "401314000", "2022-01-01 10:00", icd="I21.4"),
+        condition("coded_twice", "313436004", "2020-01-01 10:00", icd="E11.9"),
+        condition("coded_twice", "59621000", "2020-01-01 10:00", icd="I10"),
     ],
     "ehr_observation": [
         observation("ann", "ldl-1", "22748-8", "2021-05-01", value_number=2.0, value_unit="mmol/L"),
@@ -269,13 +274,19 @@ def test_marts_of_an_empty_lake_are_empty_and_typed(built: Warehouse) -> None:
 def test_marts_have_the_rows_that_the_result_says(built: Warehouse) -> None:
     rows = {name: built.mart(name).height for name in MARTS}
     assert built.result.marts == rows
-    assert rows["patient_features"] == 4
+    assert rows["patient_features"] == 5
     assert rows["imaging_features"] == 3
 
 
 def test_adults_with_followup_and_no_earlier_event_are_included(built: Warehouse) -> None:
     """Left out: an earlier or undated event, a minor, follow-up cut short by time or death."""
-    assert built.patients.keys() == {"ann", "bea", "refuted", "restored"}
+    assert built.patients.keys() == {
+        "ann",
+        "bea",
+        "refuted",
+        "restored",
+        "coded_twice",
+    }
 
 
 def test_prediction_is_at_the_start_of_the_latest_encounter_with_followup(
@@ -288,7 +299,19 @@ def test_prediction_is_at_the_start_of_the_latest_encounter_with_followup(
 
 def test_outcome_is_an_event_up_to_the_last_moment_of_the_horizon(built: Warehouse) -> None:
     outcomes = {patient_id: row["outcome"] for patient_id, row in built.patients.items()}
-    assert outcomes == {"ann": True, "bea": False, "refuted": False, "restored": False}
+    assert {name for name, outcome in outcomes.items() if outcome} == {"ann", "coded_twice"}
+
+
+def test_any_code_of_a_condition_may_be_the_one_that_a_seed_lists(built: Warehouse) -> None:
+    """Of SNOMED CT and ICD-10, one is kept; seeds list the other, or both."""
+    row = built.patients["coded_twice"]
+    assert row["outcome"] and row["has_diabetes"] and row["has_hypertension"]
+    counted = built.query(
+        "select feature, count(*) from intermediate.int_feature_record "
+        "where patient_id = 'coded_twice' and record_table = 'ehr_condition' group by all"
+    )
+    assert sorted(counted) == [("has_diabetes", 1), ("has_hypertension", 1)]
+    assert built.mart("condition").filter(pl.col("patient_id") == "coded_twice").height == 3
 
 
 def test_values_from_the_prediction_on_are_not_features(built: Warehouse) -> None:
@@ -319,7 +342,8 @@ def test_medications_are_counted_once_and_only_when_to_be_given(built: Warehouse
 
 def test_smoking_is_unknown_where_nobody_asked(built: Warehouse) -> None:
     smokers = {patient_id: row["is_smoker"] for patient_id, row in built.patients.items()}
-    assert smokers == {"ann": True, "bea": False, "refuted": None, "restored": None}
+    unknown = dict.fromkeys(("refuted", "restored", "coded_twice"))
+    assert smokers == {"ann": True, "bea": False, **unknown}
 
 
 def test_newest_version_wins_over_the_order_of_deliveries(built: Warehouse) -> None:
@@ -345,7 +369,7 @@ def test_a_deleted_patient_is_in_no_mart(built: Warehouse) -> None:
 
 def test_one_polygenic_score_is_taken_for_all(built: Warehouse) -> None:
     scores = {patient_id: row["polygenic_score"] for patient_id, row in built.patients.items()}
-    assert scores == {"ann": 1.5, "bea": None, "refuted": None, "restored": None}
+    assert {name: score for name, score in scores.items() if score is not None} == {"ann": 1.5}
 
 
 def test_a_file_that_the_ledger_does_not_name_is_invisible(built: Warehouse) -> None:

@@ -9,6 +9,8 @@ where
     coalesce(condition.verification_status, 'unknown') not in ('entered-in-error', 'refuted')
     and exists (
         select 1
-        from {{ ref('outcome_codes') }} as code
-        where {{ has_code('condition.condition', 'code') }}
+        from {{ ref('int_condition_coding') }} as coding
+        inner join {{ ref('outcome_codes') }} as code
+            on {{ has_code('coding.condition', 'code') }}
+        where coding.condition_id = condition.condition_id
     )

@@ -52,6 +52,17 @@ smoking_status as (
     ) = 1
 ),
 
+condition_concept as (
+    select distinct
+        coding.condition_id,
+        concept.concept
+    from {{ ref('int_condition_coding') }} as coding
+    inner join {{ ref('concept_codes') }} as concept
+        on
+            concept.concept in ('hypertension', 'diabetes')
+            and {{ has_code('coding.condition', 'concept') }}
+),
+
 -- A diagnosis counts from the day it was written down: an onset may be entered years later.
 diagnosis as (
     select
@@ -67,10 +78,8 @@ diagnosis as (
     from {{ ref('int_index_encounter') }} as encounter
     inner join {{ ref('stg_ehr_condition') }} as condition
         on encounter.patient_id = condition.patient_id
-    inner join {{ ref('concept_codes') }} as concept
-        on
-            concept.concept in ('hypertension', 'diabetes')
-            and {{ has_code('condition.condition', 'concept') }}
+    inner join condition_concept as concept
+        on condition.condition_id = concept.condition_id
     where
         coalesce(condition.verification_status, 'unknown') not in ('entered-in-error', 'refuted')
         and greatest(

@@ -11,6 +11,7 @@ select
     condition_code,
     condition_system,
     condition_display,
+    condition_codings,
     onset_at,
     onset_precision,
     abated_at,

@@ -64,6 +64,15 @@ def _coded(name: str, meaning: str) -> tuple[Column, Column, Column]:
     )
 
 
+def _codings(name: str, meaning: str) -> Column:
+    return Column(
+        name=f"{name}_codings",
+        dtype=pa.list_(pa.struct([("system", _TEXT), ("code", _TEXT)])),
+        description=f"{meaning}: every delivered code with its code system, in the order of the "
+        f"source; `{name}_code` is one of them.",
+    )
+
+
 _PATIENT_ID = _token("patient_id", "Pseudonym of the patient, the same everywhere.", required=True)
 _VERSION = (
     Column(
@@ -163,6 +172,7 @@ CONDITION = Table(
         _text("clinical_status", "Whether the condition is active.", CLINICAL_STATUS),
         _text("verification_status", "How sure the condition is.", VERIFICATION_STATUS),
         *_coded("condition", "The condition"),
+        _codings("condition", "The condition"),
         *_dated("onset", "When the condition began."),
         *_dated("abated", "When the condition ended."),
         *_dated("recorded", "When the condition was written down."),

@@ -302,6 +302,16 @@ def test_the_preferred_terminology_comes_first_then_public_ones(flatten: Flatten
     assert chosen({"display": "no code"}) == (None, None, None)
 
 
+def test_every_code_of_a_condition_is_there_beside_the_kept_one(flatten: Flatten) -> None:
+    icd = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I21.4", "display": "NSTEMI"}
+    snomed = {"system": SNOMED, "code": "401314000"}
+    codings = [icd, snomed, {"display": "no code"}]
+    (row,) = flatten(clinical("Condition", code={"coding": codings}))
+    assert row["condition_code"] == "401314000"
+    assert row["condition_codings"] == [{"system": icd["system"], "code": "I21.4"}, snomed]
+    assert flatten(clinical("Condition"))[0]["condition_codings"] is None
+
+
 def test_the_medication_may_be_contained(flatten: Flatten) -> None:
     rxnorm = "http://www.nlm.nih.gov/research/umls/rxnorm"
     request = clinical(

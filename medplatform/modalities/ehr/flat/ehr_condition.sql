@@ -9,6 +9,7 @@ select
     coding.code as condition_code,
     coding.system as condition_system,
     display_of(coding) as condition_display,
+    codes_of(r.code.coding) as condition_codings,
     coalesce(
         r.onsetDateTime__start, r.onsetInstant__start, r.onsetPeriod.start__start
     ) as onset_at,

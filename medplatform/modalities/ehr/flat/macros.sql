@@ -18,6 +18,13 @@ create macro choose(codings, preferred) as
 create macro choose_of_all(concepts, preferred) as
     choose(list_transform(concepts, lambda k: choose(k.coding, preferred)), preferred);
 
+-- All codes with their systems, for who looks for one that a table does not keep.
+create macro codes_of(codings) as
+    list_transform(
+        list_filter(codings, lambda c: c.code is not null),
+        lambda c: {'system': c.system, 'code': c.code}
+    );
+
 create macro display_of(coding) as case when is_public(coding.system) then coding.display end;
 
 create macro target_id(reference, resource_type) as
