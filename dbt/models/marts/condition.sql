@@ -11,7 +11,9 @@ select
     abated_at,
     recorded_at,
     case
-        when coalesce(clinical_status, 'unknown') = 'unknown' then abated_at is null
+        -- Rows of earlier versions of the platform know an end by its date alone.
+        when coalesce(clinical_status, 'unknown') = 'unknown'
+            then not coalesce(is_abated, abated_at is not null)
         else clinical_status in ('active', 'recurrence', 'relapse')
     end as is_active
 from {{ ref('stg_ehr_condition') }}

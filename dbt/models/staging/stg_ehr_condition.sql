@@ -14,6 +14,7 @@ select
     condition_codings,
     onset_at,
     onset_precision,
+    is_abated,
     abated_at,
     abated_precision,
     recorded_at,

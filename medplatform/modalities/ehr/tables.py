@@ -174,7 +174,13 @@ CONDITION = Table(
         *_coded("condition", "The condition"),
         _codings("condition", "The condition"),
         *_dated("onset", "When the condition began."),
-        *_dated("abated", "When the condition ended."),
+        Column(
+            name="is_abated",
+            dtype=pa.bool_(),
+            description="Whether the record says that the condition ended, in whatever form: as a "
+            "date, period, age, range or text.",
+        ),
+        *_dated("abated", "When the condition ended, where that is a date (end of a period)."),
         *_dated("recorded", "When the condition was written down."),
     ),
     key=("condition_id", "version_id"),

@@ -148,7 +148,7 @@ def test_every_date_is_moved_by_the_same_days_and_is_utc(
         clinical(
             "Condition",
             onsetDateTime="2019-01-01T22:00:00-05:00",
-            abatementPeriod={"start": "2020-03-01"},
+            abatementDateTime="2020-03-01",
             recordedDate="2019-01-02",
         ),
     )
@@ -156,6 +156,32 @@ def test_every_date_is_moved_by_the_same_days_and_is_utc(
     assert row["abated_at"] == utc(2020, 3, 1) + shift
     assert row["recorded_at"] == utc(2019, 1, 2) + shift
     assert row["last_updated_at"] == utc(2020, 5, 31, 22) + shift
+
+
+@pytest.mark.parametrize(
+    ("abatement", "ended"),
+    [
+        ({"abatementDateTime": "2019-09-01"}, utc(2019, 9, 1)),
+        ({"abatementPeriod": {"start": "2019-07-01", "end": "2019-09-01"}}, utc(2019, 9, 1)),
+        ({"abatementPeriod": {"end": "2019-09-01"}}, utc(2019, 9, 1)),
+        ({"abatementPeriod": {"start": "2019-07-01"}}, None),
+        ({"abatementAge": {"value": 40, "unit": "a"}}, None),
+        ({"abatementRange": {"low": {"value": 40}}}, None),
+        ({"abatementString": "when Mrs Doe moved"}, None),
+    ],
+)
+def test_a_condition_ended_in_whatever_form_its_end_is_stated(
+    flatten: Flatten, shift: timedelta, abatement: dict, ended: datetime | None
+) -> None:
+    (row,) = flatten(clinical("Condition", **abatement))
+    assert row["is_abated"] is True
+    assert row["abated_at"] == (ended + shift if ended else None)
+    assert "Mrs Doe" not in str(row)
+
+
+def test_a_condition_without_a_stated_end_did_not_end(flatten: Flatten) -> None:
+    (row,) = flatten(clinical("Condition", onsetDateTime="2019-09-01"))
+    assert (row["is_abated"], row["abated_at"]) == (False, None)
 
 
 def test_an_encounter_and_references_to_it_have_one_token(

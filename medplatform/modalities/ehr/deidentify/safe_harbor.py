@@ -209,9 +209,13 @@ ANSWERS = tuple(
     Rule(
         select=select,
         action=Action.REDACT,
-        because="free text; that there was an answer is kept",
+        because="free text; that there was an answer, or an end, is kept",
     )
-    for select in ("Observation.valueString", "Observation.component.valueString")
+    for select in (
+        "Observation.valueString",
+        "Observation.component.valueString",
+        "Condition.abatementString",
+    )
 )
 
 SHIFTED_SAFE_HARBOR = Policy(

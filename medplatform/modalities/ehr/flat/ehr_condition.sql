@@ -16,13 +16,16 @@ select
     coalesce(
         r.onsetDateTime__precision, r.onsetInstant__precision, r.onsetPeriod.start__precision
     ) as onset_precision,
+    (
+        r.abatementDateTime__start is not null
+        or r.abatementPeriod is not null
+        or r.abatementAge is not null
+        or r.abatementRange is not null
+        or r.abatementString is not null
+    ) as is_abated,
+    coalesce(r.abatementDateTime__start, r.abatementPeriod.end__start) as abated_at,
     coalesce(
-        r.abatementDateTime__start, r.abatementInstant__start, r.abatementPeriod.start__start
-    ) as abated_at,
-    coalesce(
-        r.abatementDateTime__precision,
-        r.abatementInstant__precision,
-        r.abatementPeriod.start__precision
+        r.abatementDateTime__precision, r.abatementPeriod.end__precision
     ) as abated_precision,
     r.recordedDate__start as recorded_at,
     r.recordedDate__precision as recorded_precision,

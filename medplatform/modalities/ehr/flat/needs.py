@@ -81,7 +81,11 @@ NEEDS: dict[str, pa.StructType] = {
         verificationStatus=_CONCEPT,
         code=_CONCEPT,
         **_start("onset"),
-        **_start("abatement"),
+        **_date("abatementDateTime"),
+        abatementPeriod=_PERIOD,
+        abatementAge=_NOTHING,
+        abatementRange=_NOTHING,
+        abatementString=_TEXT,
         **_date("recordedDate"),
     ),
     "Observation": _struct(
