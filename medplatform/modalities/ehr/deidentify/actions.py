@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 from medplatform.modalities.ehr.deidentify.block import Columns, Leaf
 from medplatform.modalities.ehr.deidentify.dates import act_on_dates
 from medplatform.modalities.ehr.deidentify.distinct import Column
-from medplatform.modalities.ehr.deidentify.numbers import merge_ages, perturb, read_decimals
+from medplatform.modalities.ehr.deidentify.media_types import generalise_media_type
+from medplatform.modalities.ehr.deidentify.numbers import (
+    merge_ages,
+    merge_years,
+    perturb,
+    read_decimals,
+)
 from medplatform.modalities.ehr.deidentify.plan import DATES
 from medplatform.modalities.ehr.deidentify.policy import Action, Generalisation, Noise, Rule
 from medplatform.modalities.ehr.deidentify.tokens import (
@@ -83,8 +89,12 @@ def _constant(leaf: Leaf, value: str | bool | int | float | dict | None) -> pa.A
 
 def _generalise(rule: Rule, leaf: Leaf) -> Columns:
     if rule.to is Generalisation.AGE:
-        merged = merge_ages(leaf.array, leaf.parent)
+        # An integer has no unit beside it.
+        is_quantity = leaf.definition.type == "decimal"
+        merged = merge_ages(leaf.array, leaf.parent) if is_quantity else merge_years(leaf.array)
         return _publish(leaf, merged, "generalised")
+    if rule.to is Generalisation.MEDIA_TYPE:
+        return _publish(leaf, Column(leaf.array).map(generalise_media_type), "generalised")
     return _publish(leaf, Column(leaf.array).map(generalise_postal_code), "generalised")
 
 

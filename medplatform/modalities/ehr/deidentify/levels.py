@@ -89,12 +89,33 @@ class Scope:
         """For which elements a condition on one of their elements holds."""
         key = (name, condition)
         if key not in self.held:
+            if "." in name:
+                self.held[key] = self._within(name, condition, vocabulary)
+                return self.held[key]
             column = self.column(name)
             if column is None:
                 self.held[key] = np.full(self.level.size, condition.if_absent)
             else:
                 self.held[key] = meets(column, condition, vocabulary)
         return self.held[key]
+
+    def _within(self, path: str, condition: Condition, vocabulary: Vocabulary) -> np.ndarray:
+        """For which elements a condition holds for one of the texts that a path leads to."""
+        owners, fields, array = np.arange(self.level.size), self.fields, pa.nulls(0, pa.string())
+        for name in path.split("."):
+            if name not in fields:
+                return np.full(self.level.size, condition.if_absent)
+            array = fields[name]
+            if pa.types.is_list(array.type):
+                offsets, array = items_of(array)
+                owners = np.repeat(owners, np.diff(offsets))
+            fields = fields_of(array) if pa.types.is_struct(array.type) else {}
+        holds, is_absent = np.zeros((2, self.level.size), dtype=bool)
+        is_absent[:] = condition.if_absent
+        is_absent[owners[array.is_valid().to_numpy(zero_copy_only=False)]] = False
+        found = meets(Column(array), condition.model_copy(update={"if_absent": False}), vocabulary)
+        holds[owners[found]] = True
+        return holds | is_absent
 
 
 def meets(column: Column, condition: Condition, vocabulary: Vocabulary) -> np.ndarray:

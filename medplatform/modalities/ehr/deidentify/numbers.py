@@ -3,6 +3,8 @@
 # pyright: reportAttributeAccessIssue=false
 # pyarrow.compute makes its functions when it is imported.
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +15,27 @@ from medplatform.modalities.ehr.deidentify.policy import Noise
 from medplatform.privacy import Identity
 from medplatform.privacy.policy import OLDEST_AGE
 
-_PER_YEAR = {"a": 1, "mo": 12, "wk": 52.18, "d": 365.25, "h": 8766, "min": 525960}
-_NAMES = {"year": "a", "years": "a", "yr": "a", "months": "mo", "month": "mo"}
-_NAMES |= {"weeks": "wk", "week": "wk", "days": "d", "day": "d", "hours": "h", "minutes": "min"}
+_PER_YEAR = {"a": 1, "mo": 12, "wk": 52.18, "d": 365.25, "h": 8766, "min": 525960, "s": 31557600}
+# UCUM's years and months of other calendars differ by less than ages are told apart.
+_CODES = {code: code for code in _PER_YEAR}
+_CODES |= {f"{code}_{kind}": code for code in ("a", "mo") for kind in "jgts"}
+_WORDS = {
+    "a": ("y", "ys", "yr", "yrs", "year", "years", "yo", "yoa"),
+    "mo": ("mos", "mth", "mths", "mon", "month", "months"),
+    "wk": ("w", "wks", "week", "weeks"),
+    "d": ("day", "days"),
+    "h": ("hr", "hrs", "hour", "hours"),
+    "min": ("mins", "minute", "minutes"),
+    "s": ("sec", "secs", "second", "seconds"),
+}
+_NAMES = {word: code for code, words in _WORDS.items() for word in (code, *words)}
+_AGE_UNIT = re.compile(
+    r"\s*([a-z]+)(?:\(s\))?\.?(?:[\s_-]*(?:old|of\s+age|age))?\s*(?:\{.*\})?\s*", re.I
+)
+AGE_CODES = frozenset(_CODES)
+"""UCUM codes of the units of time that ages are told in."""
+AGE_WORDS = _AGE_UNIT.pattern.replace("[a-z]+", "|".join(sorted(_NAMES.keys() - _CODES.keys())))
+"""A regular expression of what such units are called, `(?i)` left out."""
 
 
 def read_decimals(array: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
@@ -57,9 +77,14 @@ def merge_ages(array: pa.Array, quantity: Scope) -> pa.Array:
 
 
 def _limit(unit: str) -> float:
-    name = unit.strip()
-    code = name if name in _PER_YEAR else _NAMES.get(name.lower(), "a")
+    word = _AGE_UNIT.fullmatch(unit)
+    code = _CODES.get(unit.strip()) or _NAMES.get(word[1].lower() if word else "", "a")
     return float(round(OLDEST_AGE * _PER_YEAR[code]))
+
+
+def merge_years(array: pa.Array) -> pa.Array:
+    """Whole years of age, those of 90 years and more as 90."""
+    return pc.min_element_wise(array, pa.scalar(OLDEST_AGE, array.type), skip_nulls=False)
 
 
 def perturb(array: pa.Array, noise: Noise, identity: Identity) -> pa.Array:

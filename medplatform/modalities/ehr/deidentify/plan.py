@@ -169,7 +169,11 @@ def fits(rule: Rule, definition: ElementDefinition) -> bool:
     if rule.action is Action.PERTURB:
         return kind in NUMBERS
     if rule.action is Action.GENERALISE:
-        wanted = {Generalisation.POSTAL_CODE: {"string"}, Generalisation.AGE: {"decimal"}}
+        wanted = {
+            Generalisation.POSTAL_CODE: {"string"},
+            Generalisation.AGE: {"decimal", "integer"},
+            Generalisation.MEDIA_TYPE: {"code"},
+        }
         return kind in wanted.get(rule.to or Generalisation.YEAR, DATES)
     if rule.action is Action.SUBSTITUTE:
         return _can_be(rule.value, kind)

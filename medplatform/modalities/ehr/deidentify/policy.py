@@ -76,6 +76,8 @@ class Generalisation(StrEnum):
     """Three digits of a US postal code, 000 for small areas."""
     AGE = "age"
     """90 years for ages over 89, in the unit beside the value; years where it is unknown."""
+    MEDIA_TYPE = "media_type"
+    """Type, subtype and charset; other parameters may be any text."""
 
 
 class _Model(BaseModel):
@@ -136,7 +138,8 @@ class Condition(_Model):
     """When a rule applies: a text near the selected element is in a vocabulary.
 
     The text is the selected value itself, or that of a `sibling` element, or, where a whole
-    element is selected, of a `child`.
+    element is selected, of a `child`. A sibling may be a path (`code.coding.code`), through lists
+    too: one of the texts that it leads to is enough.
     """
 
     sibling: str | None = None

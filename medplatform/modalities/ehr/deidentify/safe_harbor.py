@@ -6,6 +6,7 @@ texts are, and the rest narrows that down for the identifiers of 45 CFR 164.514(
 observation's text `ANSWERS` leaves that there was one.
 """
 
+from medplatform.modalities.ehr.deidentify.numbers import AGE_CODES, AGE_WORDS
 from medplatform.modalities.ehr.deidentify.policy import (
     Action,
     Condition,
@@ -44,7 +45,17 @@ VOCABULARIES = {
     "short_codes": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+^|-]{0,31}"),
     "versions": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}"),
     "units": Vocabulary(pattern=r"(?!.*\d{5})[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]{1,24}"),
-    "years": Vocabulary(values=frozenset({"a"})),
+    "age_units": Vocabulary(values=AGE_CODES, pattern=f"(?i){AGE_WORDS}"),
+    # LOINC: age, estimated, reported, calculated, at death, now or at death; SNOMED CT: age, now.
+    "ages": Vocabulary(
+        values=frozenset(
+            {
+                *("30525-0", "21611-9", "21612-7", "29553-5", "39016-1", "63900-5"),
+                *("397669002", "424144002"),
+            }
+        )
+    ),
+    "birth_dates": Vocabulary(values=frozenset({"21112-8", "184099003"})),
     "type_names": Vocabulary(pattern=r"[A-Z][A-Za-z]{1,40}"),
     "numbers": Vocabulary(pattern=r"[0-9EULeul.+\s-]*"),
     "us": Vocabulary(pattern=r"(?i)\s*(us|usa|united states( of america)?)\s*"),
@@ -169,7 +180,10 @@ PERSONS = (
     _drop("Location.position", "geographic subdivisions smaller than a state"),
     _drop("Narrative"),
     _drop("Attachment", "full-face photographs, URLs, documents"),
-    _keep("Attachment.contentType"),
+    *(
+        _coarse(select, Generalisation.MEDIA_TYPE)
+        for select in ("Attachment.contentType", "Binary.contentType")
+    ),
     _keep("Attachment.language"),
     _keep("Attachment.size"),
     _drop("Signature"),
@@ -186,7 +200,26 @@ PERSONS = (
         )
     ),
     _coarse("Age.value", Generalisation.AGE),
-    _coarse("Quantity.value", Generalisation.AGE, _is("years", sibling="code")),
+    _coarse(
+        "Quantity.value",
+        Generalisation.AGE,
+        _is("age_units", sibling="code"),
+        _is("age_units", sibling="unit"),
+    ),
+    *(
+        _coarse(f"{observed}.{value}", Generalisation.AGE, _is("ages", sibling="code.coding.code"))
+        for observed in ("Observation", "Observation.component")
+        for value in ("valueQuantity", "valueRange", "valueInteger")
+    ),
+    *(
+        _coarse(
+            f"{observed}.{value}",
+            Generalisation.BIRTH_DATE,
+            _is("birth_dates", sibling="code.coding.code"),
+        )
+        for observed in ("Observation", "Observation.component")
+        for value in ("valueDateTime", "valuePeriod")
+    ),
 )
 
 EXTENSIONS = frozenset(

@@ -108,12 +108,22 @@ def _misasked(condition: Condition, sites: Iterable[_Site], release: Release) ->
     else:
         what = f"asks for a child {name!r}"
         owners = {site.element.type for site in sites}
-    asked = [found for owner in owners if (found := _elements(owner, release).get(name))]
+    asked = [found for owner in owners if (found := _asked(name, owner, release))]
     if not asked:
         return f"{what}, which FHIR does not have there: see to the name."
     if any(each.is_list or each.type not in _TEXTS for each in asked):
         return f"{what}, which is no single text: ask for another element."
     return None
+
+
+def _asked(path: str, owner: str, release: Release) -> ElementDefinition | None:
+    """The element that a path leads to, if there is one."""
+    *way, last = path.split(".")
+    for name in way:
+        if (element := _elements(owner, release).get(name)) is None:
+            return None
+        owner = element.type
+    return _elements(owner, release).get(last)
 
 
 def _owners(site: _Site, release: Release) -> Iterator[str]:

@@ -160,7 +160,13 @@ class Oracle:
         raise AssertionError("no rule decides")
 
     def _holds(self, condition: Condition, way: Way, depth: int) -> bool:
-        if condition.sibling:
+        if condition.sibling and "." in condition.sibling:
+            found = list(_follow(way[depth].parent, condition.sibling.split(".")))
+            known = self.policy.vocabularies[condition.is_in]
+            if found:
+                return any((text in known) != condition.negate for text in found)
+            text = None
+        elif condition.sibling:
             text = way[depth].parent.get(condition.sibling)
         elif condition.child:
             text = way[depth].value.get(condition.child)
@@ -211,6 +217,10 @@ class Oracle:
             return {"": self.policy.redaction}, "redacted"
         elif rule.action is Action.SUBSTITUTE:
             return _published(kind, str(rule.value)), "redacted"
+        elif rule.to == "media_type":
+            return {"": value.partition(";")[0]}, "generalised"
+        elif rule.to == "age" and kind == "integer":
+            return {"": min(value, 90)}, "generalised"
         elif rule.to == "age":
             return _published(kind, _merged_age(value, way[-1].parent)), "generalised"
         else:
@@ -291,6 +301,7 @@ def _published(kind: str, value: Any) -> dict[str, Any]:
 
 def _merged_age(text: str, quantity: dict[str, Any]) -> str:
     unit = quantity.get("code") or quantity.get("unit") or "a"
+    unit = {"month": "mo", "days": "d"}.get(unit, unit)
     oldest = {"mo": 1080, "wk": 4696, "d": 32872, "h": 788940, "min": 47336400}.get(unit, 90)
     return str(oldest) if float(text) >= oldest else text
 
@@ -303,9 +314,24 @@ def _fit(rule: Rule, kind: str) -> Rule | None:
     if action is Action.SHIFT_DATE and kind not in DATES:
         return None
     if action is Action.GENERALISE:
-        wanted = {"postal_code": ("string",), "age": ("decimal",)}.get(rule.to or "", DATES)
-        return rule if kind in wanted else None
+        wanted = {
+            "postal_code": ("string",),
+            "age": ("decimal", "integer"),
+            "media_type": ("code",),
+        }
+        return rule if kind in wanted.get(rule.to or "", DATES) else None
     return rule
+
+
+def _follow(content: Any, path: list[str]) -> Iterator[str]:
+    """The texts that a path leads to, through lists too."""
+    if isinstance(content, list):
+        for item in content:
+            yield from _follow(item, path)
+    elif content is not None and path:
+        yield from _follow(content.get(path[0]), path[1:])
+    elif content is not None:
+        yield content
 
 
 @cache

@@ -14,6 +14,9 @@ from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer
 _MR = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
 _BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _OWN_PREFIX = "http://hl7.org/fhir/StructureDefinition/humanname-own-prefix"
+_AGE = {"coding": [{"code": "local"}, {"system": "http://loinc.org", "code": "30525-0"}]}
+_BIRTH_DATE = {"coding": [{"system": "http://loinc.org", "code": "21112-8"}]}
+_BORN = {"code": _BIRTH_DATE, "valueDateTime": "1920-03-17"}
 
 
 def _identifier(value: str, system: str = "https://hospital.example/numbers") -> dict[str, Any]:
@@ -95,6 +98,11 @@ PLANTED: dict[str, list[tuple[str, dict[str, Any], list[str]]]] = {
         ),
         ("Condition", {"onsetAge": {"value": "104", "code": "a"}}, ["104"]),
         ("Patient", {"birthDate": "1919-11-23"}, ["1919"]),
+        (
+            "Observation",
+            {"code": _BIRTH_DATE, "valueDateTime": "1920-03-17", "component": [_BORN]},
+            ["1920", "-03-", "-04-"],
+        ),
     ],
     "telephone numbers": [
         ("Patient", {"telecom": [{"system": "phone", "value": "+1-555-0142"}]}, ["555-0142"]),
@@ -202,8 +210,16 @@ PLANTED: dict[str, list[tuple[str, dict[str, Any], list[str]]]] = {
     "full-face photographs": [
         (
             "Patient",
-            {"photo": [{"contentType": "image/png", "data": "Q0FOQVJZ", "hash": "Q0FOQVJZ"}]},
-            ["Q0FOQVJZ"],
+            {
+                "photo": [
+                    {
+                        "contentType": "image/png; name=CANARY48",
+                        "data": "Q0FOQVJZ",
+                        "hash": "Q0FOQVJZ",
+                    }
+                ]
+            },
+            ["Q0FOQVJZ", "CANARY48"],
         )
     ],
     "other unique numbers": [
@@ -294,3 +310,93 @@ def test_what_is_needed_stays(comparer: Comparer) -> None:
     }
     assert made["meta"] == observation["meta"]
     assert made["status"] == "final"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "published"),
+    [
+        ({"value": "1141", "code": "mo"}, 1080),
+        ({"value": "34698", "code": "d"}, 32872),
+        ({"value": "5000", "code": "wk"}, 4696),
+        ({"value": "96", "unit": "yr"}, 90),
+        ({"value": "96", "unit": "Years old"}, 90),
+        ({"value": "1141", "unit": "month"}, 1080),
+        ({"value": "33000", "unit": "days"}, 32872),
+        ({"value": "89", "unit": "years"}, 89),
+        ({"value": "1079", "code": "mo"}, 1079),
+        ({"value": "120", "code": "mm[Hg]"}, 120),
+    ],
+)
+def test_ages_over_89_are_merged_in_every_unit_of_time(
+    comparer: Comparer, quantity: dict[str, str], published: int
+) -> None:
+    """Durations of 90 years are ages, whatever code stands over them."""
+    contents = [
+        {"valueQuantity": quantity},
+        {"component": [{"valueQuantity": quantity}]},
+        {"valueRange": {"low": quantity}},
+    ]
+    for content in contents:
+        made = comparer.engine("Observation", [content]).content.to_pylist()[0]
+        assert _values(made) == [published]
+
+
+def _values(content: Any) -> list[float]:
+    if isinstance(content, dict):
+        here = [content["value"]] if isinstance(content.get("value"), float) else []
+        return here + [value for item in content.values() for value in _values(item)]
+    if isinstance(content, list):
+        return [value for item in content for value in _values(item)]
+    return []
+
+
+def test_an_observed_age_needs_no_unit_to_be_merged(comparer: Comparer) -> None:
+    heart_rate = {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}
+    ages = [
+        {"code": _AGE, "valueInteger": 97},
+        {"code": _AGE, "valueInteger": 62},
+        {"code": _AGE, "valueQuantity": {"value": "97"}},
+        {"code": _AGE, "valueRange": {"low": {"value": "88"}, "high": {"value": "98"}}},
+        {"code": heart_rate, "component": [{"code": _AGE, "valueInteger": 97}]},
+        {"code": heart_rate, "valueInteger": 97, "valueQuantity": {"value": "98"}},
+        {"code": {"text": "no coding"}, "valueInteger": 97},
+        {"valueInteger": 97},
+    ]
+    made = comparer.compare("Observation", ages)
+    assert [row.get("valueInteger") for row in made] == [90, 62, None, None, None, 97, 97, 97]
+    assert made[2]["valueQuantity"]["value"] == 90
+    assert [made[3]["valueRange"][end]["value"] for end in ("low", "high")] == [88, 90]
+    assert made[4]["component"][0]["valueInteger"] == 90
+    assert made[5]["valueQuantity"]["value"] == 98
+
+
+def test_an_observed_birth_date_is_that_of_a_patient(comparer: Comparer) -> None:
+    observed = [
+        {"code": _BIRTH_DATE, "valueDateTime": "1920-01-01"},
+        {"code": _BIRTH_DATE, "valueDateTime": "1987-11-23"},
+    ]
+    births = [{"birthDate": content["valueDateTime"]} for content in observed]
+    published = [row["birthDate"] for row in comparer.compare("Patient", births)]
+    made = comparer.compare("Observation", observed)
+    assert [row["valueDateTime"] for row in made] == published == ["1934", "1988"]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "published"),
+    [
+        ("text/plain; name=CANARY48", "text/plain"),
+        ("text/html;charset=UTF-8; name=x", "text/html;charset=UTF-8"),
+        ("text/plain; charset=canary", "text/plain"),
+        ("application/hl7-cda+xml", "application/hl7-cda+xml"),
+        ("CANARY48", None),
+    ],
+)
+def test_of_a_media_type_only_the_charset_is_said_too(
+    comparer: Comparer, delivered: str, published: str | None
+) -> None:
+    made = comparer.engine("DocumentReference", [{"content": [_content(delivered)]}]).content
+    assert made.to_pylist()[0]["content"][0]["attachment"]["contentType"] == published
+
+
+def _content(media_type: str) -> dict[str, Any]:
+    return {"attachment": {"contentType": media_type}}

@@ -32,6 +32,7 @@ def test_the_policy_of_the_platform_is_sound() -> None:
         ("Observation.component", {"child": "valueString"}),
         ("Observation.value[x]", {"sibling": "status"}),
         ("Observation//Quantity", {"child": "unit"}),
+        ("Observation.valueInteger", {"sibling": "code.coding.code"}),
         ("MedicinalProduct.name.productName", {"sibling": "id"}),
         ("Resource.language", {"sibling": "id"}),
         ("ContactPoint", {"sibling": "id"}),
@@ -55,6 +56,16 @@ def test_a_condition_may_ask_for_a_text_that_is_there(select: str, asked: dict[s
         ("Address.state", {"sibling": "line"}, "a sibling 'line', which is no single text"),
         ("ContactPoint.value", {"sibling": "rank"}, "a sibling 'rank', which is no single text"),
         ("Identifier", {"child": "type"}, "a child 'type', which is no single text"),
+        (
+            "Observation.valueInteger",
+            {"sibling": "code.codings.code"},
+            "a sibling 'code.codings.code', which FHIR does not have",
+        ),
+        (
+            "Observation.valueInteger",
+            {"sibling": "code.coding"},
+            "a sibling 'code.coding', which is no single text",
+        ),
     ],
 )
 def test_a_condition_that_can_never_be_asked_is_refused_with_its_rule(
