@@ -328,6 +328,22 @@ def test_the_preferred_terminology_comes_first_then_public_ones(flatten: Flatten
     assert chosen({"display": "no code"}) == (None, None, None)
 
 
+def test_a_status_is_read_from_the_coding_of_its_value_set(flatten: Flatten) -> None:
+    """FHIR asks for one coding of a required value set, wherever it stands among others."""
+    hl7 = "http://terminology.hl7.org/CodeSystem"
+
+    def status(snomed: str, system: str, code: str) -> dict[str, Any]:
+        return {"coding": [*concept(snomed)["coding"], *concept(code, f"{hl7}/{system}")["coding"]]}
+
+    condition = clinical(
+        "Condition",
+        clinicalStatus=status("55561003", "condition-clinical", "resolved"),
+        verificationStatus=status("59156000", "condition-ver-status", "confirmed"),
+    )
+    (row,) = flatten(condition)
+    assert (row["clinical_status"], row["verification_status"]) == ("resolved", "confirmed")
+
+
 def test_every_code_of_a_condition_is_there_beside_the_kept_one(flatten: Flatten) -> None:
     icd = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I21.4", "display": "NSTEMI"}
     snomed = {"system": SNOMED, "code": "401314000"}

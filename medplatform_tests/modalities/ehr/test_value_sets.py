@@ -164,6 +164,17 @@ def test_codes_of_two_releases_stand_in_one_table(site: Site) -> None:
     assert "unknown" in site.codes("Condition", "clinical_status")
 
 
+def test_the_class_of_an_encounter_is_that_of_v3_actcode(site: Site) -> None:
+    codings = [
+        {"system": "http://snomed.info/sct", "code": "371883000"},
+        {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+    ]
+    visit = about("Encounter", 1, status="completed", **{"class": [{"coding": codings}]})
+    person = {"resourceType": "Patient", "id": "p1"}
+    assert site.ingest(Release.R5, ndjson(person, visit)).status == "published"
+    assert site.codes("Encounter", "class_code") == {"AMB"}
+
+
 def test_a_code_of_another_release_is_refused_and_the_rest_is_published(site: Site) -> None:
     visit = {"class": {"code": "AMB"}}
     resources = (

@@ -4,8 +4,12 @@ select
     target_id(r.encounter.reference, 'Encounter') as encounter_id,
     version_id,
     r.meta.lastUpdated__start as last_updated_at,
-    choose(r.clinicalStatus.coding, null).code as clinical_status,
-    choose(r.verificationStatus.coding, null).code as verification_status,
+    choose(
+        r.clinicalStatus.coding, 'http://terminology.hl7.org/CodeSystem/condition-clinical'
+    ).code as clinical_status,
+    choose(
+        r.verificationStatus.coding, 'http://terminology.hl7.org/CodeSystem/condition-ver-status'
+    ).code as verification_status,
     coding.code as condition_code,
     coding.system as condition_system,
     display_of(coding) as condition_display,

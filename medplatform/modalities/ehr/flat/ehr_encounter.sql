@@ -4,7 +4,10 @@ select
     version_id,
     r.meta.lastUpdated__start as last_updated_at,
     r.status,
-    coalesce(r.class.code, choose_of_all(r.class_list, null).code) as class_code,
+    coalesce(
+        r.class.code,
+        choose_of_all(r.class_list, 'http://terminology.hl7.org/CodeSystem/v3-ActCode').code
+    ) as class_code,
     kind.code as type_code,
     kind.system as type_system,
     coalesce(r.period.start__start, r.actualPeriod.start__start) as started_at,
