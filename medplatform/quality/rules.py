@@ -10,6 +10,7 @@ from typing import Any, Literal
 from medplatform.lake import Table
 
 NOT_NULL = "expect_column_values_to_not_be_null"
+IN_ORDER_TYPE = "expect_column_pair_values_a_to_be_greater_than_b"
 Severity = Literal["critical", "warning"]
 
 
@@ -53,7 +54,8 @@ CHECKS: dict[str, Check] = {
         ),
         Check(
             "dates_are_in_order",
-            "An end before its start is a typing or a time-zone error.",
+            "An end before its start is a typing or a time-zone error; of a partial date the last "
+            "moment that it may mean counts.",
             "warning",
         ),
     )
@@ -147,8 +149,8 @@ def rules_of(table: Table) -> list[Rule]:
         rules.append(
             Rule(
                 "dates_are_in_order",
-                "expect_column_pair_values_a_to_be_greater_than_b",
-                (later, earlier),
+                IN_ORDER_TYPE,
+                (later, earlier, *_precision(table, later)),
                 {
                     "column_A": later,
                     "column_B": earlier,
@@ -165,6 +167,12 @@ def checks_of(table: Table) -> list[Check]:
     """The checks for which a table has rules."""
     names = dict.fromkeys(rule.check for rule in rules_of(table))
     return [CHECKS[name] for name in names]
+
+
+def _precision(table: Table, moment: str) -> list[str]:
+    """The column, if there is one, that says how exactly a moment is known."""
+    name = f"{moment.removesuffix('_at')}_precision"
+    return [column.name for column in table.columns if column.name == name]
 
 
 def _unique(table: Table) -> Rule:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
@@ -16,7 +17,14 @@ from pydantic import BaseModel
 from medplatform.garbage import collected_once
 from medplatform.lake import Table
 from medplatform.quality.counting import Count, count_broken
-from medplatform.quality.rules import NOT_NULL, Rule, Severity, rules_of
+from medplatform.quality.rules import IN_ORDER_TYPE, NOT_NULL, Rule, Severity, rules_of
+
+_LONGEST = {"year": 2 * 366, "month": 2 * 31, "day": 2}
+"""Days from the first moment of a partial date to the last that it may mean.
+
+Of a year or month the first day was moved by the patient's shift, so the last may lie in the next
+one; a day has no time zone.
+"""
 
 
 class Finding(BaseModel):
@@ -65,9 +73,23 @@ def validate(
     known = [_judge_without_values(table, rule, rows, present) for rule in rules]
     others = [rule for rule, finding in zip(rules, known, strict=True) if finding is None]
     with collected_once():  # Great Expectations holds the rows in circles of objects
-        counts = iter(count_broken(others, rows.select(columns_read(others))))
+        counts = iter(count_broken(others, _with_last_moments(others, rows)))
     judged = zip(rules, known, strict=True)
     return [finding or _judge(table, rule, next(counts)) for rule, finding in judged]
+
+
+def _with_last_moments(rules: Sequence[Rule], rows: pa.Table) -> pa.Table:
+    """The columns that rules look at, an end that is a partial date as late as it may mean."""
+    rows = rows.select(columns_read(rules))
+    for rule in rules:
+        if rule.expectation == IN_ORDER_TYPE and len(rule.columns) > 2:
+            later, _, precision = rule.columns
+            days = pl.Series(rows[precision]).replace_strict(
+                _LONGEST, default=0, return_dtype=pl.Int64
+            )
+            moments = pl.Series(rows[later]) + pl.select(pl.duration(days=days)).to_series()
+            rows = rows.set_column(rows.schema.get_field_index(later), later, moments.to_arrow())
+    return rows
 
 
 def combine(rules: Sequence[Rule], findings: Sequence[Sequence[Finding]]) -> list[Finding]:

@@ -2,12 +2,14 @@
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from medplatform.lake import Column, Table
+from medplatform.modalities.ehr.tables import ENCOUNTER
 from medplatform.quality import CHECKS, Finding, Rule, is_rejected, rules_of, validate
 from medplatform.quality.counting import Count, count_broken
 from medplatform.quality.rules import checks_of
@@ -73,6 +75,35 @@ def test_each_rule_is_broken_by_its_own_fault(
     others = [f for name, findings in found.items() if name != check for f in findings]
     assert all(finding.success for finding in others)
     assert is_rejected(broken) == (CHECKS[check].severity == "critical")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "precision", "broken"),
+    [
+        ("2020-03-15T00:00", "2020-03-01T00:00", "month", 0),
+        ("2020-03-15T08:00", "2020-03-15T00:00", "day", 0),
+        ("2020-10-22T00:00", "2019-01-01T00:00", "year", 0),
+        ("2020-03-15T08:00", "2020-03-15T07:00", "minute", 1),
+        ("2020-03-15T08:00", "2020-03-12T00:00", "day", 1),
+        ("2020-05-15T08:00", "2020-02-01T00:00", "month", 1),
+        ("2022-05-15T08:00", "2019-01-01T00:00", "year", 1),
+        ("2020-03-15T08:00", None, None, 0),
+    ],
+)
+def test_an_end_counts_as_late_as_its_partial_date_may_mean(
+    start: str, end: str | None, precision: str | None, broken: int
+) -> None:
+    moment = pa.timestamp("us", "UTC")
+    rules = [rule for rule in rules_of(ENCOUNTER) if rule.check == "dates_are_in_order"]
+    rows = pa.table(
+        {
+            "started_at": pa.array([datetime.fromisoformat(start)], moment),
+            "ended_at": pa.array([end and datetime.fromisoformat(end)], moment),
+            "ended_precision": pa.array([precision], pa.string()),
+        }
+    )
+    (finding,) = validate(ENCOUNTER, rows, rows.column_names, rules)
+    assert finding.value == broken
 
 
 def test_a_column_without_values_breaks_no_rule() -> None:
