@@ -87,7 +87,7 @@ def _with_last_moments(rules: Sequence[Rule], rows: pa.Table) -> pa.Table:
             days = pl.Series(rows[precision]).replace_strict(
                 _LONGEST, default=0, return_dtype=pl.Int64
             )
-            moments = pl.Series(rows[later]) + pl.select(pl.duration(days=days)).to_series()
+            moments = pl.Series(rows[later]) + pl.select(pl.duration(days=pl.lit(days))).to_series()
             rows = rows.set_column(rows.schema.get_field_index(later), later, moments.to_arrow())
     return rows
 

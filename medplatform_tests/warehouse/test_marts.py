@@ -134,7 +134,7 @@ FIRST_DELIVERY = {
         condition("ann", MI, "2022-06-01 10:00"),
         condition("ann", "59621000", "2021-06-01 09:59"),
         condition("ann", "44054006", "2020-01-01 10:00", recorded_at=at("2021-07-01 10:00")),
-        condition("had_event", MI, PREDICTION),
+        condition("had_event", MI, PREDICTION, onset_precision="minute"),
         condition("undated_event", MI, None),
         condition("refuted", MI, "2021-12-01 10:00", verification_status="refuted"),
         condition("deleted", "59621000", "2020-01-01 10:00"),
@@ -169,7 +169,7 @@ FIRST_DELIVERY = {
         | {"value_unit": "mg/dL", "issued_at": at("2021-06-02")},
         *(
             observation("measured", name, code, "2021-05-01", value_number=value)
-            | {"value_unit": unit, "category_code": category}
+            | {"value_unit": unit, "category_code": category, "observed_precision": "day"}
             for name, code, value, unit, category in (
                 ("glucose", "14749-6", 5.0, "mmol/L", "laboratory"),
                 ("platelets", "777-3", 250.0, "K/uL", None),
@@ -181,7 +181,7 @@ FIRST_DELIVERY = {
         ),
     ],
     "ehr_medication_request": [
-        prescription("ann", "m1", "314076", "2021-01-01"),
+        prescription("ann", "m1", "314076", "2021-01-01", authored_precision="day"),
         prescription("ann", "m2", "314076", "2021-02-01"),
         prescription("ann", "m3", "860975", "2021-03-01"),
         prescription("ann", "not-to-be-given", "197361", "2021-03-01", is_prohibition=True),
@@ -398,6 +398,22 @@ def test_laboratory_results_are_in_the_unit_of_their_measurement(built: Warehous
         ("sodium", 140.0, "mg per dL", False, None),
     ]
     assert labs["delivered_unit"].to_list() == ["mmol/L", "K/uL", "g/dL", "mg per dL"]
+
+
+def test_marts_say_how_exactly_a_moment_is_known(built: Warehouse) -> None:
+    known = {
+        (name, column): set(built.mart(name)[column].drop_nulls())
+        for name in MARTS
+        for column in built.mart(name).columns
+        if column.endswith("_precision")
+    }
+    assert {key: values for key, values in known.items() if values} == {
+        ("patient", "deceased_precision"): {"year"},
+        ("condition", "onset_precision"): {"minute"},
+        ("medication", "authored_precision"): {"day"},
+        ("lab_result", "observed_precision"): {"day"},
+        ("vital_sign", "observed_precision"): {"day"},
+    }
 
 
 def test_marts_and_features_convert_alike(built: Warehouse) -> None:

@@ -8,8 +8,11 @@ select
     clinical_status,
     verification_status,
     onset_at,
+    onset_precision,
     abated_at,
+    abated_precision,
     recorded_at,
+    recorded_precision,
     case
         -- Rows of earlier versions of the platform know an end by its date alone.
         when coalesce(clinical_status, 'unknown') = 'unknown'

@@ -9,6 +9,7 @@ select
     measurement,
     status,
     observed_at,
+    observed_precision,
     issued_at,
     value_comparator,
     value_number,

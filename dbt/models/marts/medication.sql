@@ -12,6 +12,7 @@ select
     {{ is_in_effect('status') }}
     and coalesce(intent, 'order') not in ('proposal', 'plan', 'option')
     and not is_prohibition as is_in_effect,
-    authored_at
+    authored_at,
+    authored_precision
 from {{ ref('int_medication_request') }}
 where coalesce(status, 'unknown') != 'entered-in-error'

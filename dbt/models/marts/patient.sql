@@ -53,6 +53,7 @@ select
     patient.birth_year,
     patient.is_deceased,
     patient.deceased_at,
+    patient.deceased_precision,
     patient.zip3,
     followup.first_recorded_at,
     followup.last_recorded_at,

@@ -9,6 +9,7 @@ select
     measurement,
     status,
     observed_at,
+    observed_precision,
     value_comparator,
     value_number,
     unit,
