@@ -7,7 +7,8 @@
    and of those of several patients the one with the greatest number, then that of the last
    delivery. Of records of one delivery whose versions say nothing of their order, or which
    contradict each other in one version, that of the smallest source_id counts, and of one source
-   the first.
+   the first. Of several Patient resources that name one patient, those that are retired come
+   last, whatever their older versions say: inactive ones, and those that others replaced.
 3. Nothing counts that is about a patient who was deleted, until a later delivery has that patient.
    This comes last, so that a record whose newest version is about a deleted patient does not fall
    back on an older one.
@@ -19,9 +20,13 @@ from collections.abc import Sequence
 
 LINEAGE_COLUMNS = ("delivery", "source_id", "record_number")
 """Where a row came from, from the largest to the smallest; together they name a record."""
+OUT_OF_USE = "is_out_of_use"
+"""The column that `with_retired` adds."""
 
 
-def newest_first(*, updated: str | None = None, version: str | None = None) -> Sequence[str]:
+def newest_first(
+    *, updated: str | None = None, version: str | None = None, last: str | None = None
+) -> Sequence[str]:
     """Terms of an ORDER BY that put the newest version of a record first.
 
     Parameters
@@ -30,13 +35,17 @@ def newest_first(*, updated: str | None = None, version: str | None = None) -> S
         When the source last changed the record, null where it does not say.
     version
         Its version as text; only numbers count.
+    last
+        Whether the row comes after all where this is false, however new it is.
 
     Examples
     --------
     >>> newest_first(version="version_id")[0]
     'try_cast(version_id as bigint) desc nulls last'
     """
-    terms = [f"{updated} desc nulls last"] if updated else []
+    terms = [f"{last} asc"] if last else []
+    if updated:
+        terms.append(f"{updated} desc nulls last")
     if version:
         terms.append(f"try_cast({version} as bigint) desc nulls last")
     return [*terms, "delivery desc", "source_id asc", "record_number asc"]
@@ -68,6 +77,28 @@ def comparable(updated: str, *, record: str, versions: str) -> str:
         "        )\n"
         f"        then {updated}\n"
         "end"
+    )
+
+
+def with_retired(patients: str) -> str:
+    """Query of versions of Patients, each with whether its resource is out of use now.
+
+    Parameters
+    ----------
+    patients
+        Relation with the columns of the typed table; what is null there was not declared yet.
+    """
+    terms = newest_first(updated="last_updated_at", version="version_id")
+    order = ",\n".join(f"            {term}" for term in terms)
+    return (
+        "select\n"
+        "    *,\n"
+        "    first_value(coalesce(is_retired, false)) over (\n"
+        "        partition by patient_id, patient_resource_id\n"
+        "        order by\n"
+        f"{order}\n"
+        f"    ) as {OUT_OF_USE}\n"
+        f"from {patients}"
     )
 
 

@@ -14,17 +14,19 @@ import pyarrow as pa
 from medplatform.lake import Lake
 from medplatform.lake.current import (
     LINEAGE_COLUMNS,
+    OUT_OF_USE,
     about_deleted_patient,
     comparable,
     deleted_later,
     deleted_patients,
     newest_first,
+    with_retired,
 )
 from medplatform.meds.errors import MedsError
 from medplatform.meds.kinds import KINDS, MACROS, SOURCES, Kind, Source
 from medplatform.meds.products import find_products
 from medplatform.meds.vocabulary import name_vocabulary
-from medplatform.modalities.ehr.tables import DELETION
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 
 MEMORY = "256MB"
 """What DuckDB may use before it goes to disk."""
@@ -173,10 +175,23 @@ def _outdated(source: Source) -> str:
     Only ids that stand in more than one record are sorted, which are few in most lakes.
     """
     name, key, record = source.table.name, source.id_column, ", ".join(LINEAGE_COLUMNS)
-    updated = "last_updated_at"
-    if key != "patient_id":
+    versions = f"""(
+        select *
+        from lake.{name}
+        where
+            hash({key}) in (
+                select hash({key})
+                from lake.{name}
+                group by hash({key})
+                having min(hash({record})) <> max(hash({record}))
+            )
+    )"""
+    updated, last = "last_updated_at", None
+    if source.table is PATIENT:
+        versions, last = f"({with_retired(versions)})", OUT_OF_USE
+    else:
         updated = comparable(updated, record=key, versions=f"lake.{name}")
-    order = ", ".join(newest_first(updated=updated, version="version_id"))
+    order = ", ".join(newest_first(updated=updated, version="version_id", last=last))
     deleted = deleted_later(
         "deletion",
         record="row",
@@ -198,15 +213,8 @@ def _outdated(source: Source) -> str:
             select distinct {record}
             from (
                 select {record}
-                from lake.{name}
+                from {versions}
                 anti join deleted using ({record})
-                where
-                    hash({key}) in (
-                        select hash({key})
-                        from lake.{name}
-                        group by hash({key})
-                        having min(hash({record})) <> max(hash({record}))
-                    )
                 qualify rank() over (partition by {key} order by {order}) > 1
             )
         ),

@@ -12,14 +12,16 @@ import duckdb
 from medplatform.lake import Lake
 from medplatform.lake.current import (
     LINEAGE_COLUMNS,
+    OUT_OF_USE,
     about_deleted_patient,
     comparable,
     deleted_later,
     newest_first,
+    with_retired,
 )
 from medplatform.modalities.ehr.deleted import query_deleted_patients
 from medplatform.modalities.ehr.nested import nested_table
-from medplatform.modalities.ehr.tables import DELETION
+from medplatform.modalities.ehr.tables import DELETION, PATIENT
 from medplatform.views import Relation, relation_of
 
 _STORE = ("patient_id", "is_modified", *LINEAGE_COLUMNS)
@@ -67,15 +69,21 @@ def current_resources(
     if published is None:
         return Resources(relation=None)
     deleted, about_deleted = _deleted(lake, resource_type)
+    lineage = ", ".join(LINEAGE_COLUMNS)
+    versions, last = f"{published} as record", None
+    if resource_type == PATIENT.resource_type:
+        lake.create_views(connection, [PATIENT])
+        retired = f"select {lineage}, {OUT_OF_USE} from ({with_retired('lake.ehr_patient')})"
+        versions += f" left join ({retired}) using ({lineage})"
+        last = f"coalesce({OUT_OF_USE}, false)"
     said = _version_columns(connection, published)
     if "updated" in said:
         said["updated"] = comparable(said["updated"], record="id", versions=published)
-    order = ", ".join(newest_first(**said))
-    lineage = ", ".join(LINEAGE_COLUMNS)
+    order = ", ".join(newest_first(**said, last=last))
     current = f"current_{table}"
     connection.execute(
         f"create or replace temp table {current} as "
-        f"select {lineage}, is_modified from {published} as record where not {deleted} "
+        f"select {lineage}, is_modified from {versions} where not {deleted} "
         f"qualify rank() over (partition by id order by {order}) = 1 and not {about_deleted}"
     )
     (numbers,) = connection.execute(

@@ -14,11 +14,13 @@ from typing import Any
 
 from medplatform.lake import Column, Table
 from medplatform.lake.current import (
+    OUT_OF_USE,
     about_deleted_patient,
     comparable,
     deleted_later,
     deleted_patients,
     newest_first,
+    with_retired,
 )
 from medplatform.lake.table import LINEAGE
 from medplatform.modalities import TABLES
@@ -89,7 +91,7 @@ def render_model(table: Table | MartInput) -> str:
     deleted, about_deleted = _not_deleted(table), _not_about_deleted(table)
     lines += [
         _listed([*names, _DELIVERY["name"]]),
-        f"from {_lake(table)}{' as record' if deleted or about_deleted else ''}",
+        f"from {_versions(table)}{' as record' if deleted or about_deleted else ''}",
         *deleted,
         "qualify",
         "    rank() over (",
@@ -119,6 +121,14 @@ def render_deleted_patients_document() -> str:
     return dump({"version": 2, "models": [model]}, _HEADER)
 
 
+def _versions(table: Table) -> str:
+    """All rows of a table, with what their order needs."""
+    if table is not PATIENT:
+        return _lake(table)
+    lines = with_retired(_lake(table)).splitlines()
+    return "\n".join(["(", *(f"    {line}" for line in lines), ")"])
+
+
 def _lake(table: Table) -> str:
     return f"{{{{ source('{LAKE}', '{table.name}') }}}}"
 
@@ -134,10 +144,10 @@ def _record_id(table: Table) -> Sequence[str]:
 
 def _newest_first(table: Table) -> Sequence[str]:
     if _is_versioned(table):
-        updated = "last_updated_at"
+        updated, last = "last_updated_at", OUT_OF_USE if table is PATIENT else None
         if _PATIENT in {column.name for column in table.columns} - set(table.key):
             updated = comparable(updated, record=table.key[0], versions=_lake(table))
-        return newest_first(updated=updated, version=_VERSION)
+        return newest_first(updated=updated, version=_VERSION, last=last)
     return newest_first()
 
 

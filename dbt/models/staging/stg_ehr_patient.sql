@@ -5,6 +5,7 @@ select
     patient_resource_id,
     version_id,
     last_updated_at,
+    is_retired,
     sex,
     birth_year,
     is_deceased,
@@ -12,7 +13,20 @@ select
     deceased_precision,
     zip3,
     delivery
-from {{ source('lake', 'ehr_patient') }} as record
+from (
+    select
+        *,
+        first_value(coalesce(is_retired, false)) over (
+            partition by patient_id, patient_resource_id
+            order by
+                last_updated_at desc nulls last,
+                try_cast(version_id as bigint) desc nulls last,
+                delivery desc,
+                source_id asc,
+                record_number asc
+        ) as is_out_of_use
+    from {{ source('lake', 'ehr_patient') }}
+) as record
 where
     not exists (
         select 1
@@ -26,6 +40,7 @@ qualify
     rank() over (
         partition by patient_id
         order by
+            is_out_of_use asc,
             last_updated_at desc nulls last,
             try_cast(version_id as bigint) desc nulls last,
             delivery desc,

@@ -103,6 +103,13 @@ PATIENT = Table(
         ),
         *_VERSION,
         Column(
+            name="is_retired",
+            dtype=pa.bool_(),
+            required=True,
+            description="Whether the resource is out of use: not active, or replaced by another "
+            "one, as after a merge.",
+        ),
+        Column(
             name="sex",
             dtype=_TEXT,
             description="Administrative gender.",

@@ -3,6 +3,8 @@ select
     local_id as patient_resource_id,
     version_id,
     r.meta.lastUpdated__start as last_updated_at,
+    not coalesce(r.active, true)
+        or coalesce(list_has_any(list_transform(r.link, lambda l: l.type), ['replaced-by']), false) as is_retired,
     r.gender as sex,
     try_cast(left(r.birthDate, 4) as integer) as birth_year,
     r.deceasedDateTime__start is not null or coalesce(r.deceasedBoolean, false) as is_deceased,

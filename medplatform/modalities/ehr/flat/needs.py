@@ -61,6 +61,8 @@ _VALUE: dict[str, pa.DataType] = {
 NEEDS: dict[str, pa.StructType] = {
     "Patient": _struct(
         **_SHARED,
+        active=pa.bool_(),
+        link=pa.list_(_struct(type=_TEXT)),
         gender=_TEXT,
         birthDate=_TEXT,
         deceasedBoolean=pa.bool_(),
