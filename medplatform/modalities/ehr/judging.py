@@ -30,7 +30,7 @@ from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.profile_check import Profiles
 from medplatform.modalities.ehr.profiles import Presence
 from medplatform.modalities.ehr.references import find_target
-from medplatform.modalities.ehr.subjects import Subjects
+from medplatform.modalities.ehr.subjects import Subjects, search_of
 from medplatform.modalities.ehr.tables import TABLE_OF, UNIT
 from medplatform.privacy import Subject
 
@@ -169,6 +169,7 @@ class _Session:
     ) -> Accepted | None:
         """A valid record with an id, of which these are the facts, if its subject is known."""
         if subject_element:
+            reference = reference or self._read_search(position, subject_element)
             subject = self.find_subject(reference, subject_element)
         else:
             subject = self._find_unreferenced(position, cast(str, resource_id))
@@ -177,6 +178,12 @@ class _Session:
             return None
         line = self.batch.lines[position]
         return _accepted((position, resource_id, line, subject, False, ()))
+
+    def _read_search(self, position: int, subject_element: str) -> str | None:
+        """What a subject without a reference says of itself: its identifier."""
+        content = msgspec.json.decode(self.batch.lines[position])
+        subject = content[subject_element]
+        return search_of(subject[0] if isinstance(subject, list) else subject)
 
     def _find_unreferenced(self, position: int, resource_id: str) -> Subject | Issue | None:
         """Whom a record is about that names nobody; None where it need not."""

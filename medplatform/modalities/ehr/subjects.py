@@ -1,7 +1,9 @@
 """Who a FHIR resource is about: identifiers of Patients, references of everything else."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 from medplatform.modalities.ehr.issue import Issue, make_issue
 from medplatform.modalities.ehr.references import find_target, patient_namespace
@@ -16,6 +18,36 @@ _RECORD_NUMBER = "MR"
 
 Record = tuple[str, int]
 """Source id and record number."""
+
+
+def search_of(reference: Mapping[str, Any]) -> str | None:
+    """The search that says the same as a Reference which has an identifier alone.
+
+    >>> search_of({"identifier": {"system": "urn:oid:1.2", "value": "7"}})
+    'Patient?identifier=urn%3Aoid%3A1.2%7C7'
+    """
+    identifier = reference.get("identifier") or {}
+    system, value = identifier.get("system"), identifier.get("value")
+    if reference.get("type", "Patient") != "Patient" or identifier.get("use") == "old":
+        return None
+    if not system or not value:
+        return None
+    return f"Patient?{urlencode({'identifier': f'{system}|{value.strip()}'})}"
+
+
+def _read_search(reference: str) -> tuple[str, str] | None:
+    """System and value of the identifier that a conditional reference looks for (FHIR R4, 3.1.0).
+
+    >>> _read_search("Patient?identifier=urn:oid:1.2|7")
+    ('urn:oid:1.2', '7')
+    """
+    path, _, query = reference.partition("?")
+    # A plus stands for itself, as it does in the references of servers.
+    parameters = parse_qsl(query.replace("+", "%2B"))
+    if path.rpartition("/")[2] != "Patient" or [name for name, _ in parameters] != ["identifier"]:
+        return None
+    system, _, value = parameters[0][1].partition("|")
+    return (system, value) if system and value.strip() else None
 
 
 class Patient(NamedTuple):
@@ -78,10 +110,14 @@ class Subjects:
     def of_reference(
         self, reference: str | None, element: str, aliases: Mapping[str, str]
     ) -> Subject | Issue:
-        """The subject that a reference names; `element` is where it stands."""
+        """The subject that a reference names; `element` is where it stands.
+
+        A search names the one by whose identifier it looks, if that is what Patients are named by.
+        """
         target = find_target(reference, aliases) if reference else None
         if target is None:
-            return make_issue("subject.unknown", element)
+            found = self._of_search(reference) if reference else None
+            return found or make_issue("subject.unknown", element)
         resource_type, local_id = target
         if resource_type not in (None, "Patient"):
             return make_issue("subject.not_a_patient", element)
@@ -89,6 +125,18 @@ class Subjects:
             return make_issue("subject.conflict", element)
         known = self._identity.linked(self._namespace, local_id)
         return known or make_issue("subject.unknown", element)
+
+    def _of_search(self, reference: str) -> Subject | None:
+        identifier = _read_search(reference)
+        if identifier is None or self._is_per_record:
+            return None
+        subject = self._identity.subject(*identifier)
+        return subject if subject.patient_id in self._known else None
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """The patients whom Patients name, of this delivery or an earlier one of its source."""
+        return self._identity.linked_patients(self._namespace)
 
     def _link(self, identifier: tuple[str | None, str], local_ids: Sequence[str]) -> Issue | None:
         try:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from medplatform.modalities.ehr.issue import Issue
 from medplatform.modalities.ehr.references import find_target
+from medplatform.modalities.ehr.subjects import Subjects
 from medplatform.privacy import Identity
 
 from .conftest import HOSPITAL, KEYS, Reading, bundle, ndjson, observation, patient
@@ -94,7 +97,6 @@ def test_a_patient_that_no_single_identifier_names_is_refused(
         ({"reference": "Patient/nobody"}, "subject.unknown"),
         ({"reference": "#contained"}, "subject.unknown"),
         ({"reference": "Group/g"}, "subject.not_a_patient"),
-        ({"identifier": {"system": HOSPITAL, "value": "MRN-1"}}, "subject.unknown"),
         ({"display": "somebody"}, "subject.unknown"),
         (None, "subject.missing"),
     ],
@@ -157,3 +159,58 @@ def test_in_a_transaction_the_full_url_may_stand_for_the_id(read: Read) -> None:
         {"resource": observation(subject=f"urn:uuid:{UUID}")},
     ]
     assert read([bundle(*entries)]).codes == []
+
+
+def about(**subject: Any) -> dict[str, Any]:
+    return observation() | {"subject": subject}
+
+
+BY_IDENTIFIER = {
+    "logical": about(identifier={"system": HOSPITAL, "value": " MRN-1 "}),
+    "logical with its type": about(
+        type="Patient", identifier={"system": HOSPITAL, "value": "MRN-1"}
+    ),
+    "conditional": about(reference=f"Patient?identifier={HOSPITAL}|MRN-1"),
+    "conditional, escaped": about(
+        reference="Patient?identifier=https%3A%2F%2Fhospital.example%2Fmrn%7CMRN-1"
+    ),
+}
+BY_NOTHING_KNOWN = {
+    "another number": about(identifier={"system": HOSPITAL, "value": "MRN-2"}),
+    "another system": about(identifier={"system": "https://x.example", "value": "MRN-1"}),
+    "no system": about(identifier={"value": "MRN-1"}),
+    "no value": about(identifier={"system": HOSPITAL}),
+    "out of use": about(identifier={"system": HOSPITAL, "value": "MRN-1", "use": "old"}),
+    "a group": about(type="Group", identifier={"system": HOSPITAL, "value": "MRN-1"}),
+    "a name alone": about(display="Jane"),
+    "another search": about(reference=f"Patient?identifier={HOSPITAL}|MRN-1&gender=male"),
+    "a search of groups": about(reference=f"Group?identifier={HOSPITAL}|MRN-1"),
+    "a search without a system": about(reference="Patient?identifier=MRN-1"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("record", BY_IDENTIFIER.values(), ids=BY_IDENTIFIER)
+def test_a_reference_may_name_the_identifier_of_a_patient(read: Read, record, count: int) -> None:
+    records = [record | {"id": f"o{number}"} for number in range(count)]
+    result = read([*records, patient()])
+    result.assert_complete()
+    assert result.codes == []
+    (person,) = result.rows("ehr_patient")
+    found = [row["patient_id"] for row in result.rows("ehr_observation")]
+    assert found == [person["patient_id"]] * count
+    for table in ("ehr_fhir_observation", "ehr_reference"):
+        assert "MRN-1" not in str(result.rows(table))
+
+
+@pytest.mark.parametrize("record", BY_NOTHING_KNOWN.values(), ids=BY_NOTHING_KNOWN)
+def test_an_identifier_that_names_no_patient_is_not_guessed(read: Read, record) -> None:
+    assert read([patient(), record]).codes == ["subject.unknown"]
+
+
+def test_where_each_patient_is_a_person_identifiers_name_nobody(
+    identity: Identity,
+) -> None:
+    subjects = Subjects(identity, is_per_record=True)
+    reference = f"Patient?identifier={HOSPITAL}|MRN-1"
+    assert isinstance(subjects.of_reference(reference, "Observation.subject", {}), Issue)
