@@ -7,6 +7,7 @@ cannot tell (`unit_conversions`), which go before what is computed.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,9 @@ from medplatform.warehouse.units import (
 
 SEEDS = Path(__file__).parents[2] / "dbt" / "seeds"
 _CATEGORIES = frozenset({"laboratory", "vital-signs"})
+_SLASH = re.compile(r"\s*/\s*")
+# UCUM tells case apart, sources do not: ng/ML is no nanogram per megalitre.
+_MEGA = re.compile(r"(?<![A-Za-z\[])M[gLl](?![A-Za-z])")
 _PAIR = ("observation_system", "observation_code", "value_unit")
 
 
@@ -114,7 +118,7 @@ def describe(pair: Mapping[str, Any], reference: Reference) -> dict[str, Any]:
     """
     system, code, delivered = (pair[name] for name in _PAIR)
     measurement = reference.measurements.get((system, code))
-    spelled = reference.spellings.get(delivered, delivered)
+    spelled = None if delivered is None else _spell(delivered, reference.spellings)
     row = {
         "observation_system": system,
         "observation_code": code,
@@ -135,6 +139,12 @@ def describe(pair: Mapping[str, Any], reference: Reference) -> dict[str, Any]:
     return {**row, "factor": conversion.factor, "intercept": conversion.intercept}
 
 
+def _spell(delivered: str, spellings: Mapping[str, str]) -> str:
+    """The unit in UCUM; blanks around a slash mean nothing."""
+    closed = _SLASH.sub("/", delivered)
+    return spellings.get(delivered) or spellings.get(closed, closed)
+
+
 def _conversion(
     measurement: Measurement, delivered: str | None, spelled: str | None, reference: Reference
 ) -> Conversion:
@@ -144,6 +154,8 @@ def _conversion(
             return Conversion()
         raise NotCommensurable(f"{PURE_NUMBER} and {measurement.unit}")
     reviewed = reference.reviewed.get((measurement.name, delivered, measurement.unit))
+    if not reviewed and _MEGA.search(spelled):
+        raise NotUcum(f"{spelled} is per million litres or in tonnes; meant is another unit")
     return reviewed or convert(spelled, measurement.unit, measurement.substance)
 
 

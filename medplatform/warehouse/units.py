@@ -22,6 +22,7 @@ PURE_NUMBER = "1"
 
 _SPECIFIC_DIGITS = 12
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
+_SHARES = ("{ratio}", "{fraction}")
 _SUBSTANCE = "[substance]"
 # Numbers by another name. Every other unit without a dimension (international units, fields of a
 # microscope, Hounsfield units) counts something of its own and equals nothing else.
@@ -77,8 +78,9 @@ def convert(delivered: str, wanted: str, substance: Substance | None = None) -> 
     NotUcum
         One of the two cannot be read.
     NotCommensurable
-        They measure different kinds of quantity. So do % and mmol/mol (percent of what?), and
-        arbitrary units such as [IU] and U, unless the substance says what they stand for.
+        They measure different kinds of quantity. So do % and mmol/mol (percent of what?), % and
+        {INR}, {FEU} and {DDU}, and arbitrary units such as [IU] and U, unless the substance says
+        what they stand for.
 
     Examples
     --------
@@ -92,7 +94,8 @@ def convert(delivered: str, wanted: str, substance: Substance | None = None) -> 
     substance = substance or Substance()
     source = _resolve(_parse(delivered), substance)
     target = _resolve(_parse(wanted), substance)
-    if _kind(source) != _kind(target):
+    is_alike = _fibrin(delivered) in (_fibrin(wanted), frozenset()) or not _fibrin(wanted)
+    if _is_index(delivered) or _is_index(wanted) or not is_alike or _kind(source) != _kind(target):
         raise NotCommensurable(f"{delivered} and {wanted} count different things")
     if source.dimensionality == target.dimensionality:
         return _affine(source, target)
@@ -105,6 +108,16 @@ def convert(delivered: str, wanted: str, substance: Substance | None = None) -> 
 def is_number(unit: str) -> bool:
     """Whether the unit only annotates a number: 1, {INR}, {score}; pH is a number as well."""
     return unit == "[pH]" or _ANNOTATION.sub("", unit) in ("", PURE_NUMBER)
+
+
+def _is_index(unit: str) -> bool:
+    """Whether the unit annotates a number that is no share: 35 % of normal is no INR of 0.35."""
+    return is_number(unit) and unit not in (PURE_NUMBER, "[pH]", *_SHARES)
+
+
+def _fibrin(unit: str) -> frozenset[str]:
+    """What D-dimer is counted as: fibrinogen or D-dimer units, which differ by about 2."""
+    return frozenset(_ANNOTATION.findall(unit)) & {"{FEU}", "{DDU}"}
 
 
 @cache

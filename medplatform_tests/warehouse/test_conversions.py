@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from medplatform.lake import Lake
+from medplatform.modalities.ehr.units import UCUM_CODES, UNIT_TEXTS
 from medplatform.warehouse.conversions import (
     SEEDS,
     Measurement,
@@ -27,7 +28,7 @@ REFERENCE = Reference(
         (LOINC, "4544-3"): Measurement("hematocrit", "%", Substance()),
         (LOINC, "4548-4"): Measurement("hba1c", "%", Substance()),
     },
-    spellings={"K/uL": "10*3/uL", "mg/dl": "mg/dL"},
+    spellings={"K/uL": "10*3/uL", "mg/dl": "mg/dL", "mg per dl": "mg/dL"},
     reviewed={("hba1c", "mmol/mol", "%"): Conversion(0.09148, 2.152)},
 )
 
@@ -69,12 +70,21 @@ def test_a_missing_unit_means_a_number_and_never_a_percentage() -> None:
         ("777-3", "mmol/L", "unit of another kind of quantity"),
         ("2345-7", "mg per dL", "unit not in UCUM"),
         ("99999-9", "mg/dl", "code not listed"),
+        ("6301-6", "%", "unit of another kind of quantity"),
+        ("6301-6", "[REDACTED]", "unit not in UCUM"),
+        ("2345-7", "mg/ML", "unit not in UCUM"),
+        ("2345-7", "Mg/L", "unit not in UCUM"),
     ],
 )
 def test_what_cannot_be_converted_stays_and_says_why(code: str, unit: str, problem: str) -> None:
     described = row(code, unit)
     assert described["problem"] == problem
     assert "factor" not in described
+
+
+@pytest.mark.parametrize("unit", ["mg / dl", "mg/ dl", "mg /dL", "mg per dl"])
+def test_blanks_in_a_unit_mean_nothing(unit: str) -> None:
+    assert rule("2345-7", unit) == ("mg/dL", "mg/dL", 1.0, 0.0)
 
 
 def test_a_unit_of_an_unlisted_code_is_still_written_in_ucum() -> None:
@@ -125,6 +135,17 @@ def test_every_seeded_unit_is_one_of_ucum() -> None:
     for unit in sorted(unit for unit in units if not is_number(unit)):
         with pytest.raises(NotCommensurable):  # NotUcum would be the other answer
             convert(unit, "cd")
+
+
+def test_units_that_are_published_are_those_of_the_seeds() -> None:
+    """A spelling with a blank that de-identification drops can never be read."""
+    assert {spelling for spelling in SEEDED.spellings if " " in spelling} == UNIT_TEXTS
+    assert {m.unit for m in SEEDED.measurements.values()} <= UCUM_CODES
+    assert {*SEEDED.spellings.values()} <= UCUM_CODES
+
+
+def test_milli_litres_in_capitals_are_no_megalitres() -> None:
+    assert SEEDED.spellings["ng/ML"] == "ng/mL"
 
 
 def test_a_measurement_has_one_unit_in_one_mart_within_limits() -> None:

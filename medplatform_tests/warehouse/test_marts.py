@@ -175,6 +175,7 @@ FIRST_DELIVERY = {
                 ("platelets", "777-3", 250.0, "K/uL", None),
                 ("sodium", "2951-2", 140.0, "mg per dL", "laboratory"),
                 ("protein", "2885-2", 70.0, "g/dL", "laboratory"),
+                ("too-large", "718-7", 1e308, "kg/dL", "laboratory"),
                 ("fever", "8310-5", 104.0, "[degF]", "vital-signs"),
                 ("score", "72106-8", 30.0, "{score}", "survey"),
             )
@@ -393,11 +394,12 @@ def test_laboratory_results_are_in_the_unit_of_their_measurement(built: Warehous
     columns = ("measurement", "value_number", "unit", "is_normalised", "is_plausible")
     assert labs.select(columns).rows() == [
         ("glucose", pytest.approx(90.078), "mg/dL", True, True),
+        ("hemoglobin", 1e308, "kg/dL", False, None),
         ("platelets", 250.0, "10*3/uL", True, True),
         ("protein", 70.0, "g/dL", True, False),
         ("sodium", 140.0, "mg per dL", False, None),
     ]
-    assert labs["delivered_unit"].to_list() == ["mmol/L", "K/uL", "g/dL", "mg per dL"]
+    assert labs["delivered_unit"].to_list() == ["mmol/L", "kg/dL", "K/uL", "g/dL", "mg per dL"]
 
 
 def test_marts_say_how_exactly_a_moment_is_known(built: Warehouse) -> None:
@@ -433,7 +435,7 @@ def test_vital_signs_have_a_row_per_component_and_one_unit(built: Warehouse) -> 
 
 def test_units_and_implausible_values_warn_and_hold_nothing_back(built: Warehouse) -> None:
     warnings = {node.name: node.failures for node in built.result.nodes if node.status == "warn"}
-    assert warnings == {"lab_value_is_normalised": 1, "lab_value_is_plausible": 1}
+    assert warnings == {"lab_value_is_normalised": 2, "lab_value_is_plausible": 1}
 
 
 def test_patients_are_counted_with_their_records(built: Warehouse) -> None:
@@ -444,7 +446,7 @@ def test_patients_are_counted_with_their_records(built: Warehouse) -> None:
     assert patients["died"]["last_recorded_at"] == at("2022-01-01")
     assert patients["died_in_2022"]["last_recorded_at"] == at("2022-06-01 10:00")
     assert patients["refuted"]["condition_count"] == 0
-    assert patients["measured"]["lab_result_count"] == 4
+    assert patients["measured"]["lab_result_count"] == 5
 
 
 def test_marts_and_staging_have_the_columns_that_are_documented(built: Warehouse) -> None:

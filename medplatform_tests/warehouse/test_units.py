@@ -31,6 +31,9 @@ ENZYME = Substance(international_unit="U")
         ("10*9/L", "10*3/uL", 1),
         ("{cells}/uL", "10*3/uL", 0.001),
         ("L/L", "%", 100),
+        ("{ratio}", "%", 100),
+        ("ug/mL{FEU}", "ng/mL{FEU}", 1000),
+        ("ng/mL", "ng/mL{FEU}", 1),
         ("[ppm]", "%", 0.0001),
         ("kPa", "mm[Hg]", 7.50061575846),
         ("[lb_av]", "kg", 0.45359237),
@@ -83,6 +86,11 @@ def test_binary_noise_does_not_reach_the_values() -> None:
         ("mg/dL", "mm[Hg]"),
         ("mmol/mol", "%"),  # glycated haemoglobin: 48 mmol/mol is 6.5 %, not 4.8
         ("%", "mmol/mol"),
+        ("%", "{INR}"),  # Quick's percentage
+        ("{INR}", "%"),
+        ("10*3", "{score}"),
+        ("ng/mL{DDU}", "ng/mL{FEU}"),
+        ("ug/mL{FEU}", "ng/mL{DDU}"),
         ("[arb'U]/mL", "[IU]/mL"),
         ("[IU]/mL", "/mL"),
         ("/[HPF]", "/uL"),

@@ -19,6 +19,6 @@ inner join {{ ref('unit_conversions') }} as accepted
 where
     {{ is_in_effect('observation.status') }}
     and observation.observed_at is not null
-    and isfinite(observation.value_number)
+    and isfinite(observation.value_number * accepted.factor + accepted.intercept)
     -- "< 5" is a bound, not a value.
     and observation.value_comparator is null

@@ -50,10 +50,20 @@ with measured as (
 converted as (
     select
         *,
-        case when delivered_value is not null then factor is not null end as is_normalised,
-        coalesce(delivered_value * factor + intercept, delivered_value) as value_number
-    from measured
-    where mart is not null
+        case
+            when delivered_value is not null
+                then coalesce(isfinite(converted_value), false)
+        end as is_normalised,
+        case when isfinite(converted_value) then converted_value else delivered_value end
+            as value_number
+    from (
+        select
+            *,
+            -- Infinite where the product is more than a double holds.
+            delivered_value * factor + intercept as converted_value
+        from measured
+        where mart is not null
+    ) as computed
 )
 
 select

@@ -230,7 +230,10 @@ OBSERVATION = Table(
             "takes.",
             COMPARATOR,
         ),
-        _text("value_unit", "UCUM code of the unit, else the unit's short name."),
+        _text(
+            "value_unit",
+            "UCUM code of the unit, else its name; [REDACTED] if that may be any text.",
+        ),
         _text("value_code", "The code of a coded value; true or false of a Boolean."),
         _text("value_system", "URI of the code system of `value_code`."),
     ),

@@ -25,6 +25,9 @@ def shift(identity: Identity) -> timedelta:
     return timedelta(days=identity.subject(HOSPITAL, "MRN-1").shift_days)
 
 
+_UCUM_OID = "urn:oid:2.16.840.1.113883.6.8"
+
+
 def lines(resource: dict[str, Any] | bytes) -> bytes:
     """A delivery of the resource, and of the patient where it is about one."""
     raw = resource if isinstance(resource, bytes) else json.dumps(resource).encode()
@@ -240,13 +243,40 @@ def test_a_number_keeps_its_text_unit_and_comparator(flatten: Flatten) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "kept"), [("mg/dL", "mg/dL"), ("{score}", "{score}"), ("as told by Mrs Doe", None)]
+    ("unit", "kept"),
+    [
+        ("mg/dL", "mg/dL"),
+        ("{score}", "{score}"),
+        ("nmol / L", "nmol / L"),
+        ("mm Hg", "mm Hg"),
+        ("as told by Mrs Doe", "[REDACTED]"),
+        ("of 7777777", "[REDACTED]"),
+    ],
 )
-def test_a_unit_without_ucum_code_is_kept_when_it_is_a_short_token(
-    flatten: Flatten, unit: str, kept: str | None
+def test_a_unit_without_ucum_code_is_kept_when_it_is_short_or_known_and_never_none(
+    flatten: Flatten, unit: str, kept: str
 ) -> None:
     (row,) = flatten(observation(valueQuantity={"value": 1, "unit": unit}))
     assert row["value_unit"] == kept
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit"),
+    [
+        ({"unit": "millimole per liter", "code": "mmol/L"}, "mmol/L"),
+        ({"unit": "of Doe", "code": "mmol/L", "system": _UCUM_OID}, "mmol/L"),
+        ({"unit": "mmol/L", "code": "M12"}, "mmol/L"),
+        ({"unit": "mmol/L", "code": "mg/dL", "system": "https://h.example/units"}, "mmol/L"),
+        ({"code": "M12", "system": "https://h.example/units"}, "[REDACTED]"),
+        ({"code": "kat/L"}, "kat/L"),
+        ({}, None),
+    ],
+)
+def test_a_code_is_ucum_by_its_system_or_by_being_listed(
+    flatten: Flatten, quantity: dict[str, str], unit: str | None
+) -> None:
+    (row,) = flatten(observation(valueQuantity={"value": 1, **quantity}))
+    assert row["value_unit"] == unit
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from medplatform.modalities.ehr.deidentify.tokens import (
     VERSION,
 )
 from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
+from medplatform.modalities.ehr.units import UNIT_TEXTS
 
 KEEP, DROP = Action.KEEP, Action.DROP
 
@@ -30,6 +31,7 @@ _URL = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~-]*)*"
 _OID = r"urn:oid:[0-2](\.\d{1,10}){1,20}"
 # Hosts and paths that spell out a longer number may hold somebody's record number.
 _NO_LONG_NUMBER = r"(?!.*\d{5})"
+_UNIT = r"[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]"
 
 VOCABULARIES = {
     "public_terminologies": Vocabulary(values=PUBLIC_SYSTEMS, prefixes=PUBLIC_PREFIXES),
@@ -44,7 +46,11 @@ VOCABULARIES = {
     ),
     "short_codes": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+^|-]{0,31}"),
     "versions": Vocabulary(pattern=r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}"),
-    "units": Vocabulary(pattern=r"(?!.*\d{5})[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]{1,24}"),
+    # Blanks only around slashes.
+    "units": Vocabulary(
+        values=UNIT_TEXTS,
+        pattern=rf"(?!.*\d{{5}})(?=.{{1,24}}$){_UNIT}+(?: (?:(?=/)|(?<=/ )){_UNIT}+)*",
+    ),
     "age_units": Vocabulary(values=AGE_CODES, pattern=f"(?i){AGE_WORDS}"),
     # LOINC: age, estimated, reported, calculated, at death, now or at death; SNOMED CT: age, now.
     "ages": Vocabulary(
@@ -120,6 +126,11 @@ CODES = (
     _drop("Coding.code", "a code of no terminology and many words may be any text"),
     _keep("Coding.display", _is("public_terminologies", sibling="system")),
     _keep("Quantity.unit", _is("units")),
+    Rule(
+        select="Quantity.unit",
+        action=Action.REDACT,
+        because="free text; a value with a unit is not one without",
+    ),
     _keep("Quantity.system", _is("systems")),
     *(
         _keep(f"{kind}.{element}", _is(vocabulary))

@@ -13,6 +13,7 @@ from medplatform.modalities.ehr import value_sets
 from medplatform.modalities.ehr.flat.needs import NEEDS, conform
 from medplatform.modalities.ehr.tables import TABLE_OF
 from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
+from medplatform.modalities.ehr.units import UCUM_CODES, UCUM_SYSTEMS, UNIT_TEXTS, UNREAD_UNIT
 
 _BOUND = {
     "ehr_condition": {
@@ -39,6 +40,10 @@ class Flattener:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("set variable public_systems = $1", [sorted(PUBLIC_SYSTEMS)])
         self._connection.execute("set variable public_prefixes = $1", [sorted(PUBLIC_PREFIXES)])
+        self._connection.execute("set variable ucum_systems = $1", [sorted(UCUM_SYSTEMS)])
+        self._connection.execute("set variable ucum_codes = $1", [sorted(UCUM_CODES)])
+        self._connection.execute("set variable unit_texts = $1", [sorted(UNIT_TEXTS)])
+        self._connection.execute("set variable unread_unit = $1", [UNREAD_UNIT])
         self._connection.execute(_sql("macros"))
 
     def rows(

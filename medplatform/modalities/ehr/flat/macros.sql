@@ -33,13 +33,32 @@ create macro target_id(reference, resource_type) as
             then substr(reference, length(resource_type) + 2)
     end;
 
--- The UCUM code of a Quantity, else its unit where that is a short token.
+-- Whether a unit is a short token, but for blanks around slashes, or a known text.
+create macro is_unit(unit) as
+    list_contains(getvariable('unit_texts'), unit)
+    or regexp_full_match(
+        regexp_replace(unit, ' ?/ ?', '/', 'g'), '[A-Za-z0-9%µμ°Ω/.,*^''\[\]{}()_-]{1,24}'
+    );
+
+-- The UCUM code of a Quantity, else its unit where that can be shown. A unit that cannot be is not
+-- the same as none: it has a stand-in.
 create macro unit_of(quantity) as
     case
-        when quantity.code is not null and quantity.system = 'http://unitsofmeasure.org'
+        when
+            quantity.code is not null
+            and (
+                list_contains(getvariable('ucum_systems'), quantity.system)
+                or (
+                    quantity.system is null
+                    and list_contains(getvariable('ucum_codes'), quantity.code)
+                )
+            )
             then quantity.code
-        when regexp_full_match(quantity.unit, '[A-Za-z0-9%µμ°Ω/.,*^''\[\]{}()_-]{1,24}')
-            then quantity.unit
+        when is_unit(quantity.unit) then quantity.unit
+        when quantity.unit is null and quantity.system is null and is_unit(quantity.code)
+            then quantity.code
+        when quantity.unit is not null or quantity.code is not null
+            then getvariable('unread_unit')
     end;
 
 -- The type of value[x].

@@ -400,3 +400,24 @@ def test_of_a_media_type_only_the_charset_is_said_too(
 
 def _content(media_type: str) -> dict[str, Any]:
     return {"attachment": {"contentType": media_type}}
+
+
+@pytest.mark.parametrize(
+    ("delivered", "published"),
+    [
+        ("mg/dL", "mg/dL"),
+        ("nmol / L", "nmol / L"),
+        ("mm Hg", "mm Hg"),
+        ("per cent", "per cent"),
+        ("Mrs Doe", "[REDACTED]"),
+        ("Doe / Mrs Jo", "[REDACTED]"),
+        ("mg / 1234567", "[REDACTED]"),
+        ("m / " * 6, "[REDACTED]"),
+    ],
+)
+def test_a_unit_is_short_or_known_and_shows_that_it_is_there(
+    comparer: Comparer, delivered: str, published: str
+) -> None:
+    observation = {"valueQuantity": {"value": "35", "unit": delivered}}
+    (made,) = comparer.compare("Observation", [observation])
+    assert made["valueQuantity"]["unit"] == published
