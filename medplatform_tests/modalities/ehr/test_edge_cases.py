@@ -114,9 +114,10 @@ def test_one_bad_line_costs_no_other(read: Read, line: bytes | dict[str, Any], c
 
 
 def test_an_escaped_nul_is_a_character(read: Read) -> None:
-    line = json.dumps(observation(status="final")).replace("8302-2", "83\\u000002-2")
+    coding = {"system": "http://loinc.org", "code": "8302-2", "display": "Body height"}
+    line = json.dumps(observation(code={"coding": [coding]})).replace("y h", "y\\u0000h")
     (row,) = nested(accepted(read, line.encode()))
-    assert row["code"]["coding"][0]["code"] == "83\x0002-2"
+    assert row["code"]["coding"][0]["display"] == "Body\x00height"
 
 
 def test_a_leap_second_is_the_next_minute(read: Read, identity: Identity) -> None:

@@ -19,7 +19,7 @@ it, data types within it too, but for what a longer selector of the same type ke
 import json
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -148,6 +148,8 @@ class Condition(_Model):
     negate: bool = False
     if_absent: bool = False
     """Whether the condition holds where there is no such text."""
+    also: "Condition | None" = None
+    """A further condition that has to hold too."""
 
     @model_validator(mode="after")
     def _asks_for_one(self) -> "Condition":
@@ -183,6 +185,14 @@ class Rule(_Model):
     noise: Noise | None = None
     when: tuple[Condition, ...] = ()
     because: str | None = None
+
+    def conditions(self) -> Iterator[Condition]:
+        """The conditions with those that have to hold too."""
+        for condition in self.when:
+            asked: Condition | None = condition
+            while asked is not None:
+                yield asked
+                asked = asked.also
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Rule":
@@ -221,7 +231,7 @@ class Policy(_Model):
     @model_validator(mode="after")
     def _names_are_known(self) -> "Policy":
         for rule in self.rules:
-            for condition in rule.when:
+            for condition in rule.conditions():
                 if condition.is_in not in self.vocabularies:
                     raise ValueError(f"{rule.select}: there is no vocabulary {condition.is_in!r}")
         return self

@@ -21,7 +21,11 @@ from medplatform.modalities.ehr.deidentify.tokens import (
     RESOURCE_ID,
     VERSION,
 )
-from medplatform.modalities.ehr.terminology import PUBLIC_PREFIXES, PUBLIC_SYSTEMS
+from medplatform.modalities.ehr.terminology import (
+    CODE_SHAPES,
+    PUBLIC_PREFIXES,
+    PUBLIC_SYSTEMS,
+)
 from medplatform.modalities.ehr.units import UNIT_TEXTS
 
 KEEP, DROP = Action.KEEP, Action.DROP
@@ -32,9 +36,23 @@ _OID = r"urn:oid:[0-2](\.\d{1,10}){1,20}"
 # Hosts and paths that spell out a longer number may hold somebody's record number.
 _NO_LONG_NUMBER = r"(?!.*\d{5})"
 _UNIT = r"[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]"
+_SHAPES = {
+    name: vocabulary
+    for systems, shape in CODE_SHAPES.items()
+    for name, vocabulary in (
+        (
+            f"systems:{systems[0]}",
+            Vocabulary(
+                values=frozenset(systems) & PUBLIC_SYSTEMS,
+                prefixes=tuple(system for system in systems if system in PUBLIC_PREFIXES),
+            ),
+        ),
+        (f"codes:{systems[0]}", Vocabulary(pattern=shape)),
+    )
+}
 
 VOCABULARIES = {
-    "public_terminologies": Vocabulary(values=PUBLIC_SYSTEMS, prefixes=PUBLIC_PREFIXES),
+    **_SHAPES,
     "systems": Vocabulary(
         values=frozenset({"urn:ietf:bcp:47", "urn:ietf:bcp:13", "urn:dicom:uid"}),
         prefixes=(*_HL7_SYSTEMS, "urn:iso:std:iso:"),
@@ -108,6 +126,18 @@ def _coarse(select: str, to: Generalisation, *conditions: Condition) -> Rule:
     return Rule(select=select, action=Action.GENERALISE, to=to, when=conditions)
 
 
+def _of_public_terminologies(code: str | None) -> tuple[Condition, ...]:
+    """That a code has the shape of those of its system: of each system, one condition."""
+    return tuple(
+        Condition(
+            sibling="system",
+            is_in=f"systems:{systems[0]}",
+            also=_is(f"codes:{systems[0]}", sibling=code),
+        )
+        for systems in CODE_SHAPES
+    )
+
+
 PRIMITIVES = (
     *(_keep(kind) for kind in ("boolean", "code", "decimal", "integer", "integer64")),
     *(_keep(kind) for kind in ("positiveInt", "unsignedInt", "time")),
@@ -122,9 +152,10 @@ CODES = (
     _keep("Coding.system", _is("systems")),
     _drop("Coding.system"),
     _keep("Coding.version", _is("versions")),
-    _keep("Coding.code", _is("public_terminologies", sibling="system"), _is("short_codes")),
+    _keep("Coding.code", _is("short_codes"), *_of_public_terminologies(None)),
     _drop("Coding.code", "a code of no terminology and many words may be any text"),
-    _keep("Coding.display", _is("public_terminologies", sibling="system")),
+    # A text beside what is no code of its system may be any text.
+    _keep("Coding.display", *_of_public_terminologies("code")),
     _keep("Quantity.unit", _is("units")),
     Rule(
         select="Quantity.unit",

@@ -62,7 +62,7 @@ def demand_soundness(policy: Policy) -> None:
 
 def find_problem(rule: Rule) -> str | None:
     """What is wrong with a rule in every release that has what it selects."""
-    asks = [condition for condition in rule.when if condition.sibling or condition.child]
+    asks = [condition for condition in rule.conditions() if condition.sibling or condition.child]
     if not asks and suits_all(rule):
         return None
     selector = Selector.parse(rule.select)

@@ -176,7 +176,12 @@ class Walk:
         holds = np.zeros(len(leaf.array), dtype=bool)
         for condition in choice.rule.when:
             if not holds.all():
-                holds |= self._holds(condition, choice, column, leaf, scopes)
+                found = self._holds(condition, choice, column, leaf, scopes)
+                also = condition.also
+                while also is not None and found.any():
+                    found = found & self._holds(also, choice, column, leaf, scopes)
+                    also = also.also
+                holds |= found
         if left is not None:
             holds &= left
         return None if holds.all() else holds

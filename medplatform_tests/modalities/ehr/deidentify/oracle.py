@@ -160,6 +160,10 @@ class Oracle:
         raise AssertionError("no rule decides")
 
     def _holds(self, condition: Condition, way: Way, depth: int) -> bool:
+        is_met = condition.also is None or self._holds(condition.also, way, depth)
+        return is_met and self._asks(condition, way, depth)
+
+    def _asks(self, condition: Condition, way: Way, depth: int) -> bool:
         if condition.sibling and "." in condition.sibling:
             found = list(_follow(way[depth].parent, condition.sibling.split(".")))
             known = self.policy.vocabularies[condition.is_in]
@@ -218,7 +222,8 @@ class Oracle:
         elif rule.action is Action.SUBSTITUTE:
             return _published(kind, str(rule.value)), "redacted"
         elif rule.to == "media_type":
-            return {"": value.partition(";")[0]}, "generalised"
+            made = value.partition(";")[0]
+            return ({"": made} if "/" in made else None), "generalised"
         elif rule.to == "age" and kind == "integer":
             return {"": min(value, 90)}, "generalised"
         elif rule.to == "age":

@@ -39,7 +39,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "uri": st.sampled_from(_URIS),
     "canonical": st.sampled_from(_URIS),
     "id": st.sampled_from(["p1", "12", "7", "1.2.840"]),
-    "code": st.sampled_from(["a", "mo", "final", "wk", "8302-2"]),
+    "code": st.sampled_from(["a", "mo", "final", "wk", "8302-2", "text/html; name=Doe"]),
     **dict.fromkeys(("integer", "positiveInt", "unsignedInt", "integer64"), st.integers(0, 99)),
 }
 _TEXT = st.sampled_from(_TEXTS + _REFERENCES + _URIS)

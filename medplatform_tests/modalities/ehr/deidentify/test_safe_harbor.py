@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from medplatform.modalities.ehr.deidentify import Deidentified
+from medplatform.modalities.ehr.terminology import CODE_SHAPES, PUBLIC_PREFIXES, PUBLIC_SYSTEMS
 from medplatform.privacy import SAFE_HARBOR
 from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer
 
@@ -421,3 +422,51 @@ def test_a_unit_is_short_or_known_and_shows_that_it_is_there(
     observation = {"valueQuantity": {"value": "35", "unit": delivered}}
     (made,) = comparer.compare("Observation", [observation])
     assert made["valueQuantity"]["unit"] == published
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "is_kept", "is_shown"),
+    [
+        ("http://snomed.info/sct", "59621000", True, True),
+        ("http://snomed.info/sct", "71341001:272741003=7771000", True, True),
+        ("http://snomed.info/sct", "CANARY25 with blank", False, False),
+        ("http://snomed.info/sct", "CANARY25", True, False),
+        ("http://snomed.info/sct", "71341001 Doe", False, False),
+        ("http://snomed.info/sct", None, False, False),
+        ("http://loinc.org", "8302-2", True, True),
+        ("http://loinc.org", "LA6576-8", True, True),
+        ("http://loinc.org", "Mrs Doe", False, False),
+        ("http://unitsofmeasure.org", "mm[Hg]", True, True),
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "314076", True, True),
+        ("http://hl7.org/fhir/sid/ndc", "0002-1433-80", True, True),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "S72.001A", True, True),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "I10", True, True),
+        ("http://hl7.org/fhir/sid/icd-9-cm", "V45.01", True, True),
+        ("http://hl7.org/fhir/sid/icd-9-cm", "4019", True, True),
+        ("http://hl7.org/fhir/sid/icd-10", "CANARY", True, False),
+        ("http://www.whocc.no/atc", "A10BA02", True, True),
+        (
+            "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
+            ">",
+            True,
+            True,
+        ),
+        ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "_ActCode", True, True),
+        ("urn:ietf:bcp:47", "de-CH", True, True),
+        ("https://h.example/codes", "HGT", True, False),
+        ("https://h.example/codes", "Mrs Doe", False, False),
+    ],
+)
+def test_a_code_looks_like_those_of_its_system(
+    comparer: Comparer, system: str, code: str | None, is_kept: bool, is_shown: bool
+) -> None:
+    coding = {"system": system, "display": "Said"} | ({"code": code} if code else {})
+    (made,) = comparer.compare("Observation", [{"code": {"coding": [coding]}}])
+    (published,) = made["code"]["coding"]
+    assert (published.get("code") == code) is (is_kept or code is None)
+    assert ("display" in published) is is_shown
+
+
+def test_every_public_terminology_has_a_shape_of_codes() -> None:
+    systems = {system for systems in CODE_SHAPES for system in systems}
+    assert systems == PUBLIC_SYSTEMS | {*PUBLIC_PREFIXES}
