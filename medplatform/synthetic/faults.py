@@ -31,16 +31,16 @@ _PIXEL_DATA = b"\xe0\x7f\x10\x00OW"  # (7FE0,0010) in Explicit VR Little Endian
 class BadDelivery:
     """A delivery with a fault.
 
-    `codes` are the refusal codes that must be found in its quarantine; `status` is what must
-    become of it: `published` without the records at fault, `rejected` as a whole, or `unreadable`,
-    when there is nothing to open.
+    `codes` are the refusal codes that must be found in its quarantine, none where a check alone
+    tells of it; `status` is what must become of it: `published` without the records at fault, or
+    `unreadable`, when there is nothing to open.
     """
 
     modality: str
     name: str
     fault: str
     codes: tuple[str, ...]
-    status: Literal["published", "rejected", "unreadable"]
+    status: Literal["published", "unreadable"]
 
 
 class _Cohort:
@@ -103,10 +103,21 @@ def _truncate_export(folder: Path, cohort: _Cohort) -> None:
 
 
 def _register_twice(folder: Path, cohort: _Cohort) -> None:
-    records = cohort.records()
+    records = cohort.records("Patient", "Observation")
     for record in records[:3]:
         patient = record[0]
-        record.append(patient | {"id": f"{patient['id']}-again"})
+        other = "male" if patient["gender"] == "female" else "female"
+        record.append(patient | {"gender": other})
+    write_bulk_export(folder, records)
+
+
+def _swap_dates(folder: Path, cohort: _Cohort) -> None:
+    records = cohort.records("Patient", "Condition")
+    for resource in (resource for record in records for resource in record):
+        if "abatementDateTime" in resource:
+            started = resource["onsetDateTime"]
+            resource["onsetDateTime"] = resource["abatementDateTime"]
+            resource["abatementDateTime"] = started
     write_bulk_export(folder, records)
 
 
@@ -171,10 +182,17 @@ _FAULTS: dict[BadDelivery, Callable[[Path, _Cohort], None]] = {
     BadDelivery(
         "ehr",
         "bad-registered-twice",
-        "Three patients were registered twice: two Patient resources with one record number.",
-        ("delivery.rejected",),
-        "rejected",
+        "Three patients are there twice, as female and as male, and nothing says which holds.",
+        ("record.conflict",),
+        "published",
     ): _register_twice,
+    BadDelivery(
+        "ehr",
+        "bad-dates",
+        "Conditions end before they begin: the columns of the two dates were swapped.",
+        (),
+        "published",
+    ): _swap_dates,
     BadDelivery(
         "ehr",
         "bad-codes",

@@ -25,7 +25,9 @@ def publish_patient(installation: Installation, delivery: str) -> None:
     """A published delivery of one patient, as the ledger shows it."""
     patient = {
         "patient_id": f"k1_{delivery}",
+        "patient_resource_id": f"k1_{delivery}",
         "version_id": "1",
+        "is_retired": False,
         "is_deceased": False,
         "source_id": "s",
         "record_number": 1,

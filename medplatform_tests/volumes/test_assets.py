@@ -18,7 +18,12 @@ from medplatform_tests.volumes.hospital import Hospital, make_series, publish
 
 PIXELS = np.zeros((6, 4, 4), np.int16)
 RESOURCE = {"source_id": "s", "record_number": 1}
-VERSION = {"version_id": "1", "is_deceased": False}
+VERSION = {
+    "patient_resource_id": "p",
+    "version_id": "1",
+    "is_retired": False,
+    "is_deceased": False,
+}
 SERIES_KEY = "marts/imaging_series"
 
 

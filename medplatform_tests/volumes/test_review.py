@@ -45,7 +45,13 @@ def test_patients_without_health_records_are_named_and_deleted_ones_do_not_count
     series = hospital.assemble().series
     assert find_unknown_patients(series, hospital.lake).is_empty()
     first, second = series["patient_id"]
-    patient = {"patient_id": first, "version_id": "1", "is_deceased": False}
+    patient = {
+        "patient_id": first,
+        "patient_resource_id": "p",
+        "version_id": "1",
+        "is_retired": False,
+        "is_deceased": False,
+    }
     publish_rows(hospital, "a", PATIENT, [patient])
     (unknown,) = find_unknown_patients(series, hospital.lake).to_dicts()
     assert unknown["problem"] == "no health records of the patient"
