@@ -7,7 +7,7 @@ the file.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medplatform.modalities.content import Failure, find_failure, lacks_end_block
+from medplatform.modalities.content import Failure, lacks_end_block
 from medplatform.modalities.delivery import Delivery
 from medplatform.modalities.genomics.alleles.allele import AlleleTable
 from medplatform.modalities.genomics.annotation.table import AnnotationTable
@@ -17,6 +17,7 @@ from medplatform.modalities.genomics.genotypes.calls import CallReader
 from medplatform.modalities.genomics.header.header import Header, HeaderError, read_header
 from medplatform.modalities.genomics.info.reader import InfoReader
 from medplatform.modalities.genomics.records.body import read_body
+from medplatform.modalities.genomics.recount import survey
 from medplatform.modalities.genomics.reference.build import (
     Build,
     BuildConflict,
@@ -65,7 +66,7 @@ def read_file(report: FileReport, reading: Reading, copy: int) -> None:
     """Read one file; it is the `copy`-th of the delivery that has this content, from 1."""
     path = report.source.path
     linkage, selection = reading.linkage, reading.selection
-    if find_failure(path) is Failure.CORRUPT:
+    if survey(report.source).is_corrupt:
         report.refuse_file(Failure.CORRUPT, FAILURES[Failure.CORRUPT])
         return
     with LineReader(path, selection.overlap) as lines:

@@ -4,6 +4,9 @@ Deliberately another, simpler way than the reader's, so that the two can be held
 other.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from medplatform.modalities.content import Failure, find_failure
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.genomics.samples.crosswalk import CROSSWALK
@@ -14,6 +17,15 @@ from medplatform.modalities.genomics.sources.lines import LineReader
 
 FIXED_COLUMNS = 8
 FIRST_SAMPLE_COLUMN = 9
+_NO_VCF = {"file": 1}
+_MOST_REMEMBERED = 1 << 16
+
+
+class Survey(NamedTuple):
+    """What inflating a whole file tells before anything of it is believed."""
+
+    counts: dict[str, int]
+    is_corrupt: bool
 
 
 def count_records(source: Source) -> dict[str, int]:
@@ -24,31 +36,49 @@ def count_records(source: Source) -> dict[str, int]:
     if kind := kind_of(source.path):
         return count_sequences(source.path, kind)
     if source.path.name == CROSSWALK:
-        return {"file": 1}
+        return _NO_VCF
+    return survey(source).counts
+
+
+@lru_cache(_MOST_REMEMBERED)
+def survey(source: Source) -> Survey:
+    """Count the records of a VCF or BCF file, and verify its checksums, in one go.
+
+    A file is read after this and counted again after that. A source is one content, so that what
+    was found of it is remembered: large files are inflated twice, not three times.
+    """
     if is_bcf(source.path):
-        return _count_bcf(source)
+        return _survey_bcf(source)
     with LineReader(source.path) as lines:
-        while (line := lines.read_line()) is not None:
-            if line.startswith(b"#CHROM"):
-                columns = line.rstrip(b"\t").count(b"\t") + 1
-                header = lines.number
-                variants = lines.count_rest()
-                samples = max(0, columns - FIRST_SAMPLE_COLUMN)
-                counts = {"header": header, "variant": variants, "sample": samples}
-                if lines.failure is Failure.CORRUPT:
-                    break
-                return counts if lines.failure is None else {**counts, "file": 1}
-            is_foreign = line.strip() and not line.startswith(b"##")
-            if is_foreign and (lines.number == 1 or line.count(b"\t") >= FIXED_COLUMNS - 1):
-                break
-    return {"file": 1}
+        counts = _count_lines(lines)
+        is_at_end = counts is not None and lines.failure is not Failure.LINE_TOO_LONG
+        failure = lines.failure if is_at_end else find_failure(source.path)
+    if counts is None or failure is Failure.CORRUPT:
+        return Survey(_NO_VCF, failure is Failure.CORRUPT)
+    return Survey(counts, is_corrupt=False)
 
 
-def _count_bcf(source: Source) -> dict[str, int]:
+def _count_lines(lines: LineReader) -> dict[str, int] | None:
+    """None where no header line comes before what else there is."""
+    while (line := lines.read_line()) is not None:
+        if line.startswith(b"#CHROM"):
+            columns = line.rstrip(b"\t").count(b"\t") + 1
+            header = lines.number
+            variants = lines.count_rest()
+            samples = max(0, columns - FIRST_SAMPLE_COLUMN)
+            counts = {"header": header, "variant": variants, "sample": samples}
+            return counts if lines.failure is None else counts | _NO_VCF
+        is_foreign = line.strip() and not line.startswith(b"##")
+        if is_foreign and (lines.number == 1 or line.count(b"\t") >= FIXED_COLUMNS - 1):
+            break
+    return None
+
+
+def _survey_bcf(source: Source) -> Survey:
     if find_failure(source.path) is Failure.CORRUPT:
-        return {"file": 1}
+        return Survey(_NO_VCF, is_corrupt=True)
     extent = measure(source.path)
     if extent.samples is None:
-        return {"file": 1}
+        return Survey(_NO_VCF, is_corrupt=False)
     counts = {"variant": extent.records, "sample": extent.samples}
-    return counts if extent.is_whole else {**counts, "file": 1}
+    return Survey(counts if extent.is_whole else counts | _NO_VCF, is_corrupt=False)
