@@ -168,7 +168,7 @@ def _line_rule(lines: Lines, row: int, header: Header) -> Rule | None:
 
 def _not_utf8(lines: Lines, is_whole: np.ndarray) -> list[int]:
     """Whole lines that are not UTF-8."""
-    if lines.content.isascii():
+    if lines.is_ascii:
         return []
     found: list[int] = []
     for row in np.flatnonzero(is_whole).tolist():

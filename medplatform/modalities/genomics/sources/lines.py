@@ -28,7 +28,7 @@ class Lines:
     """Consecutive lines of a file: `content[starts[i]:ends[i]]` each, without their line ends.
 
     `offset` is where `content` begins in the file; it ends with a line end. `outside` lines are
-    not asked for, and empty here.
+    not asked for, and empty here. `is_ascii` is known to be so; without it, nobody looked.
     """
 
     first_number: int
@@ -37,9 +37,12 @@ class Lines:
     starts: np.ndarray
     ends: np.ndarray
     outside: int = 0
+    is_ascii: bool = False
 
     @classmethod
-    def split(cls, first_number: int, offset: int, content: bytes) -> "Lines":
+    def split(
+        cls, first_number: int, offset: int, content: bytes, *, is_ascii: bool = False
+    ) -> "Lines":
         """Tell the lines of a text apart; CR LF and LF end them, and the last may lack its end."""
         if not content.endswith(b"\n"):
             content += b"\n"
@@ -49,7 +52,7 @@ class Lines:
         ends = ends - ((codes[ends - 1] == ord("\r")) & (ends > starts))
         for row in np.flatnonzero((codes[ends - 1] == ord("\r")) & (ends > starts)).tolist():
             ends[row] = starts[row] + len(content[starts[row] : ends[row]].rstrip(b"\r"))
-        return cls(first_number, offset, content, starts, ends)
+        return cls(first_number, offset, content, starts, ends, is_ascii=is_ascii)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -148,7 +151,8 @@ class LineReader:
         self._last_is_whole = content.endswith(b"\n")
         if not self._last_is_whole and len(content) - content.rfind(b"\n") > self._limit:
             self._content.failure = Failure.LINE_TOO_LONG
-        lines = Lines.split(self._number + 1, self._offset, content)
+        is_ascii = self._pieces.is_ascii
+        lines = Lines.split(self._number + 1, self._offset, content, is_ascii=is_ascii)
         self._number += len(lines)
         self._offset += len(content)
         self._width = -(-len(content) // len(lines))

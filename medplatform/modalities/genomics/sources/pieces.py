@@ -13,6 +13,10 @@ class Pieces:
         self._content = content
         self._piece = b""
         self._place = 0
+        self.is_ascii = True
+        """Whether the lines that `take_lines` gave last are ASCII, and what arrived with them.
+
+        Each piece is looked at as it arrives: a batch has left the processor's cache."""
 
     def peek(self, size: int) -> bytes:
         """The next bytes, as far as there are so many, without consuming them."""
@@ -49,7 +53,9 @@ class Pieces:
         """
         taken: list[bytes] = []
         total = unended = 0
+        self.is_ascii = True
         while piece := self.take_piece():
+            self.is_ascii &= piece.isascii()
             end = piece.find(b"\n", max(0, size - total - 1)) + 1
             start = piece.rfind(b"\n", 0, end - 1 if end else None) + 1
             before = 0 if start else unended
