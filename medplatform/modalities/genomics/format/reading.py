@@ -33,8 +33,6 @@ from medplatform.modalities.genomics.rules import Rule
 MOST_KEYS = 256
 """Of one file: each takes memory for every record of a slice."""
 _MOST_TEXTS = 1 << 12
-SLICE_BYTES = 1 << 20
-"""Of text that is cut at once: its arrays are some ten times as large."""
 
 Broken = tuple[Rule, np.ndarray]
 LOCAL = "LAA"
@@ -132,7 +130,7 @@ class FormatReader:
         slices: list[Slice] = []
         if any(names not in (_NOTHING, _GENOTYPE) for names in keys):
             ploidy = _ploidy(packed, sites.genotyped, len(sites))
-            for part in _parts(sites.samples):
+            for part in sites.samples.slices():
                 tokens = cut([sites.samples[site] for site in part], ploidy.shape[1])
                 alternate = sites.alternate_count[part, None]
                 alleles = Alleles(alternate, ploidy[part], np.full_like(ploidy[part], UNKNOWN))
@@ -238,21 +236,6 @@ def _ploidy(packed: Packed, genotyped: np.ndarray, sites: int) -> np.ndarray:
     ploidy = np.full((sites, packed.codes.shape[1]), UNKNOWN)
     ploidy[genotyped] = packed.ploidy()
     return ploidy
-
-
-def _parts(samples: SampleTexts) -> Iterator[np.ndarray]:
-    """The records that have sample columns, in slices of about `SLICE_BYTES`."""
-    part: list[int] = []
-    size = 0
-    lengths = samples.lengths.tolist()
-    for site in np.flatnonzero(samples.are_there).tolist():
-        part.append(site)
-        size += lengths[site]
-        if size >= SLICE_BYTES:
-            yield np.array(part)
-            part, size = [], 0
-    if part:
-        yield np.array(part)
 
 
 def _places(keys: list[Keys], is_read: Callable[[str], bool]) -> dict[str, np.ndarray]:

@@ -111,16 +111,17 @@ def pack(columns: SampleTexts, samples: int) -> Packed:
         found = _pack_aligned(columns.take(rows), samples)
         codes[rows] = found
         is_packed[rows] = found.max(axis=1) < _INVALID_CODE
-    others = np.flatnonzero(~is_packed).tolist()
+    others = np.flatnonzero(~is_packed)
     wide: dict[int, np.ndarray] = {}
     malformed: set[int] = set()
-    if others:
-        codes[others], odd = _pack_any([columns[row] for row in others], samples)
+    for part in columns.take(others).slices():
+        rows = others[part].tolist()
+        codes[rows], odd = _pack_any([columns[row] for row in rows], samples)
         for row, cell in odd.items():
             if cell is None:
-                malformed.add(others[row])
+                malformed.add(rows[row])
             else:
-                wide[others[row]] = cell
+                wide[rows[row]] = cell
     return Packed(codes, wide, frozenset(malformed))
 
 

@@ -1,9 +1,12 @@
 """The sample columns of the records of a batch, as they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+SLICE_BYTES = 1 << 20
+"""Of text that is cut at once: its arrays are some ten times as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,17 @@ class SampleTexts:
     def has(self, record: int, byte: bytes) -> bool:
         """Whether a byte is in the text of a record."""
         return self.content.find(byte, int(self.starts[record]), int(self.ends[record])) >= 0
+
+    def slices(self) -> Iterator[np.ndarray]:
+        """The records that have sample columns, in slices of about `SLICE_BYTES`."""
+        records: list[int] = []
+        size = 0
+        lengths = self.lengths.tolist()
+        for record in np.flatnonzero(self.are_there).tolist():
+            records.append(record)
+            size += lengths[record]
+            if size >= SLICE_BYTES:
+                yield np.array(records)
+                records, size = [], 0
+        if records:
+            yield np.array(records)
