@@ -81,6 +81,7 @@ def condition(
 
 
 def observation(patient_id: str, name: str, code: str, observed_at: str, **more: Any) -> Row:
+    types = {"value_number": "Quantity", "value_code": "CodeableConcept"}
     return {
         "patient_id": patient_id,
         "observation_id": f"{patient_id}-{name}",
@@ -89,6 +90,7 @@ def observation(patient_id: str, name: str, code: str, observed_at: str, **more:
         "observation_system": LOINC,
         "observation_code": code,
         "observed_at": at(observed_at),
+        "value_type": next((types[name] for name in types if name in more), None),
         **more,
     }
 

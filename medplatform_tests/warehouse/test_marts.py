@@ -206,7 +206,10 @@ SECOND_DELIVERY = {
         observation("bea", "bmi", "39156-5", "2021-05-01", value_number=99.0, version_id="1")
         | {"value_unit": "kg/m2", "last_updated_at": at("2021-05-01")},
         observation("bea", "pressure", "8480-6", "2021-05-01", version_id="2")
-        | {"component_number": 1, "value_number": 130.0, "value_unit": "mm[Hg]"},
+        | {"component_number": 1, "value_number": 130.0, "value_unit": "mm[Hg]"}
+        | {"value_type": "Quantity"},
+        observation("bea", "culture", "600-7", "2021-05-01", value_type="String")
+        | {"category_code": "laboratory"},
     ],
 }
 IMAGES = {
@@ -400,6 +403,12 @@ def test_laboratory_results_are_in_the_unit_of_their_measurement(built: Warehous
         ("sodium", 140.0, "mg per dL", False, None),
     ]
     assert labs["delivered_unit"].to_list() == ["mmol/L", "kg/dL", "K/uL", "g/dL", "mg per dL"]
+
+
+def test_a_result_in_words_is_listed_without_its_value(built: Warehouse) -> None:
+    (result,) = built.mart("lab_result").filter(lab_code="600-7").to_dicts()
+    assert (result["patient_id"], result["value_type"]) == ("bea", "String")
+    assert result["value_number"] is result["value_code"] is result["is_normalised"] is None
 
 
 def test_marts_say_how_exactly_a_moment_is_known(built: Warehouse) -> None:

@@ -20,6 +20,7 @@ with measured as (
         observation.observed_at,
         observation.observed_precision,
         observation.issued_at,
+        observation.value_type,
         observation.value_number as delivered_value,
         observation.value_text as delivered_text,
         observation.value_unit as delivered_unit,
@@ -44,7 +45,7 @@ with measured as (
             and observation.value_unit is not distinct from ucum.delivered_unit
     where
         {{ is_in_effect('observation.status') }}
-        and (observation.value_number is not null or observation.value_code is not null)
+        and observation.value_type is not null
 ),
 
 converted as (
@@ -80,6 +81,7 @@ select
     observed_at,
     observed_precision,
     issued_at,
+    value_type,
     value_comparator,
     value_number,
     case

@@ -11,6 +11,7 @@ select
     observed_at,
     observed_precision,
     issued_at,
+    value_type,
     value_comparator,
     value_number,
     unit,
