@@ -54,8 +54,9 @@ def newest_first(
 def comparable(updated: str, *, record: str, versions: str) -> str:
     """When the source last changed a record, null where versions cannot be compared by it.
 
-    De-identification shifts the moments of each patient by a number of days of its own, so those
-    of a record that its source gave to another patient say nothing of their order.
+    De-identification shifts the moments of each patient by a number of days of its own, and leaves
+    the year of those that are about no patient. So those of a record that its source gave to
+    another patient, or first to none, say nothing of their order.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def comparable(updated: str, *, record: str, versions: str) -> str:
         f"            select said.{record}\n"
         f"            from {versions} as said\n"
         f"            group by said.{record}\n"
-        "            having min(said.patient_id) <> max(said.patient_id)\n"
+        "            having\n"
+        "                min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))\n"
         "        )\n"
         f"        then {updated}\n"
         "end"

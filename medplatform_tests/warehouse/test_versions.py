@@ -20,6 +20,7 @@ from medplatform_tests.views.build import columns, view
 from medplatform_tests.warehouse.fhir import FhirLake, observation, patient
 
 OLD, LATER, NEW = "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z", "2021-01-01T00:00:00Z"
+MAY, JUNE = "2020-05-31T00:00:00Z", "2020-06-02T00:00:00Z"
 VIEW = parse_view(view("Observation", columns(n="value.ofType(integer)")))
 seen = partial(observation, "o")
 VERSIONS = {
@@ -164,3 +165,24 @@ def test_of_a_record_that_moved_to_another_patient_the_shifted_moments_say_nothi
         f"qualify row_number() over (partition by observation_id order by {order}) = 1"
     ).fetchall()
     assert newest == [(1,)] * 8
+
+
+def test_of_a_record_that_was_about_no_patient_before_the_moments_say_nothing(
+    tmp_path: Path,
+) -> None:
+    """Without a patient a moment is cut to its year, with one it is shifted."""
+    site = FhirLake(tmp_path)
+    shelf = {"resourceType": "Device", "status": "inactive", "meta": {"lastUpdated": MAY}}
+    devices = [shelf | {"id": f"d{n}"} for n in range(12)]
+    site.ingest("1", *(patient(f"p{n}") for n in range(12)), *devices)
+    worn = {"status": "active", "meta": {"lastUpdated": JUNE}}
+    site.ingest(
+        "2",
+        *(
+            device | worn | {"patient": {"reference": f"Patient/p{n}"}}
+            for n, device in enumerate(devices)
+        ),
+    )
+    path = tmp_path / "views/v.parquet"
+    build_view(site.lake, parse_view(view("Device", columns(status="status"))), path)
+    assert pl.read_parquet(path)["status"].to_list() == ["active"] * 12

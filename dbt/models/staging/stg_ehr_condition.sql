@@ -40,7 +40,8 @@ qualify
                         select said.condition_id
                         from {{ source('lake', 'ehr_condition') }} as said
                         group by said.condition_id
-                        having min(said.patient_id) <> max(said.patient_id)
+                        having
+                            min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))
                     )
                     then last_updated_at
             end desc nulls last,

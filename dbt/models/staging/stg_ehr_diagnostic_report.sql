@@ -36,7 +36,8 @@ qualify
                         select said.diagnostic_report_id
                         from {{ source('lake', 'ehr_diagnostic_report') }} as said
                         group by said.diagnostic_report_id
-                        having min(said.patient_id) <> max(said.patient_id)
+                        having
+                            min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))
                     )
                     then last_updated_at
             end desc nulls last,

@@ -34,7 +34,8 @@ qualify
                         select said.encounter_id
                         from {{ source('lake', 'ehr_encounter') }} as said
                         group by said.encounter_id
-                        having min(said.patient_id) <> max(said.patient_id)
+                        having
+                            min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))
                     )
                     then last_updated_at
             end desc nulls last,

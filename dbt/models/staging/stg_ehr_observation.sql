@@ -43,7 +43,8 @@ qualify
                         select said.observation_id
                         from {{ source('lake', 'ehr_observation') }} as said
                         group by said.observation_id
-                        having min(said.patient_id) <> max(said.patient_id)
+                        having
+                            min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))
                     )
                     then last_updated_at
             end desc nulls last,

@@ -35,7 +35,8 @@ qualify
                         select said.procedure_id
                         from {{ source('lake', 'ehr_procedure') }} as said
                         group by said.procedure_id
-                        having min(said.patient_id) <> max(said.patient_id)
+                        having
+                            min(coalesce(said.patient_id, '')) <> max(coalesce(said.patient_id, ''))
                     )
                     then last_updated_at
             end desc nulls last,
