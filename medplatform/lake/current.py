@@ -85,6 +85,9 @@ def comparable(updated: str, *, record: str, versions: str) -> str:
 def with_retired(patients: str) -> str:
     """Query of versions of Patients, each with whether its resource is out of use now.
 
+    Rows of earlier versions of the platform do not tell which resource they are of. They are taken
+    for one of the newest, so that they do not outlive the only resource of a patient.
+
     Parameters
     ----------
     patients
@@ -92,15 +95,25 @@ def with_retired(patients: str) -> str:
     """
     terms = newest_first(updated="last_updated_at", version="version_id")
     order = ",\n".join(f"            {term}" for term in terms)
+    windows = {
+        "of_patient": "patient_id",
+        "of_resource": "patient_id, patient_resource_id",
+    }
+    defined = ",\n".join(
+        f"    {name} as (\n        partition by {same}\n        order by\n{order}\n    )"
+        for name, same in windows.items()
+    )
     return (
         "select\n"
         "    *,\n"
-        "    first_value(coalesce(is_retired, false)) over (\n"
-        "        partition by patient_id, patient_resource_id\n"
-        "        order by\n"
-        f"{order}\n"
-        f"    ) as {OUT_OF_USE}\n"
-        f"from {patients}"
+        "    case\n"
+        "        when patient_resource_id is null\n"
+        "            then first_value(coalesce(is_retired, false)) over of_patient\n"
+        "        else first_value(coalesce(is_retired, false)) over of_resource\n"
+        f"    end as {OUT_OF_USE}\n"
+        f"from {patients}\n"
+        "window\n"
+        f"{defined}"
     )
 
 

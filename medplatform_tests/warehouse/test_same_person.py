@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from medplatform.lake import Counts
@@ -116,6 +117,21 @@ def test_of_a_patient_whose_only_resource_is_retired_the_newest_version_counts(
 ) -> None:
     site = FhirLake(tmp_path)
     site.ingest("1", named("q", gender="male", meta={"lastUpdated": OLD}))
+    site.ingest("2", named("q", gender="female", meta={"lastUpdated": NEW}, **retired))
+    assert shown(site) == ("female", "female", "GENDER//F")
+
+
+@pytest.mark.parametrize("retired", RETIRED.values(), ids=RETIRED)
+def test_neither_does_a_row_that_does_not_tell_which_resource_it_is_of(
+    tmp_path: Path, retired
+) -> None:
+    """As earlier versions of the platform wrote it."""
+    site = FhirLake(tmp_path)
+    site.ingest("1", named("q", gender="male", meta={"lastUpdated": OLD}))
+    for part in site.lake.files("ehr_patient"):
+        columns = ["patient_resource_id", "is_retired", "deceased_precision"]
+        pq.write_table(pq.read_table(part).drop_columns(columns), part)
+    assert shown(site) == ("male", "male", "GENDER//M")
     site.ingest("2", named("q", gender="female", meta={"lastUpdated": NEW}, **retired))
     assert shown(site) == ("female", "female", "GENDER//F")
 

@@ -16,7 +16,23 @@ select
 from (
     select
         *,
-        first_value(coalesce(is_retired, false)) over (
+        case
+            when patient_resource_id is null
+                then first_value(coalesce(is_retired, false)) over of_patient
+            else first_value(coalesce(is_retired, false)) over of_resource
+        end as is_out_of_use
+    from {{ source('lake', 'ehr_patient') }}
+    window
+        of_patient as (
+            partition by patient_id
+            order by
+                last_updated_at desc nulls last,
+                try_cast(version_id as bigint) desc nulls last,
+                delivery desc,
+                source_id asc,
+                record_number asc
+        ),
+        of_resource as (
             partition by patient_id, patient_resource_id
             order by
                 last_updated_at desc nulls last,
@@ -24,8 +40,7 @@ from (
                 delivery desc,
                 source_id asc,
                 record_number asc
-        ) as is_out_of_use
-    from {{ source('lake', 'ehr_patient') }}
+        )
 ) as record
 where
     not exists (
