@@ -269,6 +269,8 @@ def test_a_unit_without_ucum_code_is_kept_when_it_is_short_or_known_and_never_no
         ({"unit": "mmol/L", "code": "mg/dL", "system": "https://h.example/units"}, "mmol/L"),
         ({"code": "M12", "system": "https://h.example/units"}, "[REDACTED]"),
         ({"code": "kat/L"}, "kat/L"),
+        ({"unit": "mmol/L", "code": "[REDACTED]", "system": _UCUM_OID}, "mmol/L"),
+        ({"code": "[REDACTED]", "system": _UCUM_OID}, "[REDACTED]"),
         ({}, None),
     ],
 )

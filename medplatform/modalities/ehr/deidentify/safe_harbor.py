@@ -162,11 +162,32 @@ CODES = (
         action=Action.REDACT,
         because="free text; a value with a unit is not one without",
     ),
+    _keep("Quantity.code", _is("units"), _is("short_codes"), *_of_public_terminologies(None)),
+    Rule(
+        select="Quantity.code",
+        action=Action.REDACT,
+        because="no code; a value with a unit is not one without",
+    ),
     _keep("Quantity.system", _is("systems")),
     *(
-        _keep(f"{kind}.{element}", _is(vocabulary))
+        rule
         for kind in ("Age", "Count", "Distance", "Duration")
-        for element, vocabulary in (("unit", "units"), ("system", "systems"))
+        for rule in (
+            _keep(f"{kind}.unit", _is("units")),
+            _keep(f"{kind}.code", _is("units")),
+            _drop(f"{kind}.code", "no code of a unit"),
+            _keep(f"{kind}.system", _is("systems")),
+        )
+    ),
+    # The codes that no value set can list.
+    *(
+        rule
+        for select, vocabulary in (
+            ("Resource.language", "codes:urn:ietf:bcp:47"),
+            ("Attachment.language", "codes:urn:ietf:bcp:47"),
+            ("Money.currency", "codes:urn:iso:std:iso:3166"),
+        )
+        for rule in (_keep(select, _is(vocabulary)), _drop(select, "no code of its list"))
     ),
     _keep("SampledData.data", _is("numbers")),
     _keep("Extension.url", _is("extension_urls")),
@@ -226,7 +247,6 @@ PERSONS = (
         _coarse(select, Generalisation.MEDIA_TYPE)
         for select in ("Attachment.contentType", "Binary.contentType")
     ),
-    _keep("Attachment.language"),
     _keep("Attachment.size"),
     _drop("Signature"),
     *(

@@ -46,6 +46,7 @@ create macro unit_of(quantity) as
     case
         when
             quantity.code is not null
+            and (quantity.code <> getvariable('unread_unit') or quantity.unit is null)
             and (
                 list_contains(getvariable('ucum_systems'), quantity.system)
                 or (

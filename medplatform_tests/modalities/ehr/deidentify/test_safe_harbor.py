@@ -12,6 +12,7 @@ from medplatform.modalities.ehr.terminology import CODE_SHAPES, PUBLIC_PREFIXES,
 from medplatform.privacy import SAFE_HARBOR
 from medplatform_tests.modalities.ehr.deidentify.conftest import Comparer
 
+_UCUM = "http://unitsofmeasure.org"
 _MR = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
 _BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _OWN_PREFIX = "http://hl7.org/fhir/StructureDefinition/humanname-own-prefix"
@@ -294,7 +295,7 @@ def test_what_is_needed_stays(comparer: Comparer) -> None:
         "valueQuantity": {
             "value": "181.20",
             "unit": "cm",
-            "system": "http://unitsofmeasure.org",
+            "system": _UCUM,
             "code": "cm",
         },
         "dataAbsentReason": {"coding": [{"code": "masked"}]},
@@ -425,6 +426,35 @@ def test_a_unit_is_short_or_known_and_shows_that_it_is_there(
 
 
 @pytest.mark.parametrize(
+    ("delivered", "published"),
+    [
+        ({"system": _UCUM, "code": "mL/min/{1.73_m2}"}, "mL/min/{1.73_m2}"),
+        ({"system": _UCUM, "code": "mm Hg"}, "mm Hg"),
+        ({"system": _UCUM, "code": "Mrs Doe"}, "[REDACTED]"),
+        ({"system": "http://snomed.info/sct", "code": "428673006"}, "428673006"),
+        ({"system": "https://h.example/units", "code": "M12"}, "M12"),
+        ({"system": "https://h.example/units", "code": "Mrs Doe"}, "[REDACTED]"),
+        ({"code": "Mrs Doe"}, "[REDACTED]"),
+    ],
+)
+def test_a_code_of_a_unit_is_one(
+    comparer: Comparer, delivered: dict[str, str], published: str
+) -> None:
+    observation = {"valueQuantity": {"value": "35", **delivered}}
+    (made,) = comparer.compare("Observation", [observation])
+    assert made["valueQuantity"]["code"] == published
+
+
+def test_a_code_that_no_value_set_can_list_looks_like_one(comparer: Comparer) -> None:
+    patients = [{"language": language} for language in ("de-CH", "of Mrs Doe")]
+    made = comparer.compare("Patient", patients)
+    assert [patient and patient.get("language") for patient in made] == ["de-CH", None]
+    ages = [{"onsetAge": {"value": "3", "code": code}} for code in ("mo", "of Mrs Doe")]
+    shown, hidden = comparer.compare("Condition", ages)
+    assert (shown["onsetAge"].get("code"), hidden["onsetAge"].get("code")) == ("mo", None)
+
+
+@pytest.mark.parametrize(
     ("system", "code", "is_kept", "is_shown"),
     [
         ("http://snomed.info/sct", "59621000", True, True),
@@ -436,7 +466,7 @@ def test_a_unit_is_short_or_known_and_shows_that_it_is_there(
         ("http://loinc.org", "8302-2", True, True),
         ("http://loinc.org", "LA6576-8", True, True),
         ("http://loinc.org", "Mrs Doe", False, False),
-        ("http://unitsofmeasure.org", "mm[Hg]", True, True),
+        (_UCUM, "mm[Hg]", True, True),
         ("http://www.nlm.nih.gov/research/umls/rxnorm", "314076", True, True),
         ("http://hl7.org/fhir/sid/ndc", "0002-1433-80", True, True),
         ("http://hl7.org/fhir/sid/icd-10-cm", "S72.001A", True, True),
