@@ -251,10 +251,10 @@ class Identity:
             (self._links[key],) = self._from_pseudonyms(row)
         return self._links[key]
 
-    def linked_patients(self, namespace: str) -> frozenset[str]:
-        """The pseudonyms that the local ids of a namespace name, as far as they are in memory."""
+    def linked_patients(self, namespace: str) -> dict[str, str]:
+        """A local id of each pseudonym that those of a namespace name, as far as in memory."""
         links = self._links.items()
-        return frozenset(s.patient_id for (space, _), s in links if space == namespace)
+        return {s.patient_id: local_id for (space, local_id), s in links if space == namespace}
 
     def preload(self, namespace: str) -> None:
         """Read all links of a namespace into memory: one query instead of one per record.

@@ -156,7 +156,7 @@ class _Session:
         if found is None or not self._follows_profiles(position, content):
             return None
         if _CONTAINED in line and "contained" in content:
-            line, contained = cut_contained(line)
+            line, contained = cut_contained(found.line)
             found = found._replace(line=line, contained=contained)
         return found._replace(is_modified=True) if verdict.is_modified else found
 
@@ -168,22 +168,17 @@ class _Session:
         reference: str | None,
     ) -> Accepted | None:
         """A valid record with an id, of which these are the facts, if its subject is known."""
+        line = self.batch.lines[position]
         if subject_element:
-            reference = reference or self._read_search(position, subject_element)
+            if not reference:
+                line, reference = refer_to_subject(line, subject_element)
             subject = self.find_subject(reference, subject_element)
         else:
             subject = self._find_unreferenced(position, cast(str, resource_id))
         if isinstance(subject, Issue):
             self._refuse(position, self.batch.resource_type, subject)
             return None
-        line = self.batch.lines[position]
         return _accepted((position, resource_id, line, subject, False, ()))
-
-    def _read_search(self, position: int, subject_element: str) -> str | None:
-        """What a subject without a reference says of itself: its identifier."""
-        content = msgspec.json.decode(self.batch.lines[position])
-        subject = content[subject_element]
-        return search_of(subject[0] if isinstance(subject, list) else subject)
 
     def _find_unreferenced(self, position: int, resource_id: str) -> Subject | Issue | None:
         """Whom a record is about that names nobody; None where it need not."""
@@ -232,8 +227,29 @@ def cut_contained(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """A resource without its contained resources, and those; every byte as it was delivered."""
     parts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     contained = msgspec.json.decode(parts.pop("contained"), type=list[msgspec.Raw] | None) or []
-    rest = b",".join(b'"%s":%s' % (name.encode(), bytes(raw)) for name, raw in parts.items())
-    return b"{%s}" % rest, tuple(map(bytes, contained))
+    return _join(parts), tuple(map(bytes, contained))
+
+
+def refer_to_subject(line: bytes, element: str) -> tuple[bytes, str | None]:
+    """A resource that names its subject by an identifier alone, with a reference that does so.
+
+    Every other element is as it was delivered. Unchanged, and None, without such an identifier.
+    """
+    parts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    subject = msgspec.json.decode(parts[element])
+    first = subject[0] if isinstance(subject, list) else subject
+    reference = search_of(first)
+    if reference is None:
+        return line, None
+    first["reference"] = reference
+    parts[element] = msgspec.Raw(msgspec.json.encode(subject))
+    return _join(parts), reference
+
+
+def _join(parts: Mapping[str, msgspec.Raw]) -> bytes:
+    return b"{%s}" % b",".join(
+        b'"%s":%s' % (name.encode(), bytes(raw)) for name, raw in parts.items()
+    )
 
 
 def refuse(

@@ -52,7 +52,7 @@ class Context:
 
     def references(self, aliases: Mapping[str, str]) -> References:
         """Rewrites the references of resources with these aliases."""
-        return References(self.identity, self.index, aliases, self.source)
+        return References(self.identity, self.index, aliases, self.source, self.subjects.literal)
 
 
 class Processor:
@@ -78,6 +78,8 @@ class Processor:
         if not accepted:
             return processed
         assert batch.resource_type is not None
+        if any(one.line != batch.lines[one.position] for one in accepted):
+            raw = None
         references = self._context.references(batch.aliases)
         contained, refused = nest_contained(accepted, self._nester, references)
         accepted = [one for one in accepted if one.position not in refused]

@@ -5,7 +5,7 @@ pseudonym of a Patient is their `patient_id`, so that references join with every
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.literal import read_literal
@@ -19,7 +19,7 @@ def find_target(reference: str, aliases: Mapping[str, str]) -> tuple[str | None,
     """Type and id that a reference names (FHIR R4, References, 2.3.0.3), or None.
 
     `aliases` are the fullUrls of the Bundle that it stands in (`Type/id`). A URN names an id
-    alone, so its type is None. A search (`Patient?identifier=…`) names nothing.
+    alone, so its type is None. A search (`Patient?identifier=…`) names nothing by itself.
 
     >>> find_target("https://example.org/fhir/Patient/p1/_history/2", {})
     ('Patient', 'p1')
@@ -38,7 +38,10 @@ def patient_namespace(source: str | None) -> str:
 
 
 class References:
-    """Rewrites the references of one batch, each distinct one once."""
+    """Rewrites the references of one batch, each distinct one once.
+
+    `literal` gives the literal reference for a search that names a Patient.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class References:
         index: ResourceIndex,
         aliases: Mapping[str, str],
         source: str | None = None,
+        literal: Callable[[str], str | None] = lambda search: None,
     ) -> None:
         self._identity = identity
+        self._literal = literal
         self._source = source
         self._index = index
         self._aliases = aliases
@@ -58,7 +63,7 @@ class References:
 
         A URN is of the type that the delivered resource of its id has.
         """
-        targets = [find_target(reference, self._aliases) for reference in references]
+        targets = [self._target(reference) for reference in references]
         delivered = self._index.types_of([target[1] if target else "" for target in targets])
         published: list[str | None] = [None] * len(references)
         by_type: dict[str, list[int]] = {}
@@ -79,6 +84,12 @@ class References:
                 if resource_type in delivered[place]:
                     self._resolved.add(f"{resource_type}/{token}")
         return published
+
+    def _target(self, reference: str) -> tuple[str | None, str] | None:
+        target = find_target(reference, self._aliases)
+        if target is None and (literal := self._literal(reference)):
+            return find_target(literal, {})
+        return target
 
     def tokens(self, resource_type: str, resource_ids: Sequence[str]) -> list[str]:
         """The pseudonyms of resource ids; of a Patient that is known, their `patient_id`."""

@@ -126,6 +126,11 @@ class Subjects:
         known = self._identity.linked(self._namespace, local_id)
         return known or make_issue("subject.unknown", element)
 
+    def literal(self, reference: str) -> str | None:
+        """The literal reference that says the same as a search that names a Patient."""
+        found = self._of_search(reference)
+        return f"Patient/{self._known[found.patient_id]}" if found else None
+
     def _of_search(self, reference: str) -> Subject | None:
         identifier = _read_search(reference)
         if identifier is None or self._is_per_record:
@@ -134,7 +139,7 @@ class Subjects:
         return subject if subject.patient_id in self._known else None
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def _known(self) -> Mapping[str, str]:
         """The patients whom Patients name, of this delivery or an earlier one of its source."""
         return self._identity.linked_patients(self._namespace)
 

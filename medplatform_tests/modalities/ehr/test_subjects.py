@@ -189,7 +189,7 @@ BY_NOTHING_KNOWN = {
 }
 
 
-@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("count", [1, 600])
 @pytest.mark.parametrize("record", BY_IDENTIFIER.values(), ids=BY_IDENTIFIER)
 def test_a_reference_may_name_the_identifier_of_a_patient(read: Read, record, count: int) -> None:
     records = [record | {"id": f"o{number}"} for number in range(count)]
@@ -201,6 +201,10 @@ def test_a_reference_may_name_the_identifier_of_a_patient(read: Read, record, co
     assert found == [person["patient_id"]] * count
     for table in ("ehr_fhir_observation", "ehr_reference"):
         assert "MRN-1" not in str(result.rows(table))
+    published = [row["subject"]["reference"] for row in result.rows("ehr_fhir_observation")]
+    assert published == [f"Patient/{person['patient_id']}"] * count
+    targets = {(row["target_id"], row["is_resolved"]) for row in result.rows("ehr_reference")}
+    assert targets == {(person["patient_id"], True)}
 
 
 @pytest.mark.parametrize("record", BY_NOTHING_KNOWN.values(), ids=BY_NOTHING_KNOWN)
