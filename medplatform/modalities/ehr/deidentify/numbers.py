@@ -19,6 +19,7 @@ _PER_YEAR = {"a": 1, "mo": 12, "wk": 52.18, "d": 365.25, "h": 8766, "min": 52596
 # UCUM's years and months of other calendars differ by less than ages are told apart.
 _CODES = {code: code for code in _PER_YEAR}
 _CODES |= {f"{code}_{kind}": code for code in ("a", "mo") for kind in "jgts"}
+_LIMITS = {code: float(round(OLDEST_AGE * count)) for code, count in _PER_YEAR.items()}
 _WORDS = {
     "a": ("y", "ys", "yr", "yrs", "year", "years", "yo", "yoa"),
     "mo": ("mos", "mth", "mths", "mon", "month", "months"),
@@ -36,6 +37,8 @@ AGE_CODES = frozenset(_CODES)
 """UCUM codes of the units of time that ages are told in."""
 AGE_WORDS = _AGE_UNIT.pattern.replace("[a-z]+", "|".join(sorted(_NAMES.keys() - _CODES.keys())))
 """A regular expression of what such units are called, `(?i)` left out."""
+ANNOTATED_CODES = rf"(?:{'|'.join(sorted(AGE_CODES))})\{{.*\}}"
+"""A regular expression of such codes with an annotation, in which case matters."""
 
 
 def read_decimals(array: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
@@ -62,13 +65,14 @@ def _number(text: str | None) -> float | None:
 def merge_ages(array: pa.Array, quantity: Scope) -> pa.Array:
     """Decimal texts of ages, those of 90 years and more as 90 years in their unit.
 
-    The unit is the quantity's UCUM code, else its name, else years.
+    The unit is that of the quantity's code, else of its name, else years.
     """
     numbers, _ = read_decimals(array)
     nothing = pa.nulls(len(array), pa.string())
-    names = [quantity.fields.get(name, nothing) for name in ("code", "unit")]
-    units, indices = Column(pc.coalesce(*names, pa.scalar("a"))).encoded
-    limits = np.array([_limit(unit) for unit in units], np.float64)[indices.to_numpy()]
+    names = [Column(quantity.fields.get(name, nothing)) for name in ("code", "unit")]
+    codes = pc.coalesce(*(name.map(_read_unit) for name in names), pa.scalar("a"))
+    units, indices = Column(codes).encoded
+    limits = np.array([_LIMITS[unit] for unit in units], np.float64)[indices.to_numpy()]
     is_over = pc.fill_null(pc.greater_equal(numbers, pa.array(limits)), False)
     if not pc.any(is_over, min_count=0).as_py():
         return array
@@ -76,10 +80,10 @@ def merge_ages(array: pa.Array, quantity: Scope) -> pa.Array:
     return pc.if_else(is_over, merged, array)
 
 
-def _limit(unit: str) -> float:
+def _read_unit(unit: str) -> str | None:
+    """The UCUM code of a unit of time; None for any other text, such as a code of SNOMED CT."""
     word = _AGE_UNIT.fullmatch(unit)
-    code = _CODES.get(unit.strip()) or _NAMES.get(word[1].lower() if word else "", "a")
-    return float(round(OLDEST_AGE * _PER_YEAR[code]))
+    return _CODES.get(unit.strip()) or _NAMES.get(word[1].lower() if word else "")
 
 
 def merge_years(array: pa.Array) -> pa.Array:

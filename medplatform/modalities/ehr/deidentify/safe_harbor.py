@@ -6,7 +6,7 @@ texts are, and the rest narrows that down for the identifiers of 45 CFR 164.514(
 observation's text `ANSWERS` leaves that there was one.
 """
 
-from medplatform.modalities.ehr.deidentify.numbers import AGE_CODES, AGE_WORDS
+from medplatform.modalities.ehr.deidentify.numbers import AGE_CODES, AGE_WORDS, ANNOTATED_CODES
 from medplatform.modalities.ehr.deidentify.policy import (
     Action,
     Condition,
@@ -69,7 +69,7 @@ VOCABULARIES = {
         values=UNIT_TEXTS,
         pattern=rf"(?!.*\d{{5}})(?=.{{1,24}}$){_UNIT}+(?: (?:(?=/)|(?<=/ )){_UNIT}+)*",
     ),
-    "age_units": Vocabulary(values=AGE_CODES, pattern=f"(?i){AGE_WORDS}"),
+    "age_units": Vocabulary(values=AGE_CODES, pattern=f"(?i:{AGE_WORDS})|{ANNOTATED_CODES}"),
     # LOINC: age, estimated, reported, calculated, at death, now or at death; SNOMED CT: age, now.
     "ages": Vocabulary(
         values=frozenset(

@@ -305,9 +305,10 @@ def _published(kind: str, value: Any) -> dict[str, Any]:
 
 
 def _merged_age(text: str, quantity: dict[str, Any]) -> str:
-    unit = quantity.get("code") or quantity.get("unit") or "a"
-    unit = {"month": "mo", "days": "d"}.get(unit, unit)
-    oldest = {"mo": 1080, "wk": 4696, "d": 32872, "h": 788940, "min": 47336400}.get(unit, 90)
+    limits = {"a": 90, "mo": 1080, "wk": 4696, "d": 32872, "h": 788940, "min": 47336400}
+    limits |= {"month": limits["mo"], "days": limits["d"]}
+    named = [limits[name] for part in ("code", "unit") if (name := quantity.get(part)) in limits]
+    oldest = named[0] if named else limits["a"]
     return str(oldest) if float(text) >= oldest else text
 
 

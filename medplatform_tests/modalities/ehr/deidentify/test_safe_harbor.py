@@ -327,6 +327,11 @@ def test_what_is_needed_stays(comparer: Comparer) -> None:
         ({"value": "89", "unit": "years"}, 89),
         ({"value": "1079", "code": "mo"}, 1079),
         ({"value": "120", "code": "mm[Hg]"}, 120),
+        ({"value": "120", "unit": "min", "code": "258701004"}, 120),
+        ({"value": "1141", "unit": "months", "code": "M"}, 1080),
+        ({"value": "96", "code": "a{estimated}"}, 90),
+        ({"value": "1141", "code": "mo{completed}"}, 1080),
+        ({"value": "120", "code": "A{peak}"}, 120),
     ],
 )
 def test_ages_over_89_are_merged_in_every_unit_of_time(
