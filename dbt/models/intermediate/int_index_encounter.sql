@@ -24,8 +24,9 @@ with candidate as (
                 cardiac.patient_id = encounter.patient_id
                 and (
                     cardiac.occurred_at is null
-                    or cardiac.occurred_at
-                    <= greatest(encounter.started_at, {{ known_from('encounter.ended') }})
+                    or cardiac.occurred_at <= greatest(
+                        {{ known_from('encounter.started') }}, {{ known_from('encounter.ended') }}
+                    )
                 )
         )
 )
