@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
@@ -218,8 +219,7 @@ class Lake:
         connection.execute(f"create schema if not exists {schema}")
         for table in tables:
             empty = self.root / "_empty" / f"{table.name}.parquet"
-            empty.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table.schema().empty_table(), empty)
+            _write_empty(table, empty)
             body = f"select *, null::varchar as delivery from read_parquet({_quote(empty)})"
             published = self.relation(table.name)
             if published:
@@ -280,6 +280,14 @@ class Lake:
                     f"Wait for it to end, then run this again."
                 ) from None
             yield
+
+
+def _write_empty(table: Table, path: Path) -> None:
+    """Write a file without rows; other processes may be reading or writing it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{uuid4().hex}.draft")
+    pq.write_table(table.schema().empty_table(), draft)
+    draft.replace(path)
 
 
 def _quote(path: Path) -> str:

@@ -1,6 +1,7 @@
 """A delivery enters the lake whole or not at all, once, and no record is lost on the way."""
 
 import errno
+import os
 import traceback
 from dataclasses import replace
 
@@ -174,6 +175,17 @@ def test_an_empty_lake_has_empty_tables(site: Site) -> None:
         site.lake.create_views(connection, [READING])
         relation = connection.execute("select * from lake.toy_reading")
         assert [column[0] for column in relation.description or []][-1] == "delivery"
+
+
+def test_who_reads_the_views_is_not_disturbed_by_who_makes_them_again(site: Site) -> None:
+    with duckdb.connect() as connection:
+        site.lake.create_views(connection, [READING])
+        (path,) = (site.lake.root / "_empty").iterdir()
+        with path.open("rb") as reading:
+            before = os.fstat(reading.fileno()).st_mtime_ns
+            site.lake.create_views(connection, [READING])
+            assert os.fstat(reading.fileno()).st_mtime_ns == before
+        assert list((site.lake.root / "_empty").iterdir()) == [path]
 
 
 def test_a_column_declared_later_is_null_in_older_files(site: Site) -> None:
