@@ -70,12 +70,13 @@ VOCABULARIES = {
         pattern=rf"(?!.*\d{{5}})(?=.{{1,24}}$){_UNIT}+(?: (?:(?=/)|(?<=/ )){_UNIT}+)*",
     ),
     "age_units": Vocabulary(values=AGE_CODES, pattern=f"(?i:{AGE_WORDS})|{ANNOTATED_CODES}"),
-    # LOINC: age, estimated, reported, calculated, at death, now or at death; SNOMED CT: age, now.
+    # LOINC: age, estimated, reported, calculated, at an adverse event, at death, now or at death;
+    # SNOMED CT: age, now, at onset.
     "ages": Vocabulary(
         values=frozenset(
             {
-                *("30525-0", "21611-9", "21612-7", "29553-5", "39016-1", "63900-5"),
-                *("397669002", "424144002"),
+                *("30525-0", "21611-9", "21612-7", "29553-5", "30972-4", "39016-1", "63900-5"),
+                *("397669002", "424144002", "445518008"),
             }
         )
     ),

@@ -377,6 +377,15 @@ def test_an_observed_age_needs_no_unit_to_be_merged(comparer: Comparer) -> None:
     assert made[5]["valueQuantity"]["value"] == 98
 
 
+@pytest.mark.parametrize(
+    "code", ["21611-9", "21612-7", "29553-5", "30972-4", "39016-1", "63900-5", "445518008"]
+)
+def test_an_age_is_merged_however_it_was_observed(comparer: Comparer, code: str) -> None:
+    observation = {"code": {"coding": [{"code": code}]}, "valueInteger": 97}
+    (made,) = comparer.compare("Observation", [observation])
+    assert made["valueInteger"] == 90
+
+
 def test_an_observed_birth_date_is_that_of_a_patient(comparer: Comparer) -> None:
     observed = [
         {"code": _BIRTH_DATE, "valueDateTime": "1920-01-01"},
