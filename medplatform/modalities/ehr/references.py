@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from medplatform.modalities.ehr.index import ResourceIndex
 from medplatform.modalities.ehr.literal import read_literal
-from medplatform.privacy import Identity
+from medplatform.privacy import Identity, Subject
 
 CONTAINED = "contained"
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
@@ -61,7 +61,8 @@ class References:
     def rewrite(self, references: Sequence[str]) -> list[str | None]:
         """References between pseudonyms; None where one names no resource that is known.
 
-        A URN is of the type that the delivered resource of its id has.
+        A URN is of the type that the delivered resource of its id has; where none has it, it may
+        be a Patient of an earlier delivery.
         """
         targets = [self._target(reference) for reference in references]
         delivered = self._index.types_of([target[1] if target else "" for target in targets])
@@ -73,6 +74,8 @@ class References:
             resource_type = target[0] if target else None
             if target and resource_type is None and len(types) == 1:
                 resource_type = types[0]
+            elif target and resource_type is None and not types and self._patient(target[1]):
+                resource_type = "Patient"
             if reference.startswith("#"):
                 published[place] = f"#{self.tokens(CONTAINED, [reference[1:]])[0]}"
             elif resource_type:
@@ -96,9 +99,12 @@ class References:
         tokens = self.local_tokens(resource_type, resource_ids)
         if resource_type != "Patient":
             return tokens
-        namespace = patient_namespace(self._source)
-        subjects = (self._identity.linked(namespace, local_id) for local_id in resource_ids)
+        subjects = map(self._patient, resource_ids)
         return [s.patient_id if s else t for s, t in zip(subjects, tokens, strict=True)]
+
+    def _patient(self, local_id: str) -> Subject | None:
+        """The patient whom an id names, of this delivery or an earlier one of its source."""
+        return self._identity.linked(patient_namespace(self._source), local_id)
 
     def local_tokens(self, resource_type: str, resource_ids: Sequence[str]) -> list[str]:
         """The pseudonyms of ids as such: two Patients of one person have two."""

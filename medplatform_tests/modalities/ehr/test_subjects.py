@@ -129,6 +129,17 @@ def test_a_patient_stays_known_in_later_deliveries(
     )
 
 
+def test_a_urn_names_a_patient_of_an_earlier_delivery_in_every_table(
+    read: Read, tmp_path: Path
+) -> None:
+    read([patient(UUID)])
+    later = [observation("o1", f"urn:uuid:{UUID}"), observation("o2", f"Patient/{UUID}")]
+    result = read(later, Identity(KEYS, tmp_path / "vault"))
+    urn, literal = result.rows("ehr_fhir_observation")
+    assert urn["subject"] == literal["subject"] == {"reference": f"Patient/{urn['patient_id']}"}
+    assert len({row["target_id"] for row in result.rows("ehr_reference")}) == 1
+
+
 def test_records_of_a_refused_patient_are_refused_too(read: Read) -> None:
     result = read([patient(birthDate="1980-02-30"), observation()])
     assert result.codes == ["fhir.invalid", "subject.unknown"]
