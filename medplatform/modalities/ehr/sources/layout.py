@@ -42,7 +42,7 @@ def find_layout(member: Member) -> tuple[Layout, Tape]:
     """
     tape = member.tape()
     head = _peek(tape)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4]:
+    if _is_wide(head[:4]):
         raise refused("file.encoding")
     if head.startswith(BOM):
         tape.skip_to(len(BOM))
@@ -58,6 +58,17 @@ def find_layout(member: Member) -> tuple[Layout, Tape]:
     if newline or len(head) < MAX_HELD_BYTES:
         return _judge_line(line, others.lstrip(BLANK), member.has_lines), tape
     return Layout.LONG_LINE, tape.skip_to(start)
+
+
+def _is_wide(start: bytes) -> bool:
+    """Whether a text in UTF-16 or UTF-32 begins so: with its mark, or with JSON in wide characters.
+
+    Zeros alone are the beginning of other files, such as DICOM.
+    """
+    first = start.lstrip(b"\0")
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return True
+    return b"\0" in start and first[:1] in {bytes([byte]) for byte in BLANK + b"{["}
 
 
 def _peek(tape: Tape) -> bytes:

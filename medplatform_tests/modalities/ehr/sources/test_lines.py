@@ -105,13 +105,20 @@ def test_a_carriage_return_within_a_line_keeps_its_meaning(read: Read) -> None:
         json.loads(found.lines[1])
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
 @pytest.mark.parametrize("compress", [False, True])
 def test_other_encodings_are_a_clear_fault(read: Read, encoding: str, compress: bool) -> None:
     data = A.decode().encode(encoding)
     found = read(gzip.compress(data) if compress else data)
     assert found.codes == [(1, "file.encoding")]
     assert found.faults[0].offset is None
+
+
+@pytest.mark.parametrize("start", [bytes(128) + b"DICM", b"\x08\x00\x05\x00", b"SQLite\0"])
+def test_another_kind_of_file_is_not_taken_for_a_wide_text(read: Read, start: bytes) -> None:
+    assert read(start + bytes(100), "1.dcm").codes == [(1, "file.format")]
 
 
 @pytest.mark.parametrize("name", ["export.xml", "readme.txt", "export"])
