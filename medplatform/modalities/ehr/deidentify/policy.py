@@ -36,6 +36,13 @@ from pydantic import (
 
 from medplatform.modalities.modality import Misconfigured
 
+_IN_WORDS = {
+    "extra_forbidden": "there is no such option",
+    "missing": "is missing",
+    "model_type": "is to be a mapping of names to values",
+}
+"""What pydantic says in terms of Python."""
+
 Texts = Annotated[frozenset[str], PlainSerializer(sorted, when_used="json-unless-none")]
 """A set that is always written down in the same order: deliveries name a policy by its digest."""
 
@@ -205,6 +212,31 @@ class Rule(_Model):
         return self
 
 
+def _fault_of_yaml(error: yaml.YAMLError) -> str:
+    """Where a text is no YAML, and why."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f"it is no YAML: {error}."
+    mark = error.problem_mark
+    where = f"line {mark.line + 1}: " if mark else ""
+    return f"it is no YAML: {where}{error.problem}."
+
+
+def _faults_of_model(error: ValidationError) -> str:
+    """What is wrong, a line for each fault, with the number of its rule from 1."""
+    return "\n".join(
+        f"{_place(each['loc'])}: {_IN_WORDS.get(each['type'], each['msg'])}"
+        for each in error.errors(include_url=False)
+    )
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where in a policy something is, as a person counts: `rule 1.action`."""
+    match location:
+        case ("rules", int(number), *way):
+            return ".".join([f"rule {number + 1}", *map(str, way)])
+    return ".".join(map(str, location)) or "policy"
+
+
 class Policy(_Model):
     """A whole policy.
 
@@ -255,7 +287,15 @@ class Policy(_Model):
             policy = cls.model_validate(yaml.safe_load(path.read_text("utf-8")))
             demand_selections(policy)
             demand_soundness(policy)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, PolicyError) as error:
+        except OSError as error:
+            raise PolicyError(f"{path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise PolicyError(f"{path} is no text in UTF-8.") from None
+        except yaml.YAMLError as error:
+            raise PolicyError(f"{path} holds no policy: {_fault_of_yaml(error)}") from None
+        except ValidationError as error:
+            raise PolicyError(f"{path} holds no policy: {_faults_of_model(error)}") from None
+        except PolicyError as error:
             raise PolicyError(f"{path} holds no policy: {error}") from error
         return policy
 

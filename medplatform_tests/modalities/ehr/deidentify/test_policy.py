@@ -43,7 +43,11 @@ def test_every_rule_of_the_platform_selects_something() -> None:
             "rules: [{select: Patient.id, action: keep, when: [{is_in: nowhere}]}]",
             "no vocabulary 'nowhere'",
         ),
-        ("rules: [", "holds no policy"),
+        ("rules: [", r"holds no policy: it is no YAML: line 2: expected .*\.$"),
+        (
+            "rules: [{select: code, action: keep}, {select: code, action: kepp}]",
+            r"holds no policy: rule 2\.action: Input should be 'keep', .* or 'perturb'$",
+        ),
         ("rules: [{select: Patient.adress, action: drop}]", r"selected by Patient\.adress:"),
         (
             "rules: [{select: Patiant, action: drop}, {select: Patient, action: keep},"
@@ -69,8 +73,16 @@ def test_a_wrong_policy_is_refused_with_its_rule(
         Policy.load(path)
 
 
+@pytest.mark.parametrize("content", ["", "- a", "text"])
+def test_what_is_no_mapping_is_no_policy(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(content)
+    with pytest.raises(PolicyError, match="holds no policy: policy: is to be a mapping of names"):
+        Policy.load(path)
+
+
 def test_a_missing_policy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"none\.yaml"):
+    with pytest.raises(PolicyError, match=r"none\.yaml cannot be read: No such file"):
         Policy.load(tmp_path / "none.yaml")
 
 
