@@ -52,6 +52,16 @@ class WrongKey(RuntimeError):
 class WrongSystem(RuntimeError):
     """The default identifier system is not the one that this installation began with."""
 
+    @classmethod
+    def of(cls, vault: Path) -> "WrongSystem":
+        """Another system is declared than a vault began with."""
+        return cls(
+            f"The identifier system is not the one that {vault} began with: patients of DICOM "
+            f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back or "
+            f"unset it; data of another system, such as your own beside the demo's, need a "
+            f"folder of their own: MEDPLATFORM_DATA."
+        )
+
 
 class UnresolvedSubject(LookupError):
     """The subject of a record is not known. `code` and the message go to the quarantine."""
@@ -85,7 +95,7 @@ class Identity:
         Folder of the identity map; created with mode 0700.
     default_system
         Identifier system of local ids that name none (`Settings.patient_identifier_system`). The
-        vault remembers the first one, because a change would make other patients of them.
+        vault remembers the one of the first patient, because a change would make others of them.
     issuer_systems
         DICOM issuer of patient id -> identifier system.
 
@@ -129,16 +139,12 @@ class Identity:
         self._map.chmod(0o600)
         if self._remember("key", keys.fingerprint) != keys.fingerprint:
             raise WrongKey.of(vault)
-        self._local_system = self._remember("system", default_system)
+        self._local_system = self._remember("system", None) or default_system
         if default_system and default_system != self._local_system:
-            raise WrongSystem(
-                f"The identifier system is not the one that {vault} began with: patients of DICOM "
-                f"and VCF would become others. Set MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM back or "
-                f"unset it; data of another system, such as your own beside the demo's, need a "
-                f"folder of their own: MEDPLATFORM_DATA."
-            )
-        is_declared = self._remember("system_is_declared", "yes" if default_system else None)
+            raise WrongSystem.of(vault)
+        is_declared = default_system or self._remember("system_is_declared", None)
         self.default_system = self._local_system if is_declared else None
+        self._is_system_kept = False
 
     def _remember(self, name: str, value: str | None) -> str | None:
         """What the vault holds under a name; it is written once, by the first who has a value."""
@@ -187,10 +193,23 @@ class Identity:
     def _make_subjects(
         self, system: str, values: Sequence[str]
     ) -> Iterator[tuple[tuple[str, str], Subject]]:
+        self._keep_system()
         encoded = [value.encode() for value in values]
         pseudonyms = self._pseudonyms("patient", system, encoded).astype(str).tolist()
         for value, subject in zip(values, self._from_pseudonyms(pseudonyms), strict=True):
             yield (system, value), subject
+
+    def _keep_system(self) -> None:
+        """Write the declared system down with the first patient, not before.
+
+        One that was mistyped so that no Patient has it may be corrected.
+        """
+        if self.default_system is None or self._is_system_kept:
+            return
+        if self._remember("system", self.default_system) != self.default_system:
+            raise WrongSystem.of(self.vault)
+        self._remember("system_is_declared", "yes")
+        self._is_system_kept = True
 
     def adopt_system(self, system: str) -> None:
         """Take the system of a record number for the local one, where none was declared or adopted.

@@ -251,7 +251,8 @@ def test_a_label_table_that_can_be_used_is_taken(ready: Terminal, tmp_path: Path
 
 def test_data_of_ones_own_are_not_mixed_with_the_demo(ready: Terminal, export: Path) -> None:
     settings = ready.settings
-    Identity(KeyRing.load(settings.master_key), settings.vault, default_system=IDENTIFIER_SYSTEM)
+    key = KeyRing.load(settings.master_key)
+    Identity(key, settings.vault, default_system=IDENTIFIER_SYSTEM).subject(None, "demo")
     done = ready.run("ingest", "ehr", export, "-d", "mine")
     assert done.exit_code == 1
     assert "MEDPLATFORM_DATA" in str(done.exception)

@@ -124,7 +124,7 @@ def test_a_check_that_is_no_bar_says_that_the_rows_were_published(run: Run) -> N
 def test_data_of_ones_own_wait_in_a_folder_of_the_demo(run: Run) -> None:
     settings = run.installation.settings
     keys = KeyRing.load(settings.master_key)
-    Identity(keys, settings.vault, default_system=IDENTIFIER_SYSTEM)
+    Identity(keys, settings.vault, default_system=IDENTIFIER_SYSTEM).subject(None, "demo")
     run.deliver("mine")
     check = run.checks(toy.TOY)["every_delivery_can_be_opened"]
     assert not check.passed

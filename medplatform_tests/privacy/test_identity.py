@@ -77,6 +77,20 @@ def test_the_vault_keeps_the_identifier_system_that_it_began_with(
         Identity(KEYS, tmp_path, default_system="urn:other")
 
 
+def test_a_mistyped_system_may_be_corrected_before_it_names_a_patient(tmp_path: Path) -> None:
+    mistyped = Identity(KEYS, tmp_path, default_system="urn:mnr")
+    assert mistyped.local_system == mistyped.default_system == "urn:mnr"
+    right = Identity(KEYS, tmp_path, default_system="urn:mrn")
+    assert right.subject("urn:other", "4711") == Identity(KEYS, tmp_path).subject(
+        "urn:other", "4711"
+    )
+    assert Identity(KEYS, tmp_path).default_system == "urn:mrn"
+    with pytest.raises(WrongSystem):
+        Identity(KEYS, tmp_path, default_system="urn:mnr")
+    with pytest.raises(WrongSystem):
+        mistyped.subject(None, "4711")
+
+
 def test_without_a_declaration_the_first_record_numbers_are_the_local_ones(tmp_path: Path) -> None:
     identity = Identity(KEYS, tmp_path)
     from_dicom = identity.subject(None, "4711")

@@ -15,6 +15,11 @@ _IDENTIFIER_TYPES = (
     "http://hl7.org/fhir/v2/0203",
 )
 _RECORD_NUMBER = "MR"
+_NOT_NAMED = (
+    "The Patient has no identifier of the kind that names patients here: of the system in "
+    "MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM or, where that is unset, of type MR. Set it to the "
+    "system that your patients are named by, then ingest this delivery again."
+)
 
 Record = tuple[str, int]
 """Source id and record number."""
@@ -133,7 +138,7 @@ class Subjects:
 
     def _of_search(self, reference: str) -> Subject | None:
         identifier = _read_search(reference)
-        if identifier is None or self._is_per_record:
+        if identifier is None or self._is_per_record or not self._known:
             return None
         subject = self._identity.subject(*identifier)
         return subject if subject.patient_id in self._known else None
@@ -165,13 +170,14 @@ class Subjects:
     def _choose_identifier(self, patient: Mapping[str, Any]) -> tuple[str | None, str] | Issue:
         wanted = self._identity.default_system
         found = {
-            (identifier.get("system"), value.strip())
+            (identifier.get("system"), value)
             for identifier in patient.get("identifier") or ()
-            if (value := identifier.get("value")) and _may_name(identifier, wanted)
+            if (value := (identifier.get("value") or "").strip()) and _may_name(identifier, wanted)
         }
-        if len(found) != 1:
-            code = "subject.ambiguous" if found else "subject.missing"
-            return make_issue(code, "Patient.identifier")
+        if not found:
+            return Issue("subject.missing", _NOT_NAMED, "Patient.identifier")
+        if len(found) > 1:
+            return make_issue("subject.ambiguous", "Patient.identifier")
         return found.pop()
 
 

@@ -89,6 +89,7 @@ def test_a_patient_that_no_single_identifier_names_is_refused(
     result = read([{**patient(), "identifier": identifiers}])
     assert result.codes == [code]
     assert result.refusals[0]["element"] == "Patient.identifier"
+    assert "MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM" in result.refusals[0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,15 @@ def test_a_patient_stays_known_in_later_deliveries(
         second.rows("ehr_observation")[0]["patient_id"]
         == (first.rows("ehr_patient")[0]["patient_id"])
     )
+
+
+def test_a_delivery_none_of_whose_patients_has_the_system_may_be_read_with_another(
+    read: Read, tmp_path: Path
+) -> None:
+    mistyped = Identity(KEYS, tmp_path / "other", default_system="https://study.example")
+    assert "subject.missing" in read([patient(), *BY_IDENTIFIER.values()], mistyped).codes
+    right = Identity(KEYS, tmp_path / "other", default_system=HOSPITAL)
+    assert read([patient()], right).codes == []
 
 
 def test_a_urn_names_a_patient_of_an_earlier_delivery_in_every_table(
