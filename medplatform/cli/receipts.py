@@ -25,7 +25,8 @@ def exit_code(receipts: "Sequence[Receipt]") -> int:
 
 
 def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
-    """Print what became of the records, what was kept, why records were refused, and remarks."""
+    """Print what became of the records, what was kept, why records were refused, which checks
+    failed, and remarks."""
     rows = [row for receipt in receipts for row in _rows(receipt)]
     if rows:
         print_table("Records", rows)
@@ -35,10 +36,17 @@ def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
     reasons = [row for receipt in refused for row in _reasons(receipt, lake)]
     if reasons:
         print_table("Why records were refused: the most frequent reasons", reasons)
+    if failed := [row for receipt in receipts if receipt.is_new for row in _failed_checks(receipt)]:
+        print_table("Checks that failed", failed)
     remarked = [receipt for receipt in receipts if receipt.is_new and _say_remarks(receipt, lake)]
     for receipt in receipts:
         if receipt in refused or receipt in remarked:
             click.echo(f"See: medplatform quarantine {receipt.modality} -d {receipt.delivery}")
+        if receipt in refused and receipt.status == "unchanged":
+            click.echo(
+                f"{receipt.delivery} was read before. To read it anew: "
+                f"medplatform ingest {receipt.modality} --delivery {receipt.delivery} --again"
+            )
 
 
 def status_of(receipt: "Receipt") -> str:
@@ -69,7 +77,7 @@ def _say(receipt: "Receipt") -> None:
         click.echo(f"{name} is a copy of {entry.duplicate_of}; nothing was read.")
     if entry and entry.kept_kinds:
         kinds = ", ".join(f"{kind} ({number})" for kind, number in entry.kept_kinds.items())
-        click.echo(f"{name}: kept in landing, since there is no table for them: {kinds}.")
+        click.echo(f"{name}: kept in landing, and in no table: {kinds}.")
     if receipt.is_incomplete:
         click.secho(
             f"{name}: a file was read only up to a break, so more was delivered than could be "
@@ -103,6 +111,20 @@ def _say_remarks(receipt: "Receipt", lake: "Lake") -> bool:
         f"{receipt.delivery} was read with remarks: {', '.join(told[:_MOST_REASONS])}{more}."
     )
     return True
+
+
+def _failed_checks(receipt: "Receipt") -> list[dict[str, Any]]:
+    """Which rules the tables of a delivery break, by how much, and in how many rows."""
+    shown = ("table", "check", "rule", "severity")
+    findings = receipt.entry.findings if receipt.entry else []
+    return [
+        {"delivery": receipt.delivery}
+        | {name: finding.get(name) for name in shown}
+        | {"found": finding.get("value"), "limit": finding.get("threshold")}
+        | {"rows": finding.get("rows")}
+        for finding in findings
+        if not finding["success"]
+    ]
 
 
 def _is_refused(receipt: "Receipt") -> bool:

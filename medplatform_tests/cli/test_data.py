@@ -178,7 +178,35 @@ def test_a_delivery_of_which_nothing_was_accepted_says_so(ready: Terminal, tmp_p
     assert done.exit_code == 3
     assert "nothing accepted" in done.output
     assert "published" not in done.output
-    assert "kept in landing, since there is no table for them: sidecar (1)." in done.output
+    assert "kept in landing, and in no table: sidecar (1)." in done.output
+
+
+def test_a_check_that_failed_is_named_by_the_command_that_read_the_delivery(
+    ready: Terminal, tmp_path: Path
+) -> None:
+    stay = {
+        "resourceType": "Encounter",
+        "id": "e1",
+        "status": "finished",
+        "class": {"code": "IMP"},
+        "subject": {"reference": "Patient/1"},
+        "period": {"start": "2021-03-01T10:00:00Z", "end": "2021-03-01T09:00:00Z"},
+    }
+    path = tmp_path / "export.ndjson"
+    path.write_text(f"{patient('1', 'female')}\n{json.dumps(stay)}\n")
+    first, second = (ready.run("ingest", "ehr", path, "-d", "monday") for _ in range(2))
+    assert first.exit_code == second.exit_code == 0
+    assert cells(first.output, "ehr_encounter")[1] == "dates_are_in_order"
+    assert "Checks that failed" not in second.output
+
+
+def test_a_delivery_that_was_read_before_is_told_how_to_read_it_anew(
+    ready: Terminal, export: Path
+) -> None:
+    command = "medplatform ingest ehr --delivery monday --again"
+    first, second = (ready.run("ingest", "ehr", export, "-d", "monday") for _ in range(2))
+    assert command not in first.output
+    assert command in second.output
 
 
 def test_what_was_all_accepted_is_success_and_names_no_reason(
