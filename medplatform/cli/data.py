@@ -187,8 +187,23 @@ def build_marts() -> None:
     _print_broken_rules(assessed)
     if flow := cohort_flow(settings.data / "dbt"):
         print_table("From patients to rows of patient_features", flow)
+    _print_linkage(settings.data / "dbt")
     if unusable:
         raise click.ClickException("\n".join(["All else was built.", *_tell_unusable(unusable)]))
+
+
+def _print_linkage(warehouse: Path) -> None:
+    """Print how many patients of other modalities have health records, and what to see to."""
+    from medplatform.cli.linkage import find_linkage
+
+    if not (found := find_linkage(warehouse)):
+        return
+    print_table("Patients with health records", found)
+    if any(row["with health records"] != row["patients"] for row in found):
+        click.echo(
+            "Patients without health records have none yet, or their ids are of another system. "
+            "See to MEDPLATFORM_PATIENT_IDENTIFIER_SYSTEM, and to crosswalk.csv."
+        )
 
 
 def _print_broken_rules(assessed: "Assessed") -> None:

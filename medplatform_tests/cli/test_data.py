@@ -387,6 +387,7 @@ def test_reference_files_that_cannot_be_used_are_told_when_all_else_was_built(
 ) -> None:
     monkeypatch.setattr("medplatform.warehouse.build", lambda *_, **__: BuildResult(nodes=()))
     monkeypatch.setattr("medplatform.cli.cohort_flow.cohort_flow", lambda _: [])
+    monkeypatch.setattr("medplatform.cli.linkage.find_linkage", lambda _: [])
     done = ready.run("build")
     assert done.exit_code == 1
     marts, _, told = done.output.partition("All else was built.")
@@ -426,6 +427,7 @@ def test_genotypes_that_are_implausible_are_told(
     assert ready.run("ingest", "genomics", calls).exit_code == 0
     monkeypatch.setattr("medplatform.warehouse.build", lambda *_, **__: BuildResult(nodes=()))
     monkeypatch.setattr("medplatform.cli.cohort_flow.cohort_flow", lambda _: [])
+    monkeypatch.setattr("medplatform.cli.linkage.find_linkage", lambda _: [])
     done = ready.run("build")
     assert done.exit_code == 0
     told = " ".join(done.output.partition("Genotypes that are implausible")[2].split())
