@@ -4,7 +4,11 @@ Commands import what they need when they run, so that `--help` is instant. An er
 can mend is one line on stderr and exit code 1, never a traceback.
 """
 
+import errno
+import os
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -23,6 +27,19 @@ from medplatform.cli import (
     policy,
     views,
 )
+
+_OF_THE_DISK = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.ENOTDIR,
+        errno.EEXIST,
+    }
+)
+"""What is wrong with a folder, and no defect of the platform."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,11 +93,27 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:
         # The platform's own exceptions say what to do; any other is a defect and keeps its trace.
-        if not type(error).__module__.startswith("medplatform."):
-            raise
-        _fail(str(error))
+        if type(error).__module__.startswith("medplatform."):
+            _fail(str(error))
+        if isinstance(error, OSError) and (fault := _fault_of_disk(error)):
+            _fail(fault)
+        raise
 
 
-def _fail(message: str, code: int = 1) -> None:
+def _fault_of_disk(error: OSError) -> str | None:
+    """What is wrong with the data folder, without the names of files, which may identify."""
+    from medplatform.settings import get_settings
+
+    data = get_settings().data.absolute()
+    is_there = error.filename is None or Path(str(error.filename)).absolute().is_relative_to(data)
+    if error.errno not in _OF_THE_DISK or not is_there:
+        return None
+    return (
+        f"The data folder {data} cannot be used: {os.strerror(error.errno)}. See to its "
+        f"permissions and the space on its disk, or set MEDPLATFORM_DATA to another folder."
+    )
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
     click.secho(f"medplatform: {message}", fg="red", err=True)
     sys.exit(code)

@@ -1,5 +1,6 @@
 """Handing data in at the command line: what is said, and what comes of it."""
 
+import errno
 import gzip
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from medplatform.cli import _fault_of_disk
 from medplatform.lake import Lake, Refusal, SourceEntry
 from medplatform.modalities import MODALITIES
 from medplatform.privacy import Identity, KeyRing, create_key
@@ -72,6 +74,34 @@ def test_an_error_that_a_user_can_mend_is_one_line(tmp_path: Path, export: Path)
     assert done.stderr.startswith("medplatform: ")
     assert "medplatform key create" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_line(tmp_path: Path, export: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("no folder")
+    done = run_main("key", "create", data=data)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"medplatform: The data folder {data} cannot be used: ")
+    assert "MEDPLATFORM_DATA" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "is_told"),
+    [
+        (errno.EACCES, "data/landing/ehr/Jane_Doe", True),
+        (errno.ENOSPC, None, True),
+        (errno.ENOENT, "data/landing", False),
+        (errno.EACCES, "elsewhere", False),
+    ],
+)
+def test_a_fault_of_the_disk_is_told_without_the_names_of_files(
+    terminal: Terminal, number: int, path: str | None, is_told: bool
+) -> None:
+    root = terminal.settings.data.parent
+    told = _fault_of_disk(OSError(number, "fault", path and str(root / path)))
+    assert bool(told) == is_told
+    assert "Jane" not in (told or "")
 
 
 def test_a_key_is_made_once(terminal: Terminal) -> None:
