@@ -36,6 +36,11 @@ def export_meds(out: Path | None, subjects_per_shard: int, split_salt: str) -> N
     from medplatform import meds
 
     installation = installation_of_settings()
+    if not any(entry.tables for entry in installation.lake.ledger.entries("ehr")):
+        raise click.ClickException(
+            f"Nothing was exported: the lake under {installation.settings.data} has no health "
+            f"records. Ingest first: medplatform ingest ehr PATH"
+        )
     result = meds.export_meds(
         installation.lake,
         (out or installation.settings.data / "exports" / "meds").absolute(),

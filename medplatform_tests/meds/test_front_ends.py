@@ -56,6 +56,17 @@ def test_folder_shards_and_splits_can_be_chosen(settings: Settings, tmp_path: Pa
     assert shards(tmp_path / "elsewhere") == 3
 
 
+def test_without_health_records_nothing_is_written(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDPLATFORM_DATA", str(tmp_path / "other"))
+    get_settings.cache_clear()
+    done = CliRunner().invoke(export, ["meds"])
+    assert done.exit_code == 1
+    assert "Ingest first" in done.output
+    assert not (tmp_path / "other" / "exports").exists()
+
+
 def test_an_error_of_the_export_is_one_line(
     settings: Settings,
     tmp_path: Path,
