@@ -25,8 +25,7 @@ def exit_code(receipts: "Sequence[Receipt]") -> int:
 
 
 def show_receipts(receipts: "Sequence[Receipt]", lake: "Lake") -> None:
-    """Print what became of the records, what was kept, why records were refused, which checks
-    failed, and remarks."""
+    """Print what became of the records: kept, refused and why, failed checks, and remarks."""
     rows = [row for receipt in receipts for row in _rows(receipt)]
     if rows:
         print_table("Records", rows)
@@ -74,7 +73,10 @@ def _say(receipt: "Receipt") -> None:
     """What a table has no column for."""
     name, entry = receipt.delivery, receipt.entry
     if entry and entry.duplicate_of:
-        click.echo(f"{name} is a copy of {entry.duplicate_of}; nothing was read.")
+        click.echo(
+            f"{name} is a copy of {entry.duplicate_of}; nothing was read. To read that anew: "
+            f"medplatform ingest {receipt.modality} --delivery {entry.duplicate_of} --again"
+        )
     if entry and entry.kept_kinds:
         kinds = ", ".join(f"{kind} ({number})" for kind, number in entry.kept_kinds.items())
         click.echo(f"{name}: kept in landing, and in no table: {kinds}.")
