@@ -32,8 +32,9 @@ KEEP, DROP = Action.KEEP, Action.DROP
 
 _HL7_SYSTEMS = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
 _URL = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~-]*)*"
+_URN = r"urn:(?!oid:|uuid:)[a-z0-9][a-z0-9-]{1,31}(:[A-Za-z0-9._-]{1,64})+"
 _OID = r"urn:oid:[0-2](\.\d{1,10}){1,20}"
-# Hosts and paths that spell out a longer number may hold somebody's record number.
+# Names that spell out a longer number may hold somebody's record number.
 _NO_LONG_NUMBER = r"(?!.*\d{5})"
 _UNIT = r"[A-Za-z0-9%µμ°Ω/.,*^'\[\]{}()_-]"
 _SHAPES = {
@@ -56,7 +57,7 @@ VOCABULARIES = {
     "systems": Vocabulary(
         values=frozenset({"urn:ietf:bcp:47", "urn:ietf:bcp:13", "urn:dicom:uid"}),
         prefixes=(*_HL7_SYSTEMS, "urn:iso:std:iso:"),
-        pattern=f"{_NO_LONG_NUMBER}{_URL}|{_OID}",
+        pattern=f"{_NO_LONG_NUMBER}({_URL}|{_URN})|{_OID}",
     ),
     "definitions": Vocabulary(pattern=f"{_NO_LONG_NUMBER}{_URL}(\\|[A-Za-z0-9.-]{{1,20}})?|{_OID}"),
     "extension_urls": Vocabulary(

@@ -514,3 +514,25 @@ def test_a_code_looks_like_those_of_its_system(
 def test_every_public_terminology_has_a_shape_of_codes() -> None:
     systems = {system for systems in CODE_SHAPES for system in systems}
     assert systems == PUBLIC_SYSTEMS | {*PUBLIC_PREFIXES}
+
+
+@pytest.mark.parametrize(
+    ("system", "is_kept"),
+    [
+        ("https://hospital.example/lab/codes", True),
+        ("urn:hospital:lab", True),
+        ("urn:oid:1.2.276.0.76.5.409", True),
+        ("urn:hospital:patient:1234567", False),
+        ("https://hospital.example/patients/1234567", False),
+        ("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", False),
+        ("urn:hospital:Mrs Doe", False),
+        ("lab of Mrs Doe", False),
+    ],
+)
+def test_a_code_system_is_kept_that_names_nobody(
+    comparer: Comparer, system: str, is_kept: bool
+) -> None:
+    coding = {"system": system, "code": "HGT"}
+    (made,) = comparer.compare("Observation", [{"code": {"coding": [coding]}}])
+    (published,) = made["code"]["coding"]
+    assert published == (coding if is_kept else {"code": "HGT"})
