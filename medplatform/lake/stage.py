@@ -351,8 +351,6 @@ class Stage:
         if table.sort_by:
             content = content.sort_by([(name, "ascending") for name in table.sort_by])
         write_part(table, content, self._next_part(table.name))
-        del chunks, content
-        pa.default_memory_pool().release_unused()
 
     def _next_part(self, table: str) -> Path:
         """Where the next file of a table is to be written."""

@@ -13,7 +13,7 @@ import msgspec
 from medplatform.modalities.delivery import Source
 from medplatform.modalities.ehr.sources import Block
 
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 6 << 20
 """Of one type; small enough for the caches, large enough for columns to pay."""
 PENDING_BYTES = 16 << 20
 """Of all types together, before the largest goes."""
